@@ -1,0 +1,3 @@
+"""Traction force microscopy with scikit-learn's fit/predict interface."""
+
+__version__ = "0.1.0"

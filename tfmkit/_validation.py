@@ -1,0 +1,303 @@
+"""The only place that knows what a field array is.
+
+A batch of fields is an ndarray ``(n_fields, 2, height, width)``; component 0 points along x (columns, to
+the right), component 1 along y (rows, downwards). Everything that takes a field from a user passes it
+through here first, so that bad input ends in one kind of error before any work is done.
+"""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+MIN_SIDE = 8
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+def check_field(
+    X: ArrayLike, *, name: str = "displacement", min_side: int = MIN_SIDE, dtype: Any = None
+) -> FloatArray:
+    """Return `X` as a finite, C-contiguous float batch of vector fields.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_fields, 2, height, width)
+        Vector fields; integers and booleans become float64, float16 becomes float32.
+    name : str, default="displacement"
+        What to call the array in an error message.
+    min_side : int, default=8
+        Smallest height and width that is accepted.
+    dtype : dtype, optional
+        Floating type of the result; by default that of `X` (float32 stays float32).
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2, height, width)
+        `X` itself where it already is what was asked for, else a copy.
+
+    Raises
+    ------
+    ValueError
+        If `X` is not numeric, complex, not 4-D with two components, empty, too small, or not finite.
+    """
+    array = _as_float(X, name, dtype)
+    # scikit-learn's own checks look for these two phrases ("Expected ... array", "0 sample(s)").
+    if array.ndim != 4 or array.shape[1] != 2:
+        raise ValueError(
+            f"Expected {name} as an array of shape (n_fields, 2, height, width), got shape {array.shape}. "
+            "Reshape your data: a single field of shape (2, height, width) becomes a batch by field[None]."
+        )
+    if array.shape[0] == 0:
+        raise ValueError(f"Found {name} with 0 sample(s) (shape={array.shape}) while a minimum of 1 is required.")
+    if min(array.shape[2:]) < min_side:
+        raise ValueError(f"Expected {name} on a grid of at least {min_side} px a side, got {array.shape[2:]}.")
+    _refuse_non_finite(array, name)
+    return np.ascontiguousarray(array)
+
+
+def check_pair(X: ArrayLike, y: ArrayLike, *, min_side: int = MIN_SIDE) -> tuple[FloatArray, FloatArray]:
+    """Return displacement `X` and traction `y` as matching batches of fields.
+
+    Parameters
+    ----------
+    X, y : array-like of shape (n_fields, 2, height, width)
+        Displacement and traction.
+    min_side : int, default=8
+        Smallest height and width that is accepted.
+
+    Returns
+    -------
+    X, y : ndarray of shape (n_fields, 2, height, width)
+        The checked arrays.
+
+    Raises
+    ------
+    ValueError
+        If either is no batch of fields or their shapes differ.
+    """
+    displacement = check_field(X, name="displacement", min_side=min_side)
+    traction = check_field(y, name="traction", min_side=min_side)
+    if displacement.shape != traction.shape:
+        raise ValueError(
+            f"Expected displacement and traction of one shape, got {displacement.shape} and {traction.shape}."
+        )
+    return displacement, traction
+
+
+def check_mask(mask: ArrayLike, shape: tuple[int, ...], *, soft: bool = False) -> NDArray[Any]:
+    """Return `mask` broadcast to one plane per field.
+
+    Parameters
+    ----------
+    mask : array-like of shape (n_fields, height, width) or (height, width)
+        True (or a weight in [0, 1] where `soft`) inside the cell.
+    shape : tuple of int
+        Shape of the fields, ``(n_fields, 2, height, width)``.
+    soft : bool, default=False
+        Whether weights between 0 and 1 are kept; otherwise the mask is boolean.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, height, width)
+        Boolean, or float where `soft`.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or a value lies outside [0, 1] or is not finite.
+    """
+    array = np.asarray(mask)
+    if array.dtype != bool:
+        array = _as_float(array, "mask", None)
+        _refuse_non_finite(array, "mask")
+        if array.size and (array.min() < 0 or array.max() > 1):
+            raise ValueError(f"Expected mask values in [0, 1], got [{array.min()}, {array.max()}].")
+        if not soft and not np.isin(array, (0, 1)).all():
+            raise ValueError("Expected a mask of True and False (or 0 and 1), got values in between.")
+    wanted = (shape[0], *shape[2:])
+    if array.shape not in (wanted, wanted[1:]):
+        raise ValueError(f"Expected a mask of shape {wanted} or {wanted[1:]}, got {array.shape}.")
+    return np.broadcast_to(array.astype(float if soft else bool), wanted)
+
+
+def check_number(
+    value: Any,
+    name: str,
+    *,
+    low: float = -np.inf,
+    high: float = np.inf,
+    include_low: bool = True,
+    include_high: bool = True,
+) -> float:
+    """Return `value` as a finite float inside an interval.
+
+    Parameters
+    ----------
+    value : real number
+        What the user gave.
+    name : str
+        Its name in an error message.
+    low, high : float
+        Ends of the interval.
+    include_low, include_high : bool, default=True
+        Whether the ends belong to it.
+
+    Returns
+    -------
+    float
+        The number.
+
+    Raises
+    ------
+    ValueError
+        If `value` is not a finite real number or lies outside.
+    """
+    interval = f"{'[' if include_low else '('}{low}, {high}{']' if include_high else ')'}"
+    if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(float(value)):
+        raise ValueError(f"Expected {name} to be a finite number in {interval}, got {value!r}.")
+    number = float(value)
+    if number < low or number > high or (number == low and not include_low) or (number == high and not include_high):
+        raise ValueError(f"Expected {name} in {interval}, got {value!r}.")
+    return number
+
+
+def check_count(value: Any, name: str, *, low: int = 1) -> int:
+    """Return `value` as an int of at least `low`.
+
+    Parameters
+    ----------
+    value : int
+        What the user gave.
+    name : str
+        Its name in an error message.
+    low : int, default=1
+        Smallest accepted value.
+
+    Returns
+    -------
+    int
+        The count.
+
+    Raises
+    ------
+    ValueError
+        If `value` is no integer or too small.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < low:
+        raise ValueError(f"Expected {name} to be an integer of at least {low}, got {value!r}.")
+    return int(value)
+
+
+def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
+    """Return `value` if it is one of `choices`.
+
+    Parameters
+    ----------
+    value : str
+        What the user gave.
+    name : str
+        Its name in an error message.
+    choices : tuple of str
+        The accepted values.
+
+    Returns
+    -------
+    str
+        The value.
+
+    Raises
+    ------
+    ValueError
+        If it is none of them.
+    """
+    if not isinstance(value, str) or value not in choices:
+        raise ValueError(f"Expected {name} to be one of {', '.join(map(repr, choices))}, got {value!r}.")
+    return value
+
+
+def check_shape(shape: Any, *, min_side: int = MIN_SIDE) -> tuple[int, int]:
+    """Return a grid shape as ``(height, width)``.
+
+    Parameters
+    ----------
+    shape : int or (int, int)
+        One side of a square grid, or height and width.
+    min_side : int, default=8
+        Smallest side that is accepted.
+
+    Returns
+    -------
+    (int, int)
+        Height and width.
+
+    Raises
+    ------
+    ValueError
+        If it is not one or two integers of at least `min_side`.
+    """
+    sides = (shape, shape) if isinstance(shape, Integral) else shape
+    if not isinstance(sides, (tuple, list)) or len(sides) != 2:
+        raise ValueError(f"Expected a grid shape (height, width) or one side, got {shape!r}.")
+    height, width = (check_count(side, "each side of the grid", low=min_side) for side in sides)
+    return height, width
+
+
+def check_gel(young: Any, poisson: Any, spacing: Any) -> tuple[float, float, float]:
+    """Return Young's modulus, Poisson ratio and grid spacing as floats.
+
+    Parameters
+    ----------
+    young : float
+        Young's modulus, > 0.
+    poisson : float
+        Poisson ratio in [0, 0.5].
+    spacing : float
+        Distance between grid points in the unit of the displacement, > 0.
+
+    Returns
+    -------
+    (float, float, float)
+        The three numbers.
+
+    Raises
+    ------
+    ValueError
+        If one of them is not a number in its range.
+    """
+    return (
+        check_number(young, "young", low=0, include_low=False),
+        check_number(poisson, "poisson", low=0, high=0.5),
+        check_number(spacing, "spacing", low=0, include_low=False),
+    )
+
+
+def _as_float(X: ArrayLike, name: str, dtype: Any) -> FloatArray:
+    try:
+        array = np.asarray(X)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"Expected {name} as a numeric array, got {type(X).__name__}: {error}.") from error
+    if array.dtype.kind == "c":
+        raise ValueError(f"Complex data not supported: expected real {name}, got dtype {array.dtype}.")
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (ValueError, TypeError) as error:
+            raise ValueError(f"Expected {name} as a numeric array, got objects: {error}.") from error
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"Expected {name} as a numeric array, got dtype {array.dtype}.")
+    if dtype is None:
+        dtype = {"float32": np.float32, "float16": np.float32}.get(array.dtype.name, np.float64)
+    return array.astype(dtype, copy=False)
+
+
+def _refuse_non_finite(array: FloatArray, name: str) -> None:
+    # A sum is one pass without a temporary; only a suspicious one is looked at closely.
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspicious = not np.isfinite(array.sum())
+    if suspicious and not np.isfinite(array).all():
+        n_bad = int((~np.isfinite(array)).sum())
+        raise ValueError(f"Expected finite {name}, got {n_bad} values that are NaN or inf (infinity).")
