@@ -1,0 +1,305 @@
+"""The forward operator (traction to displacement) and its closed-form Fourier inverse, for numpy and torch.
+
+One code path serves both libraries: an operator looks at the array it is given, fetches the symbol (the operator's
+discrete Fourier transform) in that library, precision and device from a cache, and multiplies in Fourier space.
+Symbols are computed once per grid, in float64; those of an even, real kernel are real.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from array_api_compat import device as device_of
+from array_api_compat import is_torch_array
+
+from tfmkit._validation import check_choice, check_gel, check_shape
+from tfmkit.elasticity import combine, fourier_basis, pixel_basis
+
+BOUNDARIES = ("open", "periodic")
+
+
+class ForwardOperator:
+    """The elastic half-space as a linear map from traction to displacement.
+
+    Parameters
+    ----------
+    shape : (int, int) or int
+        Height and width of the grid in pixels, at least 8 a side.
+    young : float, default=10670.0
+        Young's modulus; traction has its unit.
+    poisson : float, default=0.45
+        Poisson ratio in [0, 0.5].
+    spacing : float, default=1.0
+        Distance between grid points; displacement has its unit.
+    boundary : {"open", "periodic"}, default="open"
+        ``"open"``: no traction outside the field, on a gel without end (zero-padded convolution with the
+        pixel-integrated tensor: exact for tractions that are constant on each pixel). ``"periodic"``: field and
+        gel repeat (product with the analytic Fourier tensor; the mean traction moves nothing).
+
+    Raises
+    ------
+    ValueError
+        If a parameter is out of its range.
+
+    Notes
+    -----
+    ``u = spacing / young * (G * t)``. The tensor is even and symmetric, so the operator is self-adjoint under both
+    boundaries: `adjoint` is `apply`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> traction = np.zeros((1, 2, 16, 16))
+    >>> traction[0, 0, 8, 8] = 1_000.0
+    >>> displacement = ForwardOperator(16, young=1_000.0, poisson=0.5).apply(traction)
+    >>> bool(np.isclose(displacement[0, 0, 8, 8], 1.5 / np.pi * 3 * np.arcsinh(1)))
+    True
+    """
+
+    def __init__(
+        self,
+        shape: Any,
+        *,
+        young: float = 10_670.0,
+        poisson: float = 0.45,
+        spacing: float = 1.0,
+        boundary: str = "open",
+    ) -> None:
+        self.shape = check_shape(shape)
+        self.young, self.poisson, self.spacing = check_gel(young, poisson, spacing)
+        self.boundary = check_choice(boundary, "boundary", BOUNDARIES)
+
+    def apply(self, traction: Any) -> Any:
+        """Compute the displacement of a traction field.
+
+        Parameters
+        ----------
+        traction : array of shape (..., 2, height, width)
+            Traction in the unit of `young` (numpy or torch, float32 or float64).
+
+        Returns
+        -------
+        array of shape (..., 2, height, width)
+            Displacement in the unit of `spacing`, same library and precision.
+
+        Raises
+        ------
+        ValueError
+            If the grid is not the operator's.
+        """
+        if tuple(traction.shape[-3:]) != (2, *self.shape):
+            raise ValueError(f"Expected fields of shape (..., 2, {self.shape}), got {tuple(traction.shape)}.")
+        return convolve(traction, self.poisson, boundary=self.boundary) * (self.spacing / self.young)
+
+    def adjoint(self, displacement: Any) -> Any:
+        """Apply the adjoint of the operator.
+
+        Parameters
+        ----------
+        displacement : array of shape (..., 2, height, width)
+            A field in displacement space.
+
+        Returns
+        -------
+        array of shape (..., 2, height, width)
+            The adjoint's image, ``<apply(t), u> = <t, adjoint(u)>``.
+        """
+        return self.apply(displacement)
+
+
+def convolve(tau: Any, poisson: Any, *, boundary: str = "open") -> Any:
+    """Convolve dimensionless traction with Green's tensor.
+
+    Parameters
+    ----------
+    tau : array of shape (..., 2, height, width)
+        Traction over Young's modulus (numpy or torch).
+    poisson : float or array of shape (n, 1, 1)
+        Poisson ratio, one for all or one per field.
+    boundary : {"open", "periodic"}, default="open"
+        See `ForwardOperator`.
+
+    Returns
+    -------
+    array of shape (..., 2, height, width)
+        Displacement in pixels.
+    """
+    height, width = tau.shape[-2:]
+    grid = _open_grid(height, width) if boundary == "open" else (height, width)
+    symbol = green_symbol((height, width), poisson, boundary=boundary, like=tau)
+    spectrum = rfft2(tau, grid)
+    return irfft2(multiply(symbol, spectrum), grid)[..., :height, :width]
+
+
+def green_symbol(shape: tuple[int, int], poisson: Any, *, boundary: str, like: Any) -> tuple[Any, Any, Any]:
+    """Return the real symbol of Green's tensor on the half plane of `rfft2`.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the field.
+    poisson : float or array of shape (n, 1, 1)
+        Poisson ratio.
+    boundary : {"open", "periodic"}
+        ``"open"`` gives the transform of the pixel-integrated tensor on a grid of at least twice the size,
+        ``"periodic"`` the analytic Fourier tensor on the field's own grid.
+    like : array
+        Library, precision and device of the result.
+
+    Returns
+    -------
+    tuple of three arrays
+        ``Gxx``, ``Gyy`` and ``Gxy``.
+    """
+    if isinstance(poisson, float) and not is_torch_array(like):
+        return _numpy_symbol(shape, poisson, boundary, like.dtype.name)
+    return combine(_basis_like(shape, boundary, like), poisson)
+
+
+def regularised_inverse(symbol: tuple[Any, Any, Any], penalty: Any) -> tuple[Any, Any, Any]:
+    """Invert a symmetric 2 x 2 symbol under a quadratic penalty, frequency by frequency.
+
+    Parameters
+    ----------
+    symbol : tuple of three arrays
+        ``Gxx``, ``Gyy`` and ``Gxy``.
+    penalty : float or array
+        Weight of ``|t|^2`` at each frequency, >= 0: lambda for the zeroth order, ``lam * |k|^(2 m)`` for order m.
+
+    Returns
+    -------
+    tuple of three arrays
+        ``(G'G + penalty)^-1 G'``, its xx, yy and xy entries. Where a frequency carries no information and no penalty,
+        the entries are 0: the least-squares solution of least norm.
+    """
+    g_xx, g_yy, g_xy = symbol
+    shear = g_xy * g_xy
+    m_xx, m_yy, m_xy = g_xx * g_xx + shear + penalty, g_yy * g_yy + shear + penalty, g_xy * (g_xx + g_yy)
+    determinant = m_xx * m_yy - m_xy * m_xy
+    # Adding 1 only where the determinant is 0 keeps one expression for both libraries, and no division by zero.
+    scale = (determinant > 0) / (determinant + (determinant <= 0))
+    return (m_yy * g_xx - m_xy * g_xy) * scale, (m_xx * g_yy - m_xy * g_xy) * scale, (m_yy * g_xy - m_xy * g_yy) * scale
+
+
+def multiply(symbol: tuple[Any, Any, Any], spectrum: Any) -> Any:
+    """Multiply a vector spectrum by a symmetric 2 x 2 symbol.
+
+    Parameters
+    ----------
+    symbol : tuple of three arrays of shape (..., height, width // 2 + 1)
+        Its xx, yy and xy entries.
+    spectrum : array of shape (..., 2, height, width // 2 + 1)
+        Complex spectrum of a vector field.
+
+    Returns
+    -------
+    array of shape (..., 2, height, width // 2 + 1)
+        The product.
+    """
+    s_xx, s_yy, s_xy = symbol
+    x, y = spectrum[..., 0, :, :], spectrum[..., 1, :, :]
+    stack = _torch().stack if is_torch_array(spectrum) else np.stack
+    return stack([s_xx * x + s_xy * y, s_xy * x + s_yy * y], -3)
+
+
+def rfft2(field: Any, grid: tuple[int, int]) -> Any:
+    """Transform real fields, zero-padded to a grid.
+
+    Parameters
+    ----------
+    field : array of shape (..., height, width)
+        Real field (numpy or torch).
+    grid : (int, int)
+        Size of the transform.
+
+    Returns
+    -------
+    array of shape (..., grid[0], grid[1] // 2 + 1)
+        Half spectrum in the field's precision.
+    """
+    return _torch().fft.rfft2(field, s=grid) if is_torch_array(field) else scipy.fft.rfft2(field, s=grid)
+
+
+def irfft2(spectrum: Any, grid: tuple[int, int]) -> Any:
+    """Transform half spectra back to real fields.
+
+    Parameters
+    ----------
+    spectrum : array of shape (..., grid[0], grid[1] // 2 + 1)
+        Half spectrum (numpy or torch).
+    grid : (int, int)
+        Size of the field.
+
+    Returns
+    -------
+    array of shape (..., grid[0], grid[1])
+        Real field.
+    """
+    return _torch().fft.irfft2(spectrum, s=grid) if is_torch_array(spectrum) else scipy.fft.irfft2(spectrum, s=grid)
+
+
+def wavenumbers(grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the angular wavenumbers of `rfft2` on a grid.
+
+    Parameters
+    ----------
+    grid : (int, int)
+        Height and width.
+
+    Returns
+    -------
+    ky : ndarray of shape (height, 1)
+        Along y, in rad per pixel.
+    kx : ndarray of shape (1, width // 2 + 1)
+        Along x.
+    """
+    ky = 2 * np.pi * scipy.fft.fftfreq(grid[0])[:, None]
+    kx = 2 * np.pi * scipy.fft.rfftfreq(grid[1])[None, :]
+    return ky, kx
+
+
+def _torch() -> Any:
+    import torch
+
+    return torch
+
+
+def _open_grid(height: int, width: int) -> tuple[int, int]:
+    return scipy.fft.next_fast_len(2 * height - 1, real=True), scipy.fft.next_fast_len(2 * width - 1, real=True)
+
+
+@lru_cache(maxsize=32)
+def _symbol_basis(shape: tuple[int, int], boundary: str) -> np.ndarray:
+    """Symbols of the three basis functions, float64."""
+    if boundary == "open":
+        grid = _open_grid(*shape)
+        lag_y, lag_x = (scipy.fft.fftfreq(n, 1 / n) for n in grid)
+        kernel = pixel_basis(lag_y[:, None], lag_x[None, :])
+        # On an even grid the lag n / 2 is its own mirror image: what is odd must vanish there.
+        kernel[2] *= (2 * lag_y[:, None] != -grid[0]) & (2 * lag_x[None, :] != -grid[1])
+        return np.ascontiguousarray(scipy.fft.rfft2(kernel).real)
+    basis = fourier_basis(*wavenumbers(shape))
+    # A real field cannot carry a cross term at the Nyquist row and column: +k and -k are one frequency there.
+    basis[2, shape[0] // 2 if shape[0] % 2 == 0 else slice(0, 0)] = 0
+    basis[2, :, shape[1] // 2 if shape[1] % 2 == 0 else slice(0, 0)] = 0
+    return basis
+
+
+@lru_cache(maxsize=64)
+def _numpy_symbol(shape: tuple[int, int], poisson: float, boundary: str, dtype: str) -> tuple[np.ndarray, ...]:
+    parts = combine(_symbol_basis(shape, boundary), poisson)
+    return tuple(np.ascontiguousarray(part, dtype=dtype) for part in parts)
+
+
+@lru_cache(maxsize=64)
+def _torch_basis(shape: tuple[int, int], boundary: str, dtype: Any, device: Any) -> Any:
+    return _torch().as_tensor(_symbol_basis(shape, boundary), dtype=dtype, device=device)
+
+
+def _basis_like(shape: tuple[int, int], boundary: str, like: Any) -> Any:
+    if is_torch_array(like):
+        return _torch_basis(shape, boundary, like.dtype, device_of(like))
+    return _symbol_basis(shape, boundary).astype(like.dtype)
