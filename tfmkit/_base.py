@@ -1,0 +1,54 @@
+"""What every tfmkit estimator shares: its tags and its default score."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import Tags
+
+from tfmkit.metrics import relative_rmse
+
+
+class TractionEstimator(RegressorMixin, BaseEstimator):
+    """Base class of regressors from displacement fields to traction fields.
+
+    It tells scikit-learn that the data are 4-D and replaces the coefficient of determination, which is
+    undefined for fields, by the negative relative error of the traction. With metadata routing enabled,
+    the score asks for `mask`, so that ``cross_validate(..., params={"mask": mask})`` needs no further set-up.
+    """
+
+    # The error inside the cell is what a mask given to a search or a cross-validation is for.
+    __metadata_request__score = {"mask": True}
+
+    def score(self, X: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None) -> float:
+        """Return the negative relative error of the predicted traction, averaged over fields.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of the grid spacing.
+        y : array-like of shape (n_fields, 2, height, width)
+            True traction, in the unit of Young's modulus.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            True inside the cell; the error is counted there only. By default the whole field counts.
+
+        Returns
+        -------
+        float
+            Minus :func:`tfmkit.metrics.relative_rmse`; 0 is perfect, -1 is what zero traction gets.
+        """
+        return -float(relative_rmse(y, self.predict(X), mask=mask))
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return scikit-learn's tags of an estimator from 4-D fields to 4-D fields.
+
+        Returns
+        -------
+        Tags
+            The tags.
+        """
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.target_tags.multi_output = True
+        tags.target_tags.single_output = False
+        return tags

@@ -1,0 +1,316 @@
+"""What a traction field does as a whole: work, forces and moments, one value per field.
+
+Integrals are sums over pixels times the pixel's area. In SI units (displacement and `spacing` in metres,
+traction in pascals) energies and moments come out in joules (newton metres) and forces in newtons; with
+``spacing=1`` they come out in pixel units. A mask limits every integral to the cell. x points along the
+columns, y down the rows, so a positive torque turns clockwise on the screen.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from tfmkit._validation import FloatArray, check_field, check_mask, check_number
+
+
+def strain_energy(
+    displacement: ArrayLike, traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None
+) -> FloatArray:
+    r"""Return the elastic energy that the cell has stored in the gel.
+
+    Parameters
+    ----------
+    displacement : array-like of shape (n_fields, 2, height, width)
+        Displacement of the gel's surface, in the unit of `spacing` (m).
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa).
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the integral runs. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Energy (J).
+
+    Raises
+    ------
+    ValueError
+        If the input is no pair of batches or the spacing is not positive.
+
+    Notes
+    -----
+    :math:`\frac12 \int u \cdot t \, dA` [1]_.
+
+    References
+    ----------
+    .. [1] Butler et al., Am. J. Physiol. Cell Physiol. 282:C595 (2002).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> strain_energy(np.ones((1, 2, 3, 3)), np.ones((1, 2, 3, 3)))
+    array([9.])
+    """
+    area = check_number(spacing, "spacing", low=0, include_low=False) ** 2
+    moved = check_field(displacement, min_side=1, dtype=np.float64)
+    pulled = _check_traction(traction, mask)
+    if moved.shape != pulled.shape:
+        raise ValueError(f"Expected displacement and traction of one shape, got {moved.shape} and {pulled.shape}.")
+    return 0.5 * area * np.einsum("nchw,nchw->n", moved, pulled)
+
+
+def total_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
+    r"""Return the summed length of all forces.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa).
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the integral runs. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Force (N), :math:`\int |t| \, dA`.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is no batch of fields or the spacing is not positive.
+    """
+    area = check_number(spacing, "spacing", low=0, include_low=False) ** 2
+    return area * _lengths(_check_traction(traction, mask)).sum(axis=(1, 2))
+
+
+def net_force(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatArray:
+    r"""Return the force that is left unbalanced, as a fraction of the total force.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction, in any unit.
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the integrals run. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Fraction from 0 (balanced, or no traction at all) to 1 (all forces point one way).
+
+    Raises
+    ------
+    ValueError
+        If `traction` is no batch of fields.
+
+    Notes
+    -----
+    :math:`|\int t \, dA| / \int |t| \, dA`. Fourier solvers leave the zero mode out, which makes the sum over
+    the whole field zero by construction: pass a mask to learn something from it.
+    """
+    pulled = _check_traction(traction, mask)
+    return _fraction(np.hypot(*pulled.sum(axis=(2, 3)).T), _lengths(pulled).sum(axis=(1, 2)))
+
+
+def force_centre(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
+    """Return the point about which moments are taken.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction, in any unit.
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where forces count. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2)
+        Centre (x, y) of the lengths of the forces, from the centre of the first pixel (m); the first pixel
+        itself for a field without traction, all of whose moments are zero.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is no batch of fields or the spacing is not positive.
+    """
+    step = check_number(spacing, "spacing", low=0, include_low=False)
+    return step * _centre(_check_traction(traction, mask))
+
+
+def moment_tensor(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
+    r"""Return the symmetric first moment of the traction about its force centre.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa).
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the integral runs. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2, 2)
+        Moments (N m), in the order x, y.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is no batch of fields or the spacing is not positive.
+
+    Notes
+    -----
+    :math:`M_{ij} = \frac12 \int (x_i t_j + x_j t_i) \, dA` [1]_, x counted from :func:`force_centre`. The
+    antisymmetric part is the :func:`torque`.
+
+    References
+    ----------
+    .. [1] Butler et al., Am. J. Physiol. Cell Physiol. 282:C595 (2002).
+    """
+    moments = _moments(traction, spacing, mask)
+    return 0.5 * (moments + moments.swapaxes(1, 2))
+
+
+def contractile_moment(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
+    r"""Return the trace of the moment tensor.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa).
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the integral runs. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Moment (N m), :math:`\int x \cdot t \, dA`; negative for a cell that pulls the gel inwards.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is no batch of fields or the spacing is not positive.
+    """
+    return np.trace(_moments(traction, spacing, mask), axis1=1, axis2=2)
+
+
+def torque(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
+    r"""Return the turning moment of the traction about its force centre.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa).
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the integral runs. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Torque (N m), :math:`\int (x t_y - y t_x) \, dA`; positive turns x towards y, clockwise on the screen.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is no batch of fields or the spacing is not positive.
+    """
+    moments = _moments(traction, spacing, mask)
+    return moments[:, 0, 1] - moments[:, 1, 0]
+
+
+def force_summary(
+    displacement: ArrayLike, traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None
+) -> dict[str, FloatArray]:
+    """Return the figures that one reports for a cell, one array per column of a table.
+
+    Parameters
+    ----------
+    displacement : array-like of shape (n_fields, 2, height, width)
+        Displacement of the gel's surface, in the unit of `spacing` (m).
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa).
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the cell. By default the whole field counts.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_fields,)
+        `strain_energy` (J), `total_force` (N), `net_force` (fraction), `contractile_moment` (N m), `torque`
+        (N m), `mean_traction` and `max_traction` (Pa).
+
+    Raises
+    ------
+    ValueError
+        If the input is no pair of batches, the spacing is not positive or a mask is empty.
+    """
+    n_pixels = _count_pixels(traction, mask)
+    lengths = _lengths(_check_traction(traction, mask))
+    return {
+        "strain_energy": strain_energy(displacement, traction, spacing=spacing, mask=mask),
+        "total_force": total_force(traction, spacing=spacing, mask=mask),
+        "net_force": net_force(traction, mask=mask),
+        "contractile_moment": contractile_moment(traction, spacing=spacing, mask=mask),
+        "torque": torque(traction, spacing=spacing, mask=mask),
+        "mean_traction": lengths.sum(axis=(1, 2)) / n_pixels,
+        "max_traction": lengths.max(axis=(1, 2)),
+    }
+
+
+def _check_traction(traction: ArrayLike, mask: ArrayLike | None) -> FloatArray:
+    """Return the traction in float64, zero outside the mask."""
+    field = check_field(traction, name="traction", min_side=1, dtype=np.float64)
+    return field if mask is None else field * check_mask(mask, field.shape)[:, None]
+
+
+def _count_pixels(traction: ArrayLike, mask: ArrayLike | None) -> FloatArray:
+    shape = check_field(traction, name="traction", min_side=1).shape
+    if mask is None:
+        return np.full(shape[0], float(shape[2] * shape[3]))
+    n_pixels = check_mask(mask, shape).sum(axis=(1, 2))
+    if (n_pixels == 0).any():
+        raise ValueError(f"Expected a mask with a cell, got an empty one in field(s) {np.flatnonzero(n_pixels == 0)}.")
+    return n_pixels.astype(float)
+
+
+def _lengths(traction: FloatArray) -> FloatArray:
+    return np.hypot(traction[:, 0], traction[:, 1])
+
+
+def _fraction(part: FloatArray, whole: FloatArray) -> FloatArray:
+    """Return part / whole, 0 where the whole is 0."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
+
+
+def _centre(traction: FloatArray) -> FloatArray:
+    """Return the centre (x, y) of the lengths in pixels."""
+    lengths = _lengths(traction)
+    total = lengths.sum(axis=(1, 2))
+    x = lengths.sum(axis=1) @ np.arange(lengths.shape[2])
+    y = lengths.sum(axis=2) @ np.arange(lengths.shape[1])
+    return np.stack([_fraction(x, total), _fraction(y, total)], axis=1)
+
+
+def _moments(traction: ArrayLike, spacing: float, mask: ArrayLike | None) -> FloatArray:
+    """Return the integrals of x_i t_j (n_fields, i, j) about the force centre."""
+    step = check_number(spacing, "spacing", low=0, include_low=False)
+    pulled = _check_traction(traction, mask)
+    height, width = pulled.shape[2:]
+    moment_x = pulled.sum(axis=2) @ np.arange(width)
+    moment_y = pulled.sum(axis=3) @ np.arange(height)
+    about_first_pixel = np.stack([moment_x, moment_y], axis=1)
+    net = pulled.sum(axis=(2, 3))
+    return step**3 * (about_first_pixel - _centre(pulled)[:, :, None] * net[:, None, :])
