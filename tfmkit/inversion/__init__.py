@@ -1,0 +1,1 @@
+"""Ways to invert the forward operator: pure, batched functions without estimators."""
