@@ -1,0 +1,33 @@
+# Every target sets itself up: a virtual environment with the versions of constraints.txt, made once.
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.stamp
+
+# Two test processes with one thread each are faster than one with two, and they do not fight over the cores.
+test check: export OMP_NUM_THREADS := 1
+
+.PHONY: demo test check clean
+
+demo: $(STAMP)
+	$(BIN)/python benchmarks/demo.py
+
+test: check
+	$(BIN)/python -m pytest -n 2 -q
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+	$(BIN)/numpydoc lint $$(find tfmkit -name '*.py')
+	$(BIN)/python -m pytest -q --doctest-modules tfmkit
+
+# torch comes first and by itself: it is the one package whose build (CPU or GPU) depends on where it is taken from.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet torch==2.13.0
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build out tfmkit.egg-info

@@ -1,0 +1,17 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def measured_data() -> Path:
+    """Folder of the measured data sets; skips the test where they are absent."""
+    folder = Path(os.environ.get("TFMKIT_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no measured data: {folder} does not exist (set TFMKIT_DATA)")
+    return folder
