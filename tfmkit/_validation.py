@@ -18,9 +18,7 @@ MIN_SIDE = 8
 FloatArray = NDArray[np.floating[Any]]
 
 
-def check_field(
-    X: ArrayLike, *, name: str = "displacement", min_side: int = MIN_SIDE, dtype: Any = None
-) -> FloatArray:
+def check_field(X: ArrayLike, *, name: str = "displacement", min_side: int = MIN_SIDE, dtype: Any = None) -> FloatArray:
     """Return `X` as a finite, C-contiguous float batch of vector fields.
 
     Parameters
