@@ -1,11 +1,16 @@
-"""What every tfmkit estimator shares: its tags and its default score."""
+"""What every tfmkit estimator shares: its tags, its default score, and how it gets told where the cell is."""
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from numpy.typing import ArrayLike
+from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
+from sklearn.utils.metadata_routing import get_routing_for_object
 
+from tfmkit._validation import FloatArray
 from tfmkit.metrics import relative_rmse
 
 
@@ -18,7 +23,7 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
     """
 
     # The error inside the cell is what a mask given to a search or a cross-validation is for.
-    __metadata_request__score = {"mask": True}
+    __metadata_request__score: ClassVar[dict[str, bool]] = {"mask": True}
 
     def score(self, X: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None) -> float:
         """Return the negative relative error of the predicted traction, averaged over fields.
@@ -49,6 +54,31 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
         """
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
+        # A closed-form solver learns nothing; an estimator that does sets this back to True.
+        tags.target_tags.required = False
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
+
+
+def predict_inside(estimator: Any, X: ArrayLike, mask: ArrayLike | None) -> FloatArray:
+    """Return what a fitted estimator predicts, with the mask of the cell where it asks for one.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted estimator, Pipeline or search.
+    X : array-like of shape (n_fields, 2, height, width)
+        Displacement.
+    mask : array-like of shape (n_fields, height, width) or (height, width), or None
+        True inside the cell; handed on only if `predict` of the estimator has requested `mask`.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2, height, width)
+        Traction.
+    """
+    if mask is None or not get_routing_for_object(estimator).consumes("predict", {"mask"}):
+        return estimator.predict(X)
+    with config_context(enable_metadata_routing=True):
+        return estimator.predict(X, mask=mask)

@@ -1,0 +1,210 @@
+"""Filters around estimators and fields."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn import get_config
+from sklearn.base import MetaEstimatorMixin, clone
+from sklearn.utils import Bunch, Tags, get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import check_is_fitted
+
+from tfmkit._base import TractionEstimator
+from tfmkit._validation import FloatArray, check_field, check_mask, check_number
+from tfmkit.metrics import relative_rmse
+
+
+class CutoffFilter(MetaEstimatorMixin, TractionEstimator):
+    r"""Remove the vectors that are no longer than the noise outside the cell.
+
+    Whatever an estimator predicts outside the cell is noise. Of each predicted field, the vectors shorter
+    than a high percentile of the lengths outside are set to zero, inside the cell and outside.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator from displacement to traction.
+    percentile : float in [0, 100], default=98
+        Percentile of the lengths outside the cell below which vectors are removed.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted clone of `estimator`.
+
+    Notes
+    -----
+    `predict` and `score` need to know where the cell is and ask for `mask` when metadata routing is enabled,
+    in a Pipeline, a search or a cross-validation without `scoring`. scikit-learn's scorers pass no metadata
+    on to `predict`, so leave `scoring` to the estimator's own score. [1]_ introduced the filter.
+
+    References
+    ----------
+    .. [1] Wang & Lin, Traction force microscopy by deep learning, Biophys. J. 120:3079 (2021).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tfmkit.filters import CutoffFilter
+    >>> from tfmkit.fttc import FTTC
+    >>> X = np.random.default_rng(0).normal(size=(1, 2, 16, 16))
+    >>> mask = np.zeros((16, 16), dtype=bool)
+    >>> mask[4:12, 4:12] = True
+    >>> traction = CutoffFilter(FTTC(lam=1.0), percentile=100).fit(X).predict(X, mask=mask)
+    >>> int(np.count_nonzero(traction[0, 0][~mask]))  # only the longest vector outside is left
+    1
+    """
+
+    # Without it there is no filter, so nobody needs to ask for it with set_predict_request.
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": True}
+
+    def __init__(self, estimator: Any, *, percentile: float = 98.0) -> None:
+        self.estimator = estimator
+        self.percentile = percentile
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> CutoffFilter:
+        """Fit a clone of the estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of the grid spacing.
+        y : array-like of shape (n_fields, 2, height, width), optional
+            True traction, where the estimator learns from it.
+        **params : dict
+            Metadata for the estimator's own `fit`, which must have requested it.
+
+        Returns
+        -------
+        CutoffFilter
+            The filter itself.
+
+        Raises
+        ------
+        ValueError
+            If the percentile is no number in [0, 100].
+        """
+        check_number(self.percentile, "percentile", low=0, high=100)
+        routed = self._route("fit", params)
+        self.estimator_ = clone(self.estimator).fit(X, y, **routed.estimator.fit)
+        return self
+
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None, **params: Any) -> FloatArray:
+        """Predict traction and remove what is no longer than the noise outside the cell.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of the grid spacing.
+        mask : array-like of shape (n_fields, height, width) or (height, width)
+            True inside the cell. Always needed; optional only in the signature, as scikit-learn wants it.
+        **params : dict
+            Metadata for the estimator's own `predict`, which must have requested it.
+
+        Returns
+        -------
+        ndarray of shape (n_fields, 2, height, width)
+            Traction, in the unit of the estimator.
+
+        Raises
+        ------
+        ValueError
+            If there is no mask, or it leaves nothing outside the cell.
+        """
+        check_is_fitted(self)
+        inside = _check_outside(mask, check_field(X).shape)
+        routed = self._route("predict", {"mask": mask, **params})
+        traction = self.estimator_.predict(X, **routed.estimator.predict)
+        length = np.hypot(traction[:, 0], traction[:, 1])
+        keep = length >= _percentile_outside(length, inside, self.percentile)[:, None, None]
+        return traction * keep[:, None]
+
+    def score(self, X: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None, **params: Any) -> float:
+        """Return the negative relative error of the filtered traction over the whole field.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of the grid spacing.
+        y : array-like of shape (n_fields, 2, height, width)
+            True traction.
+        mask : array-like of shape (n_fields, height, width) or (height, width)
+            True inside the cell, for the filter. The error counts outside too, where the filter works.
+        **params : dict
+            Metadata for the estimator's own `predict`, which must have requested it.
+
+        Returns
+        -------
+        float
+            Minus :func:`tfmkit.metrics.relative_rmse`, averaged over fields.
+
+        Raises
+        ------
+        ValueError
+            If there is no mask, or it leaves nothing outside the cell.
+        """
+        return -float(relative_rmse(y, self.predict(X, mask=mask, **params)))
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Return who gets which metadata.
+
+        Returns
+        -------
+        MetadataRouter
+            The filter's own requests and those of the estimator.
+        """
+        mapping = MethodMapping().add(caller="fit", callee="fit")
+        mapping.add(caller="predict", callee="predict").add(caller="score", callee="predict")
+        router = MetadataRouter(owner=self).add_self_request(self)
+        return router.add(estimator=self.estimator, method_mapping=mapping)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags of the estimator inside, as far as they concern data.
+
+        Returns
+        -------
+        Tags
+            The tags.
+        """
+        tags = super().__sklearn_tags__()
+        inner = get_tags(self.estimator)
+        tags.target_tags.required = inner.target_tags.required
+        tags.non_deterministic = inner.non_deterministic
+        return tags
+
+    def _route(self, method: str, params: dict[str, Any]) -> Bunch:
+        """Return the metadata for the estimator; without routing only the filter itself gets any."""
+        if get_config()["enable_metadata_routing"]:
+            return process_routing(self, method, **params)
+        strangers = sorted(set(params) - {"mask"})
+        if strangers:
+            raise ValueError(f"Expected metadata {strangers} only with metadata routing enabled.")
+        return Bunch(estimator=Bunch(fit={}, predict={}))
+
+
+def _check_outside(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[Any]:
+    if mask is None:
+        raise ValueError("Expected a mask of the cell: without one, noise and signal look alike to a cutoff.")
+    inside = check_mask(mask, shape)
+    full = inside.all(axis=(1, 2))
+    if full.any():
+        raise ValueError(
+            f"Expected pixels outside the cell, got a full mask in field(s) {np.flatnonzero(full).tolist()}."
+        )
+    return inside
+
+
+def _percentile_outside(length: FloatArray, inside: NDArray[Any], percentile: float) -> FloatArray:
+    """Return each field's percentile (linear) of the lengths outside its cell.
+
+    nanpercentile would do, but loops over fields in Python.
+    """
+    ordered = np.sort(np.where(inside, np.inf, length).reshape(len(length), -1), axis=1)
+    position = percentile / 100 * ((~inside).sum(axis=(1, 2)) - 1)
+    low, high = np.floor(position).astype(int), np.ceil(position).astype(int)
+    lower = np.take_along_axis(ordered, low[:, None], axis=1)[:, 0]
+    upper = np.take_along_axis(ordered, high[:, None], axis=1)[:, 0]
+    return lower + (position - low).astype(length.dtype) * (upper - lower)
