@@ -15,7 +15,17 @@ from typing import Any
 __version__ = "0.1.0"
 
 # Public name -> the module that defines it; a module that is public as a whole stands for itself.
-_HOMES: dict[str, str] = {}
+_HOMES: dict[str, str] = {
+    "CutoffFilter": "filters",
+    "FTTC": "fttc",
+    "elasticity": "elasticity",
+    "estimator_checks": "estimator_checks",
+    "io": "io",
+    "mechanics": "mechanics",
+    "metrics": "metrics",
+    "operators": "operators",
+    "scoring": "scoring",
+}
 
 __all__ = list(_HOMES)
 

@@ -1,0 +1,76 @@
+"""NumPy files."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfmkit.io import DisplacementData, read_arrays, read_displacement
+
+
+@pytest.fixture
+def fields() -> np.ndarray:
+    """Return three fields."""
+    return np.random.default_rng(0).normal(size=(3, 2, 9, 12))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_npy(tmp_path, fields, dtype):
+    np.save(tmp_path / "a.npy", fields.astype(dtype))
+    data = read_displacement(tmp_path / "a.npy")
+    np.testing.assert_array_equal(data.displacement, fields.astype(dtype))
+    assert data.displacement.dtype == dtype
+    assert data.spacing == 1
+    assert (data.x.size, data.y.size) == (12, 9)
+
+
+def test_single_field_and_spacing(tmp_path, fields):
+    np.save(tmp_path / "a.npy", fields[0])
+    data = read_displacement(tmp_path / "a.npy", spacing=8.0)
+    assert data.displacement.shape == (1, 2, 9, 12)
+    assert data.x[1] == 8
+
+
+@pytest.mark.parametrize("name", ["displacement", "strain", "X", "anything"])
+def test_npz(tmp_path, fields, name):
+    np.savez(tmp_path / "a.npz", **{name: fields})
+    np.testing.assert_array_equal(read_arrays(tmp_path / "a.npz").displacement, fields)
+
+
+def test_npz_prefers_the_name_that_says_it(tmp_path, fields):
+    np.savez(tmp_path / "a.npz", other=fields[:1], displacement=fields)
+    assert len(read_arrays(tmp_path / "a.npz").displacement) == 3
+    np.savez(tmp_path / "b.npz", one=fields, two=fields)
+    with pytest.raises(ValueError, match="one array or one named"):
+        read_arrays(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((9, 12)), r"got \(9, 12\)"),
+        (np.zeros((3, 9, 12)), "2, height, width"),
+        (np.full((2, 9, 12), np.nan), "finite"),
+        (np.zeros((2, 9, 12), dtype=complex), "real numbers"),
+        (np.array([{"a": 1}]), "cannot be read"),
+        (np.array("text"), "real numbers"),
+    ],
+)
+def test_refuses(tmp_path, array, message):
+    np.save(tmp_path / "a.npy", array)
+    with pytest.raises(ValueError, match=message):
+        read_displacement(tmp_path / "a.npy")
+
+
+def test_data_checks_that_its_parts_fit(fields):
+    axes = {"x": np.arange(12.0), "y": np.arange(9.0), "source": "a", "layout": "numpy", "spacing": 1.0}
+    DisplacementData(fields, **axes)
+    for change in (
+        {"x": np.arange(9.0)},
+        {"spacing": 0.0},
+        {"mask": np.ones((2, 9, 12), dtype=bool)},
+        {"noise": np.ones(2)},
+        {"traction": fields[:2]},
+    ):
+        with pytest.raises(ValueError, match="Expected"):
+            DisplacementData(fields, **{**axes, **change})

@@ -1,0 +1,79 @@
+"""Tables, images and settings out."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from tfmkit.io import write_csv, write_json, write_tiff, writing
+
+
+def test_nothing_appears_until_the_block_is_done(tmp_path):
+    target = tmp_path / "deep" / "a.txt"
+    with writing(target) as temporary:
+        temporary.write_text("new")
+        assert not target.exists()
+    assert [path.name for path in target.parent.iterdir()] == ["a.txt"]
+
+
+def test_a_failed_block_keeps_what_was_there(tmp_path):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+
+    def fail():
+        with writing(target) as temporary:
+            temporary.write_text("ne")
+            raise RuntimeError("disk full")
+
+    with pytest.raises(RuntimeError, match="disk full"):
+        fail()
+    assert target.read_text() == "old"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_csv_reads_back_exactly(tmp_path):
+    values = np.random.default_rng(0).normal(size=5)
+    write_csv(tmp_path / "a.csv", {"frame": np.arange(5), "t (Pa)": values, "name": ["a,b"] * 5})
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [float(row["t (Pa)"]) for row in rows] == values.tolist()
+    assert rows[4]["frame"] == "4"
+    assert rows[0]["name"] == "a,b"
+
+
+def test_csv_refuses_columns_of_different_length(tmp_path):
+    with pytest.raises(ValueError, match="one length"):
+        write_csv(tmp_path / "a.csv", {"a": [1, 2], "b": [1]})
+    assert not list(tmp_path.iterdir())
+
+
+def test_tiff_is_32_bit_with_its_scale(tmp_path):
+    images = np.random.default_rng(0).normal(size=(4, 3, 9, 12))
+    write_tiff(tmp_path / "a.tif", images, pixel_size=0.5, labels=("|t|", "tx", "ty"))
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.series[0].axes == "TCYX"
+        np.testing.assert_array_equal(file.asarray(), images.astype(np.float32))
+        assert file.imagej_metadata["unit"] == "um"
+        assert file.imagej_metadata["Labels"][:3] == ["|t|", "tx", "ty"]
+        numerator, denominator = file.pages[0].tags["XResolution"].value
+        assert numerator / denominator == pytest.approx(2.0)
+
+
+def test_tiff_refuses(tmp_path):
+    with pytest.raises(ValueError, match="n_channels"):
+        write_tiff(tmp_path / "a.tif", np.zeros((9, 12)))
+    with pytest.raises(ValueError, match="pixel_size"):
+        write_tiff(tmp_path / "a.tif", np.zeros((1, 1, 9, 12)), pixel_size=0.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_json(tmp_path):
+    write_json(tmp_path / "a.json", {"young": 1e4, "names": ["µ"]})
+    assert json.loads((tmp_path / "a.json").read_text(encoding="utf-8")) == {"young": 1e4, "names": ["µ"]}
+    with pytest.raises(ValueError, match="JSON"):
+        write_json(tmp_path / "b.json", {"lam": float("nan")})
+    assert not (tmp_path / "b.json").exists()

@@ -1,0 +1,29 @@
+"""Displacement files of other programs in, tables and images out: one reader or writer per module.
+
+`read_displacement` recognises a file by what it holds and returns `DisplacementData` in tfmkit's convention:
+component 0 along x to the right, component 1 along y downwards, positive from the relaxed to the deformed gel,
+all lengths in the pixels of the file. Readers convert axes and signs; nothing else in tfmkit does.
+"""
+
+from tfmkit.io._data import DisplacementData
+from tfmkit.io.arrays import read_arrays
+from tfmkit.io.easy_tfm import read_easy_tfm
+from tfmkit.io.fiji import read_fiji_piv
+from tfmkit.io.pytfm import read_pytfm
+from tfmkit.io.reading import read_displacement
+from tfmkit.io.wang_lin import read_wang_lin
+from tfmkit.io.writing import write_csv, write_json, write_tiff, writing
+
+__all__ = [
+    "DisplacementData",
+    "read_arrays",
+    "read_displacement",
+    "read_easy_tfm",
+    "read_fiji_piv",
+    "read_pytfm",
+    "read_wang_lin",
+    "write_csv",
+    "write_json",
+    "write_tiff",
+    "writing",
+]

@@ -1,0 +1,180 @@
+"""From a list of points to a regular grid."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.interpolate import griddata
+from scipy.spatial import QhullError, cKDTree
+
+from tfmkit._validation import FloatArray
+
+# Positions printed with few digits (10.33, 20.67, 31) still count as evenly spaced.
+_TOLERANCE = 0.01
+# Scattered points have nearly as many different x as points: no grid, and their product would not fit in memory.
+_MOST_HOLES = 4
+
+
+def grid_axes(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the axes of the square grid that `points` lie on.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, 2)
+        Positions (x, y), in any order; some grid points may be absent.
+
+    Returns
+    -------
+    x : ndarray of shape (width,)
+        Columns, ascending.
+    y : ndarray of shape (height,)
+        Rows, ascending.
+
+    Raises
+    ------
+    ValueError
+        If the points do not lie on an evenly spaced square grid.
+    """
+    x, y = (np.unique(positions) for positions in points.T)
+    if min(x.size, y.size) < 2:
+        raise ValueError(f"Expected points on a grid, got {x.size} column(s) and {y.size} row(s).")
+    if x.size * y.size > _MOST_HOLES * len(points):
+        raise ValueError(
+            f"Expected points on a grid, got {len(points)} points with {x.size} different x and {y.size} different y."
+        )
+    steps = np.concatenate([np.diff(x), np.diff(y)])
+    step = np.median(steps)
+    if np.abs(steps - step).max() > _TOLERANCE * step:
+        raise ValueError(
+            f"Expected an evenly spaced square grid, got steps from {steps.min():g} to {steps.max():g} px."
+        )
+    return x, y
+
+
+def fill_grid(
+    points: FloatArray, vectors: FloatArray, x: FloatArray, y: FloatArray
+) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Put vectors where their points are on the grid.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, 2)
+        Positions (x, y), each on the grid.
+    vectors : ndarray of shape (n_points, 2)
+        What is there.
+    x, y : ndarray of shape (width,) and (height,)
+        Axes of the grid.
+
+    Returns
+    -------
+    field : ndarray of shape (2, height, width)
+        The vectors, zero where no point is.
+    present : ndarray of shape (height, width)
+        True where a point is.
+
+    Raises
+    ------
+    ValueError
+        If two points share a place.
+    """
+    columns, rows = np.searchsorted(x, points[:, 0]), np.searchsorted(y, points[:, 1])
+    count = np.zeros((y.size, x.size), dtype=int)
+    np.add.at(count, (rows, columns), 1)
+    if count.max() > 1:
+        row, column = np.argwhere(count > 1)[0]
+        raise ValueError(f"Expected one vector per grid point, got {count.max()} at x={x[column]:g}, y={y[row]:g}.")
+    field = np.zeros((2, y.size, x.size))
+    field[:, rows, columns] = vectors.T
+    return field, count == 1
+
+
+def interpolate(points: FloatArray, vectors: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return vectors at the points of a grid: linear between scattered points, the nearest vector around them.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, 2)
+        Positions (x, y).
+    vectors : ndarray of shape (n_points, 2)
+        What is there.
+    x, y : ndarray of shape (width,) and (height,)
+        Axes of the grid.
+
+    Returns
+    -------
+    ndarray of shape (2, height, width)
+        The field.
+
+    Raises
+    ------
+    ValueError
+        If there are too few points, or all lie on one line.
+    """
+    targets = np.stack(np.meshgrid(x, y), axis=-1)
+    try:
+        linear = griddata(points, vectors, targets, method="linear")
+    except (QhullError, ValueError) as error:
+        raise ValueError(f"Expected points that span an area, got {len(points)} that do not.") from error
+    nearest = griddata(points, vectors, targets, method="nearest")
+    return np.moveaxis(np.where(np.isfinite(linear), linear, nearest), -1, 0)
+
+
+def fill_holes(field: FloatArray, present: NDArray[np.bool_], x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return a field whose absent vectors are interpolated from the present ones.
+
+    Parameters
+    ----------
+    field : ndarray of shape (2, height, width)
+        The vectors, of any value where absent.
+    present : ndarray of shape (height, width)
+        True where a vector is kept.
+    x, y : ndarray of shape (width,) and (height,)
+        Axes of the grid.
+
+    Returns
+    -------
+    ndarray of shape (2, height, width)
+        The whole field.
+
+    Raises
+    ------
+    ValueError
+        If too few vectors are present.
+    """
+    if present.all():
+        return field
+    rows, columns = np.nonzero(present)
+    points = np.stack([x[columns], y[rows]], axis=1)
+    return np.where(present, field, interpolate(points, field[:, rows, columns].T, x, y))
+
+
+def even_axes(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the axes of a square grid as dense as scattered points, over the area that they cover.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, 2)
+        Positions (x, y).
+
+    Returns
+    -------
+    x : ndarray of shape (width,)
+        Columns, ascending.
+    y : ndarray of shape (height,)
+        Rows, ascending.
+
+    Raises
+    ------
+    ValueError
+        If there are too few points, or all lie on one line or in one place.
+    """
+    low = points.min(axis=0)
+    extent = points.max(axis=0) - low
+    if len(points) < 3 or extent.min() <= 0:
+        raise ValueError(f"Expected points that span an area, got {len(points)} that do not.")
+    # The median distance to the nearest neighbour is the step itself on a jittered grid; it is kept from making
+    # more grid points than there are measurements where points crowd together.
+    distances, _ = cKDTree(points).query(points, k=[2])
+    step = max(float(np.median(distances)), float(np.sqrt(extent.prod() / len(points))))
+    x, y = (start + step * np.arange(int(length / step + 1e-9) + 1) for start, length in zip(low, extent, strict=True))
+    return x, y

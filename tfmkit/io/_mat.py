@@ -1,0 +1,127 @@
+"""MATLAB files of either generation as plain dictionaries and arrays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+from scipy.io import loadmat
+from scipy.io.matlab import mat_struct
+
+from tfmkit._validation import FloatArray
+
+
+def load_mat(path: Path) -> dict[str, Any]:
+    """Return the variables of a `.mat` file.
+
+    Parameters
+    ----------
+    path : Path
+        File of any MATLAB version; 7.3 is HDF5.
+
+    Returns
+    -------
+    dict of str to object
+        Numeric arrays in MATLAB's order of axes; a struct, of whatever size, is a list of dictionaries.
+
+    Raises
+    ------
+    ValueError
+        If the file is truncated or no MATLAB file.
+    """
+    try:
+        if h5py.is_hdf5(path):
+            with h5py.File(path, "r") as file:
+                return {name: _from_hdf5(file, file[name]) for name in file if not name.startswith("#")}
+        variables = loadmat(path, struct_as_record=False)
+        return {name: _from_struct(value) for name, value in variables.items() if not name.startswith("__")}
+    except OSError as error:
+        if not path.is_file():
+            raise
+        raise ValueError(f"Expected a MATLAB file, got {path} that cannot be read as one: {error}.") from error
+    except Exception as error:
+        # Two parsers of binary files: on damaged bytes they raise whatever they happen to stumble over.
+        raise ValueError(f"Expected a MATLAB file, got {path} that cannot be read as one: {error}.") from error
+
+
+def struct_field(structs: Any, name: str, path: Path) -> Any:
+    """Return field `name` of a struct that must have one element.
+
+    Parameters
+    ----------
+    structs : list of dict
+        The struct, as `load_mat` returns it.
+    name : str
+        Wanted field.
+    path : Path
+        File, for the error message.
+
+    Returns
+    -------
+    object
+        The field's value.
+
+    Raises
+    ------
+    ValueError
+        If it is no struct of one element or lacks the field.
+    """
+    if not isinstance(structs, list) or len(structs) != 1 or name not in structs[0]:
+        raise ValueError(f"Expected a struct with a field {name!r} in {path}, got none.")
+    return structs[0][name]
+
+
+def numeric(value: Any, what: str, path: Path) -> FloatArray:
+    """Return `value` as a finite float array.
+
+    Parameters
+    ----------
+    value : object
+        A variable of the file.
+    what : str
+        Its name for the error message.
+    path : Path
+        File, for the error message.
+
+    Returns
+    -------
+    ndarray
+        The array in float64 (positions are often stored as uint16, which wraps below zero).
+
+    Raises
+    ------
+    ValueError
+        If it is not real numbers, or one of them is not finite.
+    """
+    if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
+        raise ValueError(f"Expected numbers as {what} in {path}, got {type(value).__name__}.")
+    array = value.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"Expected finite {what} in {path}, got {(~np.isfinite(array)).sum()} values that are not.")
+    return array
+
+
+def _from_struct(value: Any) -> Any:
+    if isinstance(value, np.ndarray) and value.dtype == object:
+        return [_from_struct(element) for element in value.flat]
+    if isinstance(value, mat_struct):
+        return {name: _from_struct(getattr(value, name)) for name in vars(value)["_fieldnames"]}
+    return value
+
+
+def _from_hdf5(file: h5py.File, node: h5py.Group | h5py.Dataset) -> Any:
+    if isinstance(node, h5py.Dataset):
+        # MATLAB writes its column-major arrays as they lie in memory, so that axes come out reversed.
+        return np.asarray(node[()]).T
+    members = {name: node[name] for name in node}
+    if members and all(_holds_references(member) for member in members.values()):
+        columns = {name: [file[reference] for reference in member[()].flat] for name, member in members.items()}
+        n_elements = len(next(iter(columns.values())))
+        return [{name: _from_hdf5(file, column[i]) for name, column in columns.items()} for i in range(n_elements)]
+    return [{name: _from_hdf5(file, member) for name, member in members.items()}]
+
+
+def _holds_references(node: h5py.Group | h5py.Dataset) -> bool:
+    return isinstance(node, h5py.Dataset) and h5py.check_ref_dtype(node.dtype) is h5py.Reference

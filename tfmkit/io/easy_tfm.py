@@ -1,0 +1,105 @@
+"""Input files of Easy-to-use TFM (MATLAB)."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit._validation import FloatArray
+from tfmkit.io._data import DisplacementData
+from tfmkit.io._grid import even_axes, fill_grid, fill_holes, grid_axes, interpolate
+from tfmkit.io._mat import load_mat, numeric, struct_field
+
+# Positions (x, y) and vectors of one frame, each (n_points, 2).
+_Frame = tuple[FloatArray, FloatArray]
+
+
+def read_easy_tfm(path: str | PathLike[str]) -> DisplacementData:
+    """Read a struct ``input_data`` with ``displacement(frame).pos/.vec`` and perhaps ``noise(frame).pos/.vec``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A `.mat` file of any version.
+
+    Returns
+    -------
+    DisplacementData
+        One field per frame. Points that lie on one grid in every frame are taken as they are; scattered ones are
+        interpolated onto an evenly spaced grid (linear, the nearest vector outside their hull).
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, lacks the struct or a field, or holds a number that is not finite.
+    """
+    file = Path(path)
+    return from_variables(load_mat(file), file)
+
+
+def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
+    """Return what `read_easy_tfm` does from variables that are loaded already.
+
+    Parameters
+    ----------
+    variables : dict of str to object
+        Variables of the file.
+    path : Path
+        File, for messages.
+
+    Returns
+    -------
+    DisplacementData
+        One field per frame.
+
+    Raises
+    ------
+    ValueError
+        If the struct is not what it should be.
+    """
+    struct = variables.get("input_data")
+    frames = _frames(struct_field(struct, "displacement", path), "displacement", path)
+    x, y, fields, measured = _to_grid(frames)
+    noise = None
+    if isinstance(struct, list) and "noise" in struct[0]:
+        vectors = [vec for _, vec in _frames(struct[0]["noise"], "noise", path)]
+        if len(vectors) == len(frames):
+            # A common drift is no noise, so the spread is taken about the mean of each component.
+            noise = np.array([np.sqrt(vec.var(axis=0).mean()) for vec in vectors])
+    return DisplacementData(fields, float(x[1] - x[0]), x, y, str(path), "easy-to-use-tfm", measured, noise=noise)
+
+
+def _frames(structs: Any, name: str, path: Path) -> list[_Frame]:
+    if not isinstance(structs, list) or not structs:
+        raise ValueError(f"Expected a struct array input_data.{name} in {path}, got {type(structs).__name__}.")
+    return [_frame(frame, f"{name}({number})", path) for number, frame in enumerate(structs, start=1)]
+
+
+def _frame(frame: Any, name: str, path: Path) -> _Frame:
+    if not isinstance(frame, dict) or not {"pos", "vec"} <= frame.keys():
+        raise ValueError(f"Expected fields pos and vec in input_data.{name} of {path}.")
+    pos, vec = (numeric(frame[part], f"{name}.{part}", path) for part in ("pos", "vec"))
+    if pos.ndim != 2 or pos.shape[1] != 2 or pos.shape != vec.shape or not len(pos):
+        raise ValueError(f"Expected {name}.pos and .vec of shape (n, 2) in {path}, got {pos.shape} and {vec.shape}.")
+    return pos, vec
+
+
+def _to_grid(frames: list[_Frame]) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+    try:
+        x, y = grid_axes(np.concatenate([pos for pos, _ in frames]))
+        filled = [fill_grid(pos, vec, x, y) for pos, vec in frames]
+    except ValueError:
+        return _scattered_to_grid(frames)
+    fields = np.stack([fill_holes(field, present, x, y) for field, present in filled])
+    return x, y, fields, np.stack([present for _, present in filled])
+
+
+def _scattered_to_grid(frames: list[_Frame]) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
+    # Stacked frames share a grid: that of the first.
+    x, y = even_axes(frames[0][0])
+    fields = np.stack([interpolate(pos, vec, x, y) for pos, vec in frames])
+    return x, y, fields, np.zeros((len(frames), y.size, x.size), dtype=bool)

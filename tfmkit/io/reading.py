@@ -1,0 +1,67 @@
+"""One entry to all readers."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+from tfmkit.io import easy_tfm, wang_lin
+from tfmkit.io._data import DisplacementData
+from tfmkit.io._mat import load_mat
+from tfmkit.io.arrays import read_arrays
+from tfmkit.io.fiji import read_fiji_piv
+from tfmkit.io.pytfm import component_v, read_pytfm
+
+
+def read_displacement(
+    path: str | PathLike[str], *, interpolate: bool = False, spacing: float | None = None
+) -> DisplacementData:
+    """Read a displacement file of any known layout.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A `.mat` file of Easy-to-use TFM or of Wang & Lin, a `.npy` or `.npz` array, the x component of pyTFM
+        (``<frame>u.npy`` or ``.txt``), or a text table with columns ``x y ux uy`` such as Fiji's PIV writes.
+    interpolate : bool, default=False
+        Whether grid points without a valid vector are filled in from their neighbours (text tables).
+    spacing : float, optional
+        Distance between grid points in pixels, for files that do not hold it (arrays, where it is 1 by default,
+        and pyTFM, which needs it).
+
+    Returns
+    -------
+    DisplacementData
+        The fields and what the file knows about them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is empty, damaged or of no known layout, or `spacing` is given for a file that holds its own.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"No such file: {file}")
+    if file.stat().st_size == 0:
+        raise ValueError(f"Expected a displacement file, got {file}, which is empty.")
+    if component_v(file) is not None:
+        return read_pytfm(file, spacing=spacing)
+    if file.suffix in (".npy", ".npz"):
+        return read_arrays(file, spacing=1.0 if spacing is None else spacing)
+    if spacing is not None:
+        raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
+    return _read_mat(file) if file.suffix == ".mat" else read_fiji_piv(file, interpolate=interpolate)
+
+
+def _read_mat(path: Path) -> DisplacementData:
+    variables = load_mat(path)
+    if "input_data" in variables:
+        return easy_tfm.from_variables(variables, path)
+    if "dspl" in variables:
+        return wang_lin.from_variables(variables, path)
+    raise ValueError(
+        f"Expected input_data (Easy-to-use TFM) or dspl (Wang & Lin) in {path}, "
+        f"got {', '.join(variables) or 'no variable'}."
+    )

@@ -1,0 +1,129 @@
+"""Tables, images and settings out. A file appears complete under its name or not at all."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import ArrayLike
+
+from tfmkit._validation import check_number
+
+
+@contextmanager
+def writing(path: str | PathLike[str]) -> Iterator[Path]:
+    """Give a temporary name to write to, and rename it to `path` once the block is done.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where the file is wanted; its folder is made where needed.
+
+    Yields
+    ------
+    Path
+        A name in the same folder with the same suffix; removed if the block raises.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     with writing(Path(folder) / "answer.txt") as temporary:
+    ...         _ = temporary.write_text("42")
+    ...     [file.name for file in Path(folder).iterdir()]
+    ['answer.txt']
+    """
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    try:
+        yield temporary
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_csv(path: str | PathLike[str], columns: Mapping[str, ArrayLike]) -> None:
+    """Write columns of equal length, with their names in the first line.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The `.csv` file.
+    columns : mapping of str to array-like of shape (n_rows,)
+        Name and values of every column; floats are written so that they read back as the same number.
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length.
+    """
+    values = [np.asarray(column) for column in columns.values()]
+    if any(column.ndim != 1 for column in values) or len({column.size for column in values}) != 1:
+        raise ValueError(f"Expected columns of one length, got shapes {[column.shape for column in values]}.")
+    with writing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(zip(*(column.tolist() for column in values), strict=True))
+
+
+def write_tiff(
+    path: str | PathLike[str], images: ArrayLike, *, pixel_size: float | None = None, labels: tuple[str, ...] = ()
+) -> None:
+    """Write images as a 32-bit float TIFF that ImageJ opens as a hyperstack.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The `.tif` file.
+    images : array-like of shape (n_frames, n_channels, height, width)
+        What to write.
+    pixel_size : float, optional
+        Side of a pixel in micrometres, stored as the resolution.
+    labels : tuple of str
+        Names of the channels.
+
+    Raises
+    ------
+    ValueError
+        If `images` is not 4-D or `pixel_size` not positive.
+    """
+    stack = np.asarray(images, dtype=np.float32)
+    if stack.ndim != 4:
+        raise ValueError(f"Expected images of shape (n_frames, n_channels, height, width), got {stack.shape}.")
+    metadata: dict[str, Any] = {"axes": "TCYX", "Labels": list(labels) * len(stack)}
+    resolution = None
+    if pixel_size is not None:
+        metadata["unit"] = "um"
+        resolution = (1 / check_number(pixel_size, "pixel_size", low=0, include_low=False),) * 2
+    with writing(path) as temporary:
+        tifffile.imwrite(temporary, stack, imagej=True, resolution=resolution, metadata=metadata)
+
+
+def write_json(path: str | PathLike[str], settings: Mapping[str, Any]) -> None:
+    """Write settings as indented JSON.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The `.json` file.
+    settings : mapping of str to object
+        Strings, numbers, lists and mappings of them.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, which JSON cannot say.
+    """
+    text = json.dumps(settings, indent=2, allow_nan=False) + "\n"
+    with writing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
