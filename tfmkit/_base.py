@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
@@ -25,7 +26,9 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
     # The error inside the cell is what a mask given to a search or a cross-validation is for.
     __metadata_request__score: ClassVar[dict[str, bool]] = {"mask": True}
 
-    def score(self, X: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None) -> float:
+    def score(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None, *, mask: ArrayLike | None = None
+    ) -> float:
         """Return the negative relative error of the predicted traction, averaged over fields.
 
         Parameters
@@ -34,6 +37,8 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
             Displacement, in the unit of the grid spacing.
         y : array-like of shape (n_fields, 2, height, width)
             True traction, in the unit of Young's modulus.
+        sample_weight : array-like of shape (n_fields,), optional
+            How much each field counts. By default all count alike.
         mask : array-like of shape (n_fields, height, width) or (height, width), optional
             True inside the cell; the error is counted there only. By default the whole field counts.
 
@@ -42,7 +47,7 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
         float
             Minus :func:`tfmkit.metrics.relative_rmse`; 0 is perfect, -1 is what zero traction gets.
         """
-        return -float(relative_rmse(y, self.predict(X), mask=mask))
+        return negative_error(y, self.predict(X), sample_weight=sample_weight, mask=mask)
 
     def __sklearn_tags__(self) -> Tags:
         """Return scikit-learn's tags of an estimator from 4-D fields to 4-D fields.
@@ -59,6 +64,43 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
+
+
+def negative_error(
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    sample_weight: ArrayLike | None = None,
+    mask: ArrayLike | None = None,
+) -> float:
+    """Return minus the weighted mean over fields of the relative error.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_fields, 2, height, width)
+        True and predicted traction.
+    sample_weight : array-like of shape (n_fields,), optional
+        How much each field counts, >= 0.
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the error counts.
+
+    Returns
+    -------
+    float
+        Score; greater is better.
+
+    Raises
+    ------
+    ValueError
+        If the weights do not fit or the error is undefined.
+    """
+    errors = np.asarray(relative_rmse(y_true, y_pred, mask=mask, multioutput="raw_values"))
+    if sample_weight is None:
+        return -float(errors.mean())
+    weights = np.asarray(sample_weight, dtype=np.float64)
+    if weights.shape != errors.shape or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
+        raise ValueError(f"Expected {errors.size} finite weights >= 0, not all of them 0, got {sample_weight!r}.")
+    return -float(np.average(errors, weights=weights))
 
 
 def predict_inside(estimator: Any, X: ArrayLike, mask: ArrayLike | None) -> FloatArray:

@@ -12,9 +12,8 @@ from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import TractionEstimator
+from tfmkit._base import TractionEstimator, negative_error
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
-from tfmkit.metrics import relative_rmse
 
 
 class CutoffFilter(MetaEstimatorMixin, TractionEstimator):
@@ -122,7 +121,15 @@ class CutoffFilter(MetaEstimatorMixin, TractionEstimator):
         keep = length >= _percentile_outside(length, inside, self.percentile)[:, None, None]
         return traction * keep[:, None]
 
-    def score(self, X: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None, **params: Any) -> float:
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
+        **params: Any,
+    ) -> float:
         """Return the negative relative error of the filtered traction over the whole field.
 
         Parameters
@@ -131,6 +138,8 @@ class CutoffFilter(MetaEstimatorMixin, TractionEstimator):
             Displacement, in the unit of the grid spacing.
         y : array-like of shape (n_fields, 2, height, width)
             True traction.
+        sample_weight : array-like of shape (n_fields,), optional
+            How much each field counts. By default all count alike.
         mask : array-like of shape (n_fields, height, width) or (height, width)
             True inside the cell, for the filter. The error counts outside too, where the filter works.
         **params : dict
@@ -146,7 +155,7 @@ class CutoffFilter(MetaEstimatorMixin, TractionEstimator):
         ValueError
             If there is no mask, or it leaves nothing outside the cell.
         """
-        return -float(relative_rmse(y, self.predict(X, mask=mask, **params)))
+        return negative_error(y, self.predict(X, mask=mask, **params), sample_weight=sample_weight)
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return who gets which metadata.

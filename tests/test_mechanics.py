@@ -1,0 +1,99 @@
+"""Energies, forces and moments against fields whose values are known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfmkit import mechanics
+
+
+def pair(tx=0.0, ty=0.0):
+    """Return a 3 x 3 field that pulls one way at the left edge and the other way at the right one."""
+    field = np.zeros((1, 2, 3, 3))
+    field[0, :, 1, 0] = tx, ty
+    field[0, :, 1, 2] = -tx, -ty
+    return field
+
+
+def test_contractile_pair():
+    pull = pair(tx=5.0)
+    assert mechanics.total_force(pull, spacing=2.0) == pytest.approx([10 * 4])
+    assert mechanics.net_force(pull) == pytest.approx([0])
+    np.testing.assert_allclose(mechanics.force_centre(pull, spacing=2.0), [[2.0, 2.0]])
+    # Each force of 5 Pa x 4 m^2 stands 2 m from the centre and points at it.
+    np.testing.assert_allclose(mechanics.moment_tensor(pull, spacing=2.0), [[[-80, 0], [0, 0]]])
+    assert mechanics.contractile_moment(pull, spacing=2.0) == pytest.approx([-80])
+    assert mechanics.torque(pull, spacing=2.0) == pytest.approx([0])
+
+
+def test_turning_pair():
+    # Up at the left, down at the right: clockwise on the screen, where y points down.
+    turn = pair(ty=-1.0)
+    assert mechanics.torque(turn) == pytest.approx([2])
+    assert mechanics.contractile_moment(turn) == pytest.approx([0])
+    np.testing.assert_allclose(mechanics.moment_tensor(turn), [[[0, 1], [1, 0]]])
+
+
+def test_strain_energy_has_its_half():
+    displacement, traction = np.full((2, 2, 4, 5), 3e-6), np.full((2, 2, 4, 5), 100.0)
+    displacement[1] *= 2
+    expected = 0.5 * (2 * 3e-6 * 100.0) * 20 * (1e-6) ** 2
+    energy = mechanics.strain_energy(displacement, traction, spacing=1e-6)
+    np.testing.assert_allclose(energy, [expected, 2 * expected])
+
+
+def test_net_force_of_one_direction_is_the_total():
+    assert mechanics.net_force(np.ones((1, 2, 3, 3))) == pytest.approx([1])
+
+
+def test_mask_leaves_the_rest_out():
+    mask = np.zeros((3, 3), dtype=bool)
+    mask[:, 0] = True
+    pull = pair(tx=5.0)
+    assert mechanics.total_force(pull, mask=mask) == pytest.approx([5])
+    assert mechanics.net_force(pull, mask=mask) == pytest.approx([1])
+    assert mechanics.strain_energy(pull, pull, mask=mask) == pytest.approx([12.5])
+
+
+def test_moments_move_with_the_cell():
+    rng = np.random.default_rng(0)
+    cell = rng.normal(size=(2, 2, 5, 6))
+    here, there = np.zeros((2, 2, 12, 12)), np.zeros((2, 2, 12, 12))
+    here[:, :, :5, :6] = there[:, :, 6:11, 4:10] = cell
+    np.testing.assert_allclose(mechanics.moment_tensor(here), mechanics.moment_tensor(there))
+    np.testing.assert_allclose(mechanics.torque(here), mechanics.torque(there))
+    shift = mechanics.force_centre(there) - mechanics.force_centre(here)
+    np.testing.assert_allclose(shift, [[4, 6], [4, 6]])
+
+
+def test_summary_holds_one_value_per_field_and_figure():
+    rng = np.random.default_rng(0)
+    displacement, traction = rng.normal(size=(2, 3, 2, 5, 6))
+    mask = rng.random((3, 5, 6)) > 0.3
+    summary = mechanics.force_summary(displacement, traction, spacing=0.5, mask=mask)
+    assert {values.shape for values in summary.values()} == {(3,)}
+    lengths = [np.hypot(*field)[inside] for field, inside in zip(traction, mask, strict=True)]
+    np.testing.assert_allclose(summary["mean_traction"], [values.mean() for values in lengths])
+    np.testing.assert_allclose(summary["max_traction"], [values.max() for values in lengths])
+    for name in ("total_force", "contractile_moment", "torque"):
+        np.testing.assert_array_equal(summary[name], getattr(mechanics, name)(traction, spacing=0.5, mask=mask))
+    np.testing.assert_array_equal(summary["net_force"], mechanics.net_force(traction, mask=mask))
+
+
+def test_no_traction_is_all_zeros():
+    zeros = np.zeros((1, 2, 4, 4))
+    assert set(np.concatenate(list(mechanics.force_summary(zeros, zeros).values()))) == {0.0}
+    np.testing.assert_array_equal(mechanics.moment_tensor(zeros), np.zeros((1, 2, 2)))
+
+
+def test_bad_input():
+    field = np.ones((1, 2, 4, 4))
+    with pytest.raises(ValueError, match="spacing"):
+        mechanics.total_force(field, spacing=0)
+    with pytest.raises(ValueError, match="one shape"):
+        mechanics.strain_energy(field, field[:, :, :3])
+    with pytest.raises(ValueError, match="traction as an array"):
+        mechanics.torque(field[0])
+    with pytest.raises(ValueError, match=r"empty one in field\(s\) \[0\]"):
+        mechanics.force_summary(field, field, mask=np.zeros((4, 4), dtype=bool))
