@@ -1,0 +1,173 @@
+"""What happens between the steps of a training: schedule, progress bar, the best weights, an early end."""
+# ruff: noqa: ARG002 (skorch gives every hook more than it needs)
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+from skorch.callbacks import Callback
+from tqdm.auto import tqdm
+
+
+class CosineSchedule(Callback):
+    """Raise the learning rate linearly over a warm-up, then lower it to zero along half a cosine.
+
+    Parameters
+    ----------
+    warmup : float, default=0.05
+        Part of the training that the warm-up takes, in [0, 1).
+
+    Notes
+    -----
+    The rate is a function of the progress alone, so that a resumed training needs no memory of it.
+    """
+
+    def __init__(self, warmup: float = 0.05) -> None:
+        self.warmup = warmup
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Note the rates to scale."""
+        for group in net.optimizer_.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        """Start counting the fields of an epoch."""
+        self.seen_, self.n_fields_ = 0, len(dataset_train)
+
+    def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any) -> None:
+        """Set the learning rate of a training step."""
+        if not training:
+            return
+        n_batch = len(batch[0])
+        epoch = len(net.history) - 1 - net.first_epoch_ + (self.seen_ + n_batch / 2) / self.n_fields_
+        self.seen_ += n_batch
+        for group in net.optimizer_.param_groups:
+            group["lr"] = group["initial_lr"] * self._factor(epoch / net.max_epochs)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Put the learning rates back."""
+        for group in net.optimizer_.param_groups:
+            group["lr"] = group.pop("initial_lr", group["lr"])
+
+    def _factor(self, progress: float) -> float:
+        if progress < self.warmup:
+            return progress / self.warmup
+        return 0.5 + 0.5 * math.cos(math.pi * min(progress, 1.0))
+
+
+class KeepBest(Callback):
+    """Remember the weights of the epoch with the smallest loss and put them back at the end of training."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Forget the weights of an earlier training."""
+        if len(net.history) == net.first_epoch_:
+            net.best_weights_ = {}
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Keep the weights if no epoch before was better."""
+        losses = monitored_losses(net)
+        if int(np.argmin(losses)) == len(losses) - 1:
+            net.best_weights_ = {name: value.detach().clone() for name, value in net.module_.state_dict().items()}
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Put the best weights back."""
+        if net.best_weights_:
+            net.module_.load_state_dict(net.best_weights_)
+        net.best_weights_ = {}
+
+
+class EarlyStopping(Callback):
+    """End training when the loss has not improved for some epochs.
+
+    Parameters
+    ----------
+    patience : int, default=10
+        Number of epochs without improvement.
+
+    Notes
+    -----
+    Unlike skorch's callback of that name this one reads the history and remembers nothing, so that a resumed training
+    ends where an uninterrupted one does.
+    """
+
+    def __init__(self, patience: int = 10) -> None:
+        self.patience = patience
+
+    def is_due(self, net: Any) -> bool:
+        """Tell whether training should end.
+
+        Parameters
+        ----------
+        net : DeepTFM
+            The estimator in training.
+
+        Returns
+        -------
+        bool
+            Whether the last `patience` epochs brought no improvement.
+        """
+        losses = monitored_losses(net)
+        return len(losses) - 1 - int(np.argmin(losses)) >= self.patience
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """End training when it is due."""
+        if self.is_due(net):
+            raise KeyboardInterrupt
+
+
+class ProgressBar(Callback):
+    """Show one bar for the whole training, with the losses of the last epoch, where the estimator is verbose."""
+
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        """Start without a bar: its length is known with the first epoch."""
+        self.bar_: Any = None
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
+        """Open the bar."""
+        if self.bar_ is None:
+            n_fields, done = len(dataset_train), len(net.history) - 1 - net.first_epoch_
+            self.bar_ = tqdm(
+                total=net.max_epochs * n_fields,
+                initial=done * n_fields,
+                desc="training",
+                unit="field",
+                disable=not net.verbose,
+            )
+
+    def on_batch_end(self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any) -> None:
+        """Move the bar."""
+        if training:
+            self.bar_.update(len(batch[0]))
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Show the losses."""
+        row = net.history[-1]
+        losses = {key: f"{row[key]:.4f}" for key in ("train_loss", "valid_loss") if key in row}
+        self.bar_.set_postfix(epoch=len(net.history), **losses)
+
+    def on_train_end(self, net: Any, **kwargs: Any) -> None:
+        """Close the bar."""
+        if self.bar_ is not None:
+            self.bar_.close()
+        self.bar_ = None
+
+
+def monitored_losses(net: Any) -> list[float]:
+    """Return the losses that tell which epoch of the present training was best.
+
+    Parameters
+    ----------
+    net : DeepTFM
+        The estimator in training, one epoch or more into it.
+
+    Returns
+    -------
+    list of float
+        One loss per epoch, of the validation fields where some are held out, else of the training fields; a
+        training that broke down counts as infinitely bad.
+    """
+    rows = net.history[net.first_epoch_ :]
+    key = "valid_loss" if "valid_loss" in rows[-1] else "train_loss"
+    return [row[key] if math.isfinite(row[key]) else math.inf for row in rows]

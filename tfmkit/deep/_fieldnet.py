@@ -1,0 +1,131 @@
+"""What skorch has to know about fields: units, the scale of a field, seeds, the split, and the usual callbacks."""
+# ruff: noqa: ARG002 (skorch gives every hook more than it needs)
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Real
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNetRegressor
+from skorch.callbacks import EpochTimer, GradientNormClipping, PassthroughScoring
+from skorch.utils import to_tensor
+from torch import Tensor
+from torch.utils.data import Subset
+
+from tfmkit._validation import check_count
+from tfmkit.deep._callbacks import CosineSchedule, EarlyStopping, KeepBest, ProgressBar
+from tfmkit.deep.checkpoint import Checkpoint
+from tfmkit.networks import make_network
+
+
+class FieldNet(NeuralNetRegressor):
+    """A skorch network that takes and gives fields in physical units; the hooks are called by skorch."""
+
+    young: float
+    poisson: float
+    spacing: float
+    seed_: int
+
+    def initialize_module(self) -> FieldNet:
+        """Make the network."""
+        params = self.get_params_for("module")
+        named = isinstance(self.module, str)
+        module = make_network(self.module, **params) if named else self.initialized_instance(self.module, params)
+        self.module_ = module.to(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        return self
+
+    def infer(self, x: Any, **fit_params: Any) -> Any:
+        """Run the network on a batch in physical units."""
+        displacement = to_tensor(x, device=next(self.module_.parameters()).device)
+        amplitude = _amplitude(displacement)
+        unit = (displacement / amplitude.where(amplitude > 0, 1.0)).float()
+        if self.knows_poisson():
+            fit_params["poisson"] = unit.new_full((len(unit),), self.poisson)
+        factor = self._traction_scale(amplitude)
+        output = self.module_(unit, **fit_params)
+        if isinstance(output, tuple):
+            return tuple((part * factor).to(displacement.dtype) for part in output)
+        return (output * factor).to(displacement.dtype)
+
+    def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
+        """Compute the loss of a batch on the scale of the network."""
+        traction = y_pred[0] if isinstance(y_pred, tuple) else y_pred
+        factor = self._traction_scale(_amplitude(to_tensor(X, device=traction.device)))
+        factor = factor.where(factor > 0, self.young)
+        truth = (to_tensor(y_true, device=traction.device) / factor).float()
+        if isinstance(y_pred, tuple):
+            return self.criterion_(tuple((part / factor).float() for part in y_pred), truth)
+        return self.criterion_((y_pred / factor).float(), truth)
+
+    def get_split_datasets(self, X: Any, y: Any = None, **fit_params: Any) -> Any:
+        """Split into training and validation fields."""
+        if not isinstance(self.train_split, Real):
+            return super().get_split_datasets(X, y, **fit_params)
+        dataset = self.get_dataset(X, y)
+        n_fields = len(dataset)
+        if n_fields == 1:
+            return dataset, None
+        # From the seed and not from the running generator, so that a resumed training holds out the same fields.
+        order = np.random.default_rng(self.seed_).permutation(n_fields)
+        n_held_out = min(max(1, round(float(self.train_split) * n_fields)), n_fields - 1)
+        return Subset(dataset, sorted(order[n_held_out:])), Subset(dataset, sorted(order[:n_held_out]))
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
+        """Start the random numbers of an epoch."""
+        super().on_epoch_begin(net, dataset_train, dataset_valid, **kwargs)
+        state = np.random.SeedSequence([self.seed_, len(self.history)]).generate_state(1)
+        torch.manual_seed(int(state[0]))
+
+    @property
+    def _default_callbacks(self) -> list[tuple[str, Any]]:
+        # Losses come first since others read them; what may end the training comes last.
+        return [
+            ("epoch_timer", EpochTimer()),
+            ("train_loss", PassthroughScoring("train_loss", on_train=True)),
+            ("valid_loss", PassthroughScoring("valid_loss")),
+            ("clipping", GradientNormClipping(1.0)),
+            ("schedule", CosineSchedule()),
+            ("best", KeepBest()),
+            ("checkpoint", Checkpoint()),
+            ("progress", ProgressBar()),
+            ("early_stopping", EarlyStopping()),
+        ]
+
+    def knows_poisson(self) -> bool:
+        return "poisson" in inspect.signature(self.module_.forward).parameters
+
+    def _traction_scale(self, amplitude: Tensor) -> Tensor:
+        return amplitude * (self.young / self.spacing)
+
+    def _check_device(self, requested_device: Any, map_device: Any) -> Any:
+        # None means a choice at run time, which skorch would replace, with a warning, when it unpickles.
+        return None if requested_device is None else super()._check_device(requested_device, map_device)
+
+
+def _amplitude(displacement: Tensor) -> Tensor:
+    # In double precision and relative to the peak: squares of small displacements in metres would underflow.
+    peak = displacement.abs().amax((1, 2, 3), keepdim=True).double()
+    relative = displacement / peak.where(peak > 0, 1.0)
+    return peak * relative.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+def draw_seed(random_state: Any) -> int:
+    if random_state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0])
+    if isinstance(random_state, np.random.Generator):
+        return int(random_state.integers(2**32))
+    if isinstance(random_state, np.random.RandomState):
+        return int(random_state.randint(2**31))
+    return check_count(random_state, "random_state", low=0)
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+        torch.manual_seed(seed)
+        yield

@@ -1,0 +1,399 @@
+"""DeepTFM: a network behind scikit-learn's interface, in physical units."""
+
+from __future__ import annotations
+
+import os
+from numbers import Real
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import Tags
+
+from tfmkit._base import TractionEstimator
+from tfmkit._validation import check_count, check_field, check_gel, check_number, check_pair
+from tfmkit.deep._callbacks import EarlyStopping
+from tfmkit.deep._fieldnet import FieldNet, draw_seed, seeded
+from tfmkit.deep.checkpoint import FILE_NAME, describe_params, digest, resume_training
+from tfmkit.deep.losses import RelativeError
+from tfmkit.deep.weights import SUFFIX, Weights, load_state, packaged_weights, read_weights, write_weights
+from tfmkit.networks import NETWORKS
+
+# Half of the central 90 % interval of a normal distribution, in standard deviations.
+HALF_WIDTH = 1.6448536269514722
+
+
+class DeepTFM(TractionEstimator, FieldNet):
+    """Traction from displacement by a neural network.
+
+    Parameters
+    ----------
+    module : str or torch module class, default="tracnet"
+        The network: a key of :data:`tfmkit.networks.NETWORKS`, or a class that keeps to the same rules.
+    young : float, default=10670.0
+        Young's modulus; traction has its unit.
+    poisson : float, default=0.45
+        Poisson ratio in [0, 0.5].
+    spacing : float, default=1.0
+        Distance between grid points; displacement has its unit.
+    criterion : torch module class, default=RelativeError
+        Loss of (predicted, true) traction, both divided by Young's modulus and the RMS of the field's displacement.
+    optimizer : torch optimizer class, default=torch.optim.Adam
+        What changes the weights.
+    lr : float, default=1e-3
+        Largest learning rate.
+    max_epochs : int, default=50
+        Passes through the training fields.
+    batch_size : int, default=16
+        Fields per step, and at a time in `predict`.
+    train_split : float, callable or None, default=0.1
+        Part of the fields that is held out to tell the best epoch, a splitter of skorch, or None for no such fields.
+    checkpoint_dir : path-like, optional
+        Folder for the state of the training, written after every epoch. `fit` with the same data and parameters goes
+        on from there if it was interrupted; `max_epochs` may be larger than before.
+    warm_start : bool, default=False
+        Whether `fit` goes on with the present weights.
+    device : str, optional
+        Where to compute; by default on the GPU, if there is one.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of the initial weights, the split and the order of the fields. Equal seeds give equal weights on one
+        machine with one number of threads; the generators of the caller stay as they are.
+    verbose : int, default=1
+        Whether to show a progress bar.
+    **kwargs : dict
+        Everything else that :class:`skorch.NeuralNet` takes: ``module__widths``, ``optimizer__weight_decay``,
+        ``callbacks``, ``callbacks__early_stopping__patience``, ``iterator_train__num_workers`` and so on.
+
+    Attributes
+    ----------
+    module_ : torch.nn.Module
+        The network.
+    history_ : skorch.history.History
+        One row per epoch, with ``train_loss`` and ``valid_loss``.
+    seed_ : int
+        The seed that was used.
+
+    Notes
+    -----
+    With u in grid px and t in units of Young's modulus, elasticity has no parameter but the Poisson ratio, and it is
+    linear. The network therefore sees ``u / a``, a the RMS of the field's displacement, and its output is multiplied by
+    ``a / spacing * young``: predictions scale exactly with the amplitude, with Young's modulus and with the grid. A
+    field without displacement gets no traction. Networks compute in float32; the traction has the precision of the
+    displacement.
+
+    By default training clips the norm of the gradient at 1, warms up over 5 % of the epochs and then lowers the
+    learning rate along a cosine, keeps the epoch with the smallest loss, and ends when 10 epochs have brought nothing.
+    These are callbacks named ``clipping``, ``schedule``, ``best`` and ``early_stopping``: they can be set, replaced
+    or, with None, left out. The paper's recipe is::
+
+        DeepTFM(optimizer=torch.optim.SGD, optimizer__momentum=0.9, optimizer__weight_decay=5e-4, lr=6e-4,
+                criterion=torch.nn.MSELoss, batch_size=64, max_epochs=50,
+                callbacks__schedule=LRScheduler(policy="StepLR", step_size=10, gamma=0.7943))
+
+    References
+    ----------
+    Y.-l. Wang and Y.-C. Lin, "Traction force microscopy by deep learning", Biophys. J. 120:3079 (2021).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> strain, stress = np.random.default_rng(0).normal(size=(2, 4, 2, 16, 16))
+    >>> model = DeepTFM(module__widths=(2, 4), max_epochs=1, random_state=0, verbose=0).fit(strain, stress)
+    >>> model.predict(strain).shape
+    (4, 2, 16, 16)
+    """
+
+    training_: dict[str, str] | None
+    first_epoch_: int
+    best_weights_: dict[str, torch.Tensor]
+
+    def __init__(
+        self,
+        module: Any = "tracnet",
+        *,
+        young: float = 10_670.0,
+        poisson: float = 0.45,
+        spacing: float = 1.0,
+        criterion: Any = RelativeError,
+        optimizer: Any = torch.optim.Adam,
+        lr: float = 1e-3,
+        max_epochs: int = 50,
+        batch_size: int = 16,
+        train_split: Any = 0.1,
+        checkpoint_dir: str | os.PathLike[str] | None = None,
+        warm_start: bool = False,
+        device: str | None = None,
+        random_state: Any = None,
+        verbose: int = 1,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            module,
+            criterion=criterion,
+            optimizer=optimizer,
+            lr=lr,
+            max_epochs=max_epochs,
+            batch_size=batch_size,
+            train_split=train_split,
+            warm_start=warm_start,
+            device=device,
+            verbose=verbose,
+            **kwargs,
+        )
+        self.young = young
+        self.poisson = poisson
+        self.spacing = spacing
+        self.checkpoint_dir = checkpoint_dir
+        self.random_state = random_state
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str] = "default",
+        *,
+        young: float = 10_670.0,
+        poisson: float = 0.45,
+        spacing: float = 1.0,
+        **kwargs: Any,
+    ) -> DeepTFM:
+        """Return a fitted estimator with weights that come with tfmkit, or from a file.
+
+        Parameters
+        ----------
+        name : str or path-like, default="default"
+            Name of packaged weights (:func:`tfmkit.deep.packaged_weights`), or a ``.safetensors`` file that
+            `save_weights` wrote.
+        young, poisson, spacing : float
+            The gel and the grid, as in the constructor.
+        **kwargs : dict
+            Other parameters of the constructor.
+
+        Returns
+        -------
+        DeepTFM
+            Ready for `predict`, and for fine-tuning by `partial_fit`.
+
+        Raises
+        ------
+        ValueError
+            If there are no such weights, the file is damaged or foreign, or they are for another Poisson ratio.
+        """
+        check_gel(young, poisson, spacing)
+        path = _find_weights(name)
+        weights = read_weights(path)
+        params = {f"module__{key}": value for key, value in weights.params.items()}
+        params.update(kwargs)
+        model = cls(weights.network, young=young, poisson=poisson, spacing=spacing, **params)
+        return model._adopt(weights, str(path))
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> DeepTFM:
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of `spacing`.
+        y : array-like of shape (n_fields, 2, height, width)
+            Traction, in the unit of `young`.
+        **fit_params : dict
+            Passed to the network and to `train_split`.
+
+        Returns
+        -------
+        DeepTFM
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data are no two batches of fields of one shape, a parameter is out of its range, or `checkpoint_dir`
+            holds another training.
+        """
+        displacement, traction = self._check_training(X, y)
+        if self.warm_start and self.initialized_:
+            return self._train_further(displacement, traction, fit_params)
+        self._begin()
+        if self.checkpoint_dir is not None:
+            described = describe_params(self.get_params(deep=False))
+            self.training_ = {**described, "data": digest(displacement, traction)}
+            path = Path(self.checkpoint_dir) / FILE_NAME
+            if path.exists():
+                resume_training(self, path)
+        return self._train(displacement, traction, fit_params)
+
+    def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, classes: Any = None, **fit_params: Any) -> DeepTFM:  # noqa: ARG002
+        """Train the present network further, for `max_epochs` passes; checkpoints are left to `fit`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of `spacing`.
+        y : array-like of shape (n_fields, 2, height, width)
+            Traction, in the unit of `young`.
+        classes : None
+            Not used; it is there because scikit-learn's signature has it.
+        **fit_params : dict
+            Passed to the network and to `train_split`.
+
+        Returns
+        -------
+        DeepTFM
+            The estimator.
+        """
+        displacement, traction = self._check_training(X, y)
+        if not self.initialized_:
+            self._begin()
+        return self._train_further(displacement, traction, fit_params)
+
+    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
+        """Predict traction, `batch_size` fields at a time.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of `spacing`.
+        return_std : bool, default=False
+            Whether to return the standard deviation of the traction, too. The network must be one that knows it.
+
+        Returns
+        -------
+        traction : ndarray of shape (n_fields, 2, height, width)
+            Traction, in the unit of `young`; float32 for a float32 displacement, else float64.
+        std : ndarray of shape (n_fields, 2, height, width)
+            Only if `return_std`: traction +- 1.645 std is meant to cover the truth at 90 % of the pixels.
+
+        Raises
+        ------
+        ValueError
+            If `X` is no batch of fields, or the network gives no standard deviation.
+        """
+        self.check_is_fitted()
+        check_gel(self.young, self.poisson, self.spacing)
+        displacement = check_field(X)
+        if not return_std:
+            return self.predict_proba(displacement)
+        parts = self.forward(displacement)
+        if not isinstance(parts, tuple):
+            raise ValueError(
+                f"Expected a network that returns a standard deviation, got {type(self.module_).__name__}."
+            )
+        return parts[0].numpy(), parts[1].numpy() / HALF_WIDTH
+
+    def save_weights(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
+        """Write the weights, and which network they belong to, as a safetensors file.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write, for `load_weights` and `from_pretrained`.
+        half : bool, default=False
+            Whether to store 16-bit numbers.
+
+        Raises
+        ------
+        ValueError
+            If the network is none of tfmkit's.
+        """
+        self.check_is_fitted()
+        settings = {
+            "poisson": self.poisson,
+            "epochs": len(self.history),
+            "training": describe_params(self.get_params(deep=False)),
+        }
+        params = self.get_params_for("module")
+        write_weights(path, self.module_, network=self._network_name(), params=params, settings=settings, half=half)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> DeepTFM:
+        """Take over weights that `save_weights` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Returns
+        -------
+        DeepTFM
+            The estimator, fitted.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged or foreign, or its weights are for another network or Poisson ratio.
+        """
+        return self._adopt(read_weights(path), str(path))
+
+    def _check_training(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        check_gel(self.young, self.poisson, self.spacing)
+        check_number(self.lr, "lr", low=0, include_low=False)
+        check_count(self.max_epochs, "max_epochs")
+        check_count(self.batch_size, "batch_size")
+        if isinstance(self.train_split, Real):
+            check_number(self.train_split, "train_split", low=0, high=1, include_low=False, include_high=False)
+        return check_pair(X, y)
+
+    def _begin(self) -> None:
+        self.initialized_ = False  # or skorch prints that it replaces the network
+        self.seed_ = draw_seed(self.random_state)
+        self.first_epoch_ = 0
+        self.training_ = None
+        self.best_weights_ = {}
+        with seeded(self.seed_):
+            self.initialize()
+
+    def _train_further(self, X: NDArray[Any], y: NDArray[Any], fit_params: dict[str, Any]) -> DeepTFM:
+        self.first_epoch_ = len(self.history)
+        self.training_ = None
+        return self._train(X, y, fit_params)
+
+    def _train(self, X: NDArray[Any], y: NDArray[Any], fit_params: dict[str, Any]) -> DeepTFM:
+        done = len(self.history) - self.first_epoch_
+        stopped = done > 0 and any(isinstance(cb, EarlyStopping) and cb.is_due(self) for _, cb in self.callbacks_)
+        epochs = 0 if stopped else max(self.max_epochs - done, 0)
+        with seeded(self.seed_):
+            super().partial_fit(X, y, epochs=epochs, **fit_params)
+        return self
+
+    def _adopt(self, weights: Weights, source: str) -> DeepTFM:
+        if weights.network != self._network_name():
+            raise ValueError(f"Expected weights of {self._network_name()} in {source}, got those of {weights.network}.")
+        if not self.initialized_:
+            self._begin()
+        trained_at = weights.settings.get("poisson", self.poisson)
+        if trained_at != self.poisson and not self.knows_poisson():
+            raise ValueError(
+                f"Expected weights for a Poisson ratio of {self.poisson}, but {source} is for {trained_at} and a "
+                f"{type(self.module_).__name__} serves only the one it was trained for."
+            )
+        load_state(self.module_, weights.tensors, source)
+        return self
+
+    def _network_name(self) -> str:
+        for name, network in NETWORKS.items():
+            if self.module in (name, network):
+                return name
+        raise ValueError(f"Expected module to be one of {', '.join(NETWORKS)} for a weights file, got {self.module!r}.")
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return scikit-learn's tags.
+
+        Returns
+        -------
+        Tags
+            The tags.
+        """
+        tags = super().__sklearn_tags__()
+        tags.non_deterministic = self.random_state is None
+        return tags
+
+
+def _find_weights(name: str | os.PathLike[str]) -> Path:
+    packaged = packaged_weights()
+    path = packaged.get(str(name), Path(name))
+    if path.suffix != SUFFIX:
+        known = ", ".join(packaged) or "none"
+        raise ValueError(f"Expected a {SUFFIX} file or the name of packaged weights ({known}), got {str(name)!r}.")
+    return path
