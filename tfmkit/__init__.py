@@ -24,6 +24,7 @@ _HOMES: dict[str, str] = {
     "mechanics": "mechanics",
     "metrics": "metrics",
     "operators": "operators",
+    "plotting": "plotting",
     "scoring": "scoring",
 }
 

@@ -1,0 +1,127 @@
+"""Figures: what they show, and that they leave matplotlib's global state alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.quiver import Quiver, QuiverKey
+
+from tfmkit import plotting
+
+
+@pytest.fixture
+def field() -> np.ndarray:
+    """Return a field of 24 x 40 with one strong vector to the right and down."""
+    field = np.zeros((2, 24, 40))
+    field[:, 5, 7] = 300.0, 400.0
+    return field
+
+
+def texts_of(figure):
+    """Return all words of a figure."""
+    axes = figure.axes
+    return [text.get_text() for ax in axes for text in ax.texts] + [ax.get_ylabel() for ax in axes]
+
+
+def test_map_shows_magnitude_unit_and_scale(field):
+    figure = plotting.plot_traction_map(field, spacing=0.5, length_unit="µm")
+    (image,) = figure.axes[0].images
+    assert image.get_array().max() == 500
+    assert image.get_array()[5, 7] == 500
+    assert image.get_clim() == (0, 500)
+    assert figure.axes[0].yaxis_inverted()
+    assert "traction |t| (Pa)" in texts_of(figure)
+    assert "5 µm" in texts_of(figure)
+
+
+def test_map_counts_large_tractions_in_kilopascals(field):
+    figure = plotting.plot_traction_map(10 * field)
+    assert figure.axes[0].images[0].get_array().max() == pytest.approx(5)
+    assert "traction |t| (kPa)" in texts_of(figure)
+
+
+def test_map_takes_a_common_scale_and_an_outline(field):
+    mask = np.zeros((24, 40), dtype=bool)
+    mask[3:9, 3:12] = True
+    figure = plotting.plot_traction_map(field, vmax=1000, mask=mask)
+    assert figure.axes[0].images[0].get_clim() == (0, 1000)
+    (outline,) = figure.axes[0].collections
+    assert outline.get_paths()[0].get_extents().bounds == pytest.approx((2.5, 2.5, 9, 6))
+
+
+def test_arrows_point_where_the_field_does(field):
+    figure = plotting.plot_vectors(field, n_arrows=40)
+    (quiver,) = (artist for artist in figure.axes[0].collections if isinstance(artist, Quiver))
+    strongest = np.argmax(np.hypot(quiver.U, quiver.V))
+    assert quiver.XY[strongest].tolist() == [7, 5]
+    assert (quiver.U[strongest], quiver.V[strongest]) == (300, 400)
+    # With y running down on the screen, a positive y component must point down too.
+    assert quiver.angles == "xy"
+    assert figure.axes[0].yaxis_inverted()
+    (key,) = (artist for artist in figure.axes[0].get_children() if isinstance(artist, QuiverKey))
+    assert key.text.get_text() == "traction 500 Pa"
+
+
+def test_arrows_of_fine_grids_are_block_means(field):
+    figure = plotting.plot_vectors(field, n_arrows=10)
+    (quiver,) = (artist for artist in figure.axes[0].collections if isinstance(artist, Quiver))
+    assert quiver.U.size == 6 * 10
+    assert quiver.U.max() == 300 / 16
+
+
+def test_zero_fields_and_extreme_shapes_are_drawn(tmp_path):
+    for shape in ((2, 8, 8), (2, 8, 100), (2, 100, 9)):
+        for draw in (plotting.plot_traction_map, plotting.plot_vectors):
+            draw(np.zeros(shape), mask=np.ones(shape[1:], dtype=bool)).savefig(tmp_path / "a.png", dpi=50)
+            assert (tmp_path / "a.png").stat().st_size > 0
+
+
+def test_lambda_curve_marks_the_choice():
+    lams = np.array([1.0, 0.01, 0.1])
+    figure = plotting.plot_lambda_curve(lams, [[3, 5], [1, 1], [2, 2]], chosen=0.01, ylabel="error")
+    axes = figure.axes[0]
+    np.testing.assert_array_equal(axes.lines[0].get_xdata(), [0.01, 0.1, 1])
+    np.testing.assert_array_equal(axes.lines[0].get_ydata(), [1, 2, 4])
+    assert "λ = 0.01" in texts_of(figure)
+    assert axes.get_ylabel() == "error"
+
+
+def test_bars_show_the_table():
+    means = pd.DataFrame({"FTTC": [0.2, 0.3], "DeepTFM": [0.1, 0.2]}, index=["0 %", "10 %"])
+    figure = plotting.plot_bars(means, means / 10)
+    heights = [bar.get_height() for bar in figure.axes[0].patches]
+    assert heights == [0.2, 0.3, 0.1, 0.2]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["FTTC", "DeepTFM"]
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plotting.plot_traction_map(np.zeros((1, 2, 8, 8))), "single field"),
+        (lambda: plotting.plot_vectors(np.full((2, 8, 8), np.nan)), "finite"),
+        (lambda: plotting.plot_traction_map(np.zeros((2, 8, 8)), vmax=0), "vmax"),
+        (lambda: plotting.plot_traction_map(np.zeros((2, 8, 8)), spacing=-1), "spacing"),
+        (lambda: plotting.plot_vectors(np.zeros((2, 8, 8)), n_arrows=0), "n_arrows"),
+        (lambda: plotting.plot_vectors(np.zeros((2, 8, 8)), mask=np.ones((3, 3))), "mask"),
+        (lambda: plotting.plot_lambda_curve([1, 2], [1], chosen=1), "one score"),
+        (lambda: plotting.plot_lambda_curve([0, 2], [1, 2], chosen=1), "above 0"),
+        (lambda: plotting.plot_bars(pd.DataFrame()), "not empty"),
+    ],
+)
+def test_refuses(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
+
+
+def test_global_state_is_left_alone(field):
+    before = dict(mpl.rcParams)
+    plotting.plot_vectors(field)
+    assert dict(mpl.rcParams) == before
+    program = "from tfmkit import plotting; import numpy, sys; assert 'matplotlib' not in sys.modules\n"
+    program += "plotting.plot_vectors(numpy.ones((2, 8, 8))); assert 'matplotlib.pyplot' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], check=True)
