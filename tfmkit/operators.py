@@ -289,9 +289,9 @@ def _symbol_basis(shape: tuple[int, int], boundary: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _numpy_symbol(shape: tuple[int, int], poisson: float, boundary: str, dtype: str) -> tuple[np.ndarray, ...]:
-    parts = combine(_symbol_basis(shape, boundary), poisson)
-    return tuple(np.ascontiguousarray(part, dtype=dtype) for part in parts)
+def _numpy_symbol(shape: tuple[int, int], poisson: float, boundary: str, dtype: str) -> tuple[Any, Any, Any]:
+    g_xx, g_yy, g_xy = combine(_symbol_basis(shape, boundary), poisson)
+    return g_xx.astype(dtype), g_yy.astype(dtype), g_xy.astype(dtype)
 
 
 @lru_cache(maxsize=64)
