@@ -2,7 +2,8 @@
 
 Everything is dimensionless (displacement in pixels, traction over Young's modulus). The minimiser of
 ``|u - K tau|^2 + lam * ||k|^order tau|^2`` on a periodic grid is, frequency by frequency,
-``(K'K + lam |k|^(2 order))^-1 K' u`` [1]_.
+``(K'K + lam |k|^(2 order))^-1 K' u`` [1]_. A field that does not vanish at its edge is first continued past it
+(`tfmkit.inversion.continuation`), so that the wrap of the transform falls outside the field.
 
 References
 ----------
@@ -17,8 +18,9 @@ from typing import Any
 import numpy as np
 import scipy.fft
 from array_api_compat import is_torch_array
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from tfmkit.inversion.continuation import extend, extended_grid
 from tfmkit.operators import green_symbol, irfft2, multiply, regularised_inverse, rfft2, wavenumbers
 
 Shape = tuple[int, int]
@@ -28,64 +30,91 @@ Symbol = tuple[Any, Any, Any]
 _CHUNK_BYTES = 1 << 20
 
 
-def fourier_inverse(displacement: Any, lam: float, *, poisson: float, order: float = 0.0, scale: float = 1.0) -> Any:
-    """Invert displacement under a quadratic penalty on a periodic grid.
+def fourier_inverse(
+    displacement: Any,
+    lam: ArrayLike,
+    *,
+    poisson: float,
+    order: ArrayLike = 0.0,
+    boundary: str = "periodic",
+    scale: float = 1.0,
+) -> Any:
+    """Invert displacement under a quadratic penalty.
 
     Parameters
     ----------
     displacement : array of shape (n_fields, 2, height, width)
         Displacement in pixels (numpy or torch, float32 or float64).
-    lam : float
-        Regularisation, >= 0, dimensionless.
+    lam : float or array-like of shape (n_fields,)
+        Regularisation, >= 0, dimensionless; one for all or one per field.
     poisson : float
         Poisson ratio.
-    order : float, default=0.0
+    order : float or array-like of shape (n_fields,), default=0.0
         Order of the penalty: 0 weighs the traction, 1 its gradient.
+    boundary : {"periodic", "extended"}, default="periodic"
+        Whether the field repeats or is continued past its border.
     scale : float, default=1.0
         Factor on the result: Young's modulus over spacing puts the units back without a pass over the data.
 
     Returns
     -------
     array of shape (n_fields, 2, height, width)
-        Traction over Young's modulus, same library and precision; its mean is 0.
+        Traction over Young's modulus times `scale`, same library and precision.
     """
-    shape = displacement.shape[-2:]
-    if is_torch_array(displacement):
-        symbol = green_symbol(tuple(shape), poisson, boundary="periodic", like=displacement)
-        weight = displacement.new_tensor(penalty(tuple(shape), lam, order))
-        inverse = regularised_inverse(symbol, weight)
-        return irfft2(multiply(inverse, rfft2(displacement, shape)), shape) * scale
-    return _filter(displacement, inverse_filter(shape, poisson, lam, order, scale, displacement.dtype.name))
+    settings = np.stack(np.broadcast_arrays(np.asarray(lam, float), np.asarray(order, float)), axis=-1)
+    if settings.ndim == 1:
+        return _invert(displacement, *settings.tolist(), poisson, boundary, scale)
+    result = displacement * 0
+    for lam_order in np.unique(settings, axis=0):
+        fields = np.flatnonzero((settings == lam_order).all(axis=1))
+        result[fields] = _invert(displacement[fields], *lam_order.tolist(), poisson, boundary, scale)
+    return result
 
 
-def penalty(shape: Shape, lam: float, order: float) -> NDArray[np.float64]:
-    """Return the weight of the squared traction at every frequency.
+def transform_grid(shape: Shape, boundary: str) -> Shape:
+    """Return the grid on which fields are transformed.
 
     Parameters
     ----------
     shape : (int, int)
+        Height and width of the field.
+    boundary : {"periodic", "extended"}
+        Whether the field repeats or is continued past its border.
+
+    Returns
+    -------
+    (int, int)
+        Height and width of the transform.
+    """
+    return extended_grid(shape) if boundary == "extended" else shape
+
+
+def penalty(grid: Shape, order: float) -> NDArray[np.float64]:
+    """Return the weight of the squared traction at every frequency, for a lambda of 1.
+
+    Parameters
+    ----------
+    grid : (int, int)
         Grid of the transform.
-    lam : float
-        Regularisation, >= 0.
     order : float
         Order of the penalty, >= 0.
 
     Returns
     -------
     ndarray of shape (height, width // 2 + 1)
-        ``lam * |k|^(2 order)``, k in rad per pixel.
+        Powers ``|k|^(2 order)``, k in rad per pixel.
     """
-    ky, kx = wavenumbers(shape)
-    return lam * np.hypot(ky, kx) ** (2 * order)
+    ky, kx = wavenumbers(grid)
+    return np.asarray(np.hypot(ky, kx) ** (2 * order))
 
 
-@lru_cache(maxsize=64)
-def inverse_filter(shape: Shape, poisson: float, lam: float, order: float, scale: float, dtype: str) -> Symbol:
+@lru_cache(maxsize=8)
+def inverse_filter(grid: Shape, poisson: float, lam: float, order: float, scale: float, dtype: str) -> Symbol:
     """Return the scaled regularised inverse as real factors of the interleaved half spectrum.
 
     Parameters
     ----------
-    shape : (int, int)
+    grid : (int, int)
         Grid of the transform.
     poisson : float
         Poisson ratio.
@@ -103,21 +132,33 @@ def inverse_filter(shape: Shape, poisson: float, lam: float, order: float, scale
     tuple of three ndarrays of shape (height, 2 * (width // 2 + 1))
         Entries xx, yy and xy; each factor stands twice in a row, for the real and the imaginary part.
     """
-    symbol = green_symbol(shape, poisson, boundary="periodic", like=np.empty(0))
-    inverse = regularised_inverse(symbol, penalty(shape, lam, order))
+    symbol = green_symbol(grid, poisson, boundary="periodic", like=np.empty(0))
+    inverse = regularised_inverse(symbol, lam * penalty(grid, order))
     xx, yy, xy = (np.repeat(part * scale, 2, axis=-1).astype(dtype) for part in inverse)
     return xx, yy, xy
 
 
-def _filter(field: NDArray[Any], factors: Symbol) -> NDArray[Any]:
+def _invert(displacement: Any, lam: float, order: float, poisson: float, boundary: str, scale: float) -> Any:
+    height, width = displacement.shape[-2:]
+    grid = transform_grid((height, width), boundary)
+    if is_torch_array(displacement):
+        symbol = green_symbol(grid, poisson, boundary="periodic", like=displacement)
+        weight = displacement.new_tensor(lam * penalty(grid, order))
+        spectrum = multiply(regularised_inverse(symbol, weight), rfft2(extend(displacement, grid), grid))
+        return irfft2(spectrum, grid)[..., :height, :width] * scale
+    return _filter(displacement, grid, inverse_filter(grid, poisson, lam, order, scale, displacement.dtype.name))
+
+
+def _filter(field: NDArray[Any], grid: Shape, factors: Symbol) -> NDArray[Any]:
     """Multiply the spectra of a batch by real factors, a few fields at a time and in place."""
-    shape = field.shape[-2:]
+    height, width = field.shape[-2:]
     result = np.empty_like(field)
-    step = max(1, _CHUNK_BYTES // field[0].nbytes)
+    step = max(1, _CHUNK_BYTES // (2 * grid[0] * grid[1] * field.itemsize))
     for start in range(0, len(field), step):
-        spectrum = scipy.fft.rfft2(field[start : start + step])
+        spectrum = scipy.fft.rfft2(extend(field[start : start + step], grid))
         _multiply_in_place(spectrum, factors)
-        result[start : start + step] = scipy.fft.irfft2(spectrum, s=shape, overwrite_x=True)
+        filtered = scipy.fft.irfft2(spectrum, s=grid, overwrite_x=True)
+        result[start : start + step] = filtered[..., :height, :width]
     return result
 
 
