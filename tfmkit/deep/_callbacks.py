@@ -75,6 +75,8 @@ class KeepBest(Callback):
         """Put the best weights back."""
         if net.best_weights_:
             net.module_.load_state_dict(net.best_weights_)
+            if math.isinf(min(monitored_losses(net))):
+                raise ValueError("Training broke down: no epoch had a finite loss. Choose a smaller lr.")
         net.best_weights_ = {}
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from skorch import NeuralNetRegressor
-from skorch.callbacks import EpochTimer, GradientNormClipping, PassthroughScoring
+from skorch.callbacks import Callback, EpochTimer, GradientNormClipping, PassthroughScoring
 from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import Subset
@@ -97,7 +97,13 @@ class FieldNet(NeuralNetRegressor):
         ]
 
     def knows_poisson(self) -> bool:
+        """Tell whether the network is given the Poisson ratio."""
         return "poisson" in inspect.signature(self.module_.forward).parameters
+
+    def _get_params_callbacks(self, deep: bool = True) -> dict[str, Any]:
+        # The callbacks themselves are made anew by every fit; their settings are what a user can set.
+        params = super()._get_params_callbacks(deep=deep)
+        return {name: value for name, value in params.items() if not isinstance(value, Callback)}
 
     def _traction_scale(self, amplitude: Tensor) -> Tensor:
         return amplitude * (self.young / self.spacing)
@@ -115,6 +121,7 @@ def _amplitude(displacement: Tensor) -> Tensor:
 
 
 def draw_seed(random_state: Any) -> int:
+    """Return a seed from what scikit-learn calls a random state, or from the system's entropy."""
     if random_state is None:
         return int(np.random.SeedSequence().generate_state(1)[0])
     if isinstance(random_state, np.random.Generator):
@@ -126,6 +133,7 @@ def draw_seed(random_state: Any) -> int:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
+    """Give torch's global generators this seed inside the block and their own state back after it."""
     with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
         torch.manual_seed(seed)
         yield

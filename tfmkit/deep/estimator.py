@@ -7,6 +7,7 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
@@ -17,7 +18,7 @@ from tfmkit.deep._callbacks import EarlyStopping
 from tfmkit.deep._fieldnet import FieldNet, draw_seed, seeded
 from tfmkit.deep.checkpoint import FILE_NAME, describe_params, digest, resume_training
 from tfmkit.deep.losses import RelativeError
-from tfmkit.deep.weights import SUFFIX, Weights, load_state, packaged_weights, read_weights, write_weights
+from tfmkit.deep.weights import Weights, find_weights, load_state, read_weights, write_weights
 from tfmkit.networks import NETWORKS
 
 # Half of the central 90 % interval of a normal distribution, in standard deviations.
@@ -180,7 +181,7 @@ class DeepTFM(TractionEstimator, FieldNet):
             If there are no such weights, the file is damaged or foreign, or they are for another Poisson ratio.
         """
         check_gel(young, poisson, spacing)
-        path = _find_weights(name)
+        path = find_weights(name)
         weights = read_weights(path)
         params = {f"module__{key}": value for key, value in weights.params.items()}
         params.update(kwargs)
@@ -270,10 +271,12 @@ class DeepTFM(TractionEstimator, FieldNet):
         """
         self.check_is_fitted()
         check_gel(self.young, self.poisson, self.spacing)
-        displacement = check_field(X)
-        if not return_std:
-            return self.predict_proba(displacement)
-        parts = self.forward(displacement)
+        displacement = _writeable(check_field(X))
+        # Nothing here is random, but torch draws a seed for every loop over batches.
+        with seeded(0):
+            if not return_std:
+                return self.predict_proba(displacement)
+            parts = self.forward(displacement)
         if not isinstance(parts, tuple):
             raise ValueError(
                 f"Expected a network that returns a standard deviation, got {type(self.module_).__name__}."
@@ -333,7 +336,8 @@ class DeepTFM(TractionEstimator, FieldNet):
         check_count(self.batch_size, "batch_size")
         if isinstance(self.train_split, Real):
             check_number(self.train_split, "train_split", low=0, high=1, include_low=False, include_high=False)
-        return check_pair(X, y)
+        displacement, traction = check_pair(X, y)
+        return _writeable(displacement), _writeable(traction)
 
     def _begin(self) -> None:
         self.initialized_ = False  # or skorch prints that it replaces the network
@@ -387,13 +391,10 @@ class DeepTFM(TractionEstimator, FieldNet):
         """
         tags = super().__sklearn_tags__()
         tags.non_deterministic = self.random_state is None
+        tags.target_tags.required = True
         return tags
 
 
-def _find_weights(name: str | os.PathLike[str]) -> Path:
-    packaged = packaged_weights()
-    path = packaged.get(str(name), Path(name))
-    if path.suffix != SUFFIX:
-        known = ", ".join(packaged) or "none"
-        raise ValueError(f"Expected a {SUFFIX} file or the name of packaged weights ({known}), got {str(name)!r}.")
-    return path
+def _writeable(field: NDArray[Any]) -> NDArray[Any]:
+    # torch warns of arrays that it may not write to, though nobody writes.
+    return np.require(field, requirements=["W"])

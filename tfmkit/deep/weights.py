@@ -57,6 +57,32 @@ def packaged_weights() -> dict[str, Path]:
     return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
+def find_weights(name: str | os.PathLike[str]) -> Path:
+    """Return the file of packaged weights, or the file itself.
+
+    Parameters
+    ----------
+    name : str or path-like
+        Name of packaged weights, or a ``.safetensors`` file.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If it is neither.
+    """
+    packaged = packaged_weights()
+    path = packaged.get(str(name), Path(name))
+    if path.suffix != SUFFIX:
+        known = ", ".join(packaged) or "none"
+        raise ValueError(f"Expected a {SUFFIX} file or the name of packaged weights ({known}), got {str(name)!r}.")
+    return path
+
+
 def write_weights(
     path: str | os.PathLike[str],
     module: nn.Module,
