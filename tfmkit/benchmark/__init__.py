@@ -1,0 +1,28 @@
+"""Estimators side by side: the same cells, the same noise, one tidy table, and paired tests.
+
+>>> from tfmkit.benchmark import compare, summarise
+>>> from tfmkit.fttc import FTTC
+>>> import numpy as np
+>>> from tfmkit.operators import ForwardOperator
+>>> stress = np.zeros((3, 2, 16, 16))
+>>> stress[:, 0, 6:8, 4:12], stress[:, 0, 8:10, 4:12] = 1000.0, -1000.0
+>>> table = compare({"FTTC": FTTC()}, ForwardOperator(16).apply(stress), stress, progress=False)
+>>> sorted(table["estimator"].unique())
+['FTTC', 'FTTC (oracle lambda)']
+>>> list(summarise(table).columns)
+['mean', 'std', 'n_cells', 'seconds']
+"""
+
+from tfmkit.benchmark._compare import METRICS, add_vector_noise, compare
+from tfmkit.benchmark._oracle import OracleLambda
+from tfmkit.benchmark._statistics import format_summary, paired_tests, summarise
+
+__all__ = [
+    "METRICS",
+    "OracleLambda",
+    "add_vector_noise",
+    "compare",
+    "format_summary",
+    "paired_tests",
+    "summarise",
+]

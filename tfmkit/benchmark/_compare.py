@@ -1,0 +1,216 @@
+"""Run estimators on the same noisy cells and write down every error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils import get_tags
+from sklearn.utils.validation import check_is_fitted
+from tqdm.auto import tqdm
+
+from tfmkit import metrics as field_metrics
+from tfmkit._base import predict_inside
+from tfmkit._validation import FloatArray, check_choice, check_mask, check_number, check_pair
+from tfmkit.benchmark._oracle import OracleLambda
+from tfmkit.fttc import FTTC
+
+NoiseModel = Callable[[FloatArray, float, np.random.Generator], FloatArray]
+Metric = Callable[[FloatArray, FloatArray], Any]
+
+ORACLE_NAME = "FTTC (oracle lambda)"
+_GEL = ("young", "poisson", "spacing")
+
+# Name -> metric and the metadata that it needs.
+METRICS: dict[str, tuple[Callable[..., Any], str | None]] = {
+    "relative_rmse": (field_metrics.relative_rmse, None),
+    "mean_normalized_error": (field_metrics.mean_normalized_error, None),
+    "relative_rmse_inside": (field_metrics.relative_rmse, "mask"),
+    "mean_normalized_error_inside": (field_metrics.mean_normalized_error, "mask"),
+    "dtma": (field_metrics.dtma, "patches"),
+    "dtmb": (field_metrics.dtmb, "patches"),
+    "snr": (field_metrics.snr, "patches"),
+    "dma": (field_metrics.dma, "patches"),
+    "dta": (field_metrics.dta, "patches"),
+    "csta": (field_metrics.csta, "patches"),
+}
+
+
+def add_vector_noise(displacement: FloatArray, level: float, rng: np.random.Generator) -> FloatArray:
+    """Add white Gaussian noise, given as the size of the noise vector.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement.
+    level : float
+        Root-mean-square length of the noise vectors, in the unit of the displacement; each component gets
+        level / sqrt(2), as in the paper.
+    rng : numpy.random.Generator
+        Source of the noise.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2, height, width)
+        Noisy displacement, in the precision of `displacement`.
+    """
+    noise = rng.normal(scale=level / np.sqrt(2), size=displacement.shape)
+    return displacement + noise.astype(displacement.dtype)
+
+
+def compare(
+    estimators: Mapping[str, Any],
+    strain: ArrayLike,
+    stress: ArrayLike,
+    *,
+    noise: Sequence[float] = (0.0,),
+    noise_model: NoiseModel = add_vector_noise,
+    mask: ArrayLike | None = None,
+    patches: ArrayLike | None = None,
+    metrics: Sequence[str] | None = None,
+    random_state: Any = None,
+    progress: bool = True,
+) -> pd.DataFrame:
+    """Return the errors of estimators on the same cells under the same noise, one row per number.
+
+    A row of FTTC at its oracle lambda is added unless there is one already, on the gel of the first
+    estimator that names one (:class:`OracleLambda` around another solver makes another baseline).
+
+    Parameters
+    ----------
+    estimators : mapping of str to estimator
+        What to compare. A fitted estimator is used as it is; an unfitted one is cloned and fitted to the
+        noisy displacement alone, without the truth. One that learns from tractions must come fitted.
+    strain : array-like of shape (n_fields, 2, height, width)
+        Displacement without noise.
+    stress : array-like of shape (n_fields, 2, height, width)
+        True traction.
+    noise : sequence of float, default=(0.0,)
+        Noise levels, >= 0, in the meaning of `noise_model`. Every estimator gets the same noise.
+    noise_model : callable, default=add_vector_noise
+        Function of displacement, level and random generator that returns noisy displacement.
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the cell, for the metrics inside it and for estimators that ask for it in `predict`.
+    patches : array-like of int of shape (n_fields, height, width), optional
+        Labels of the adhesions, for the metrics over them.
+    metrics : sequence of str, optional
+        Names from :data:`METRICS`. By default all that mask and patches allow for.
+    random_state : int, Generator, RandomState or None, default=None
+        Seed of the noise.
+    progress : bool, default=True
+        Whether to show a progress bar on a terminal.
+
+    Returns
+    -------
+    DataFrame
+        Columns `estimator`, `noise`, `cell` (position in `strain`), `metric`, `value` and `seconds` (time per
+        cell of predicting the whole batch, including the fit where there is one).
+
+    Raises
+    ------
+    ValueError
+        If an argument is not as described.
+    """
+    displacement, traction = check_pair(strain, stress)
+    levels = [check_number(level, "noise", low=0) for level in np.ravel(noise)]
+    if mask is not None:
+        mask = check_mask(mask, displacement.shape)
+    measures = _measures(metrics, {"mask": mask, "patches": patches})
+    contenders = _check_estimators(estimators)
+    rng = _generator(random_state)
+    tables = []
+    with tqdm(total=len(levels) * len(contenders), disable=None if progress else True) as bar:
+        for level in levels:
+            noisy = noise_model(displacement, level, rng)
+            for name, estimator in contenders.items():
+                bar.set_description(f"{name}, noise {level:g}")
+                recovered, seconds = _recover(estimator, noisy, traction, mask)
+                tables.append(_rows(name, level, seconds, {key: m(traction, recovered) for key, m in measures.items()}))
+                bar.update()
+    return pd.concat(tables, ignore_index=True)
+
+
+def _measures(names: Sequence[str] | None, metadata: dict[str, Any]) -> dict[str, Metric]:
+    """Return metrics of (truth, recovered) per field, with their metadata filled in."""
+    if names is None:
+        names = [name for name, (_, needed) in METRICS.items() if needed is None or metadata[needed] is not None]
+    measures: dict[str, Metric] = {}
+    for name in names:
+        metric, needed = METRICS[check_choice(name, "each metric", tuple(METRICS))]
+        if needed is not None and metadata[needed] is None:
+            raise ValueError(f"Expected {needed} for the metric {name!r}, got none.")
+        extra = {needed: metadata[needed]} if needed is not None else {}
+        measures[name] = partial(metric, multioutput="raw_values", **extra)
+    if not measures:
+        raise ValueError("Expected at least one metric, got none.")
+    return measures
+
+
+def _check_estimators(estimators: Any) -> dict[str, Any]:
+    """Return the estimators and, if none of them is an oracle, FTTC at its oracle lambda."""
+    if not isinstance(estimators, Mapping) or not estimators:
+        raise ValueError(f"Expected a mapping of names to estimators, got {estimators!r}.")
+    for name, estimator in estimators.items():
+        learns = get_tags(estimator).target_tags.required and not isinstance(estimator, OracleLambda)
+        if learns and not _is_fitted(estimator):
+            raise ValueError(f"Expected a fitted estimator: {name!r} learns from tractions and has seen none.")
+    if any(isinstance(estimator, OracleLambda) for estimator in estimators.values()):
+        return dict(estimators)
+    return {**estimators, ORACLE_NAME: OracleLambda(FTTC(**_gel(estimators)))}
+
+
+def _gel(estimators: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the gel of the first estimator, or part of one, that has all its parameters."""
+    for estimator in estimators.values():
+        params = estimator.get_params()
+        for owner in ("", *(f"{name}__" for name in params)):
+            if all(f"{owner}{name}" in params for name in _GEL):
+                return {name: params[f"{owner}{name}"] for name in _GEL}
+    return {}
+
+
+def _recover(
+    estimator: Any, noisy: FloatArray, traction: FloatArray, mask: ArrayLike | None
+) -> tuple[FloatArray, float]:
+    """Return what the estimator makes of the noisy displacement and the seconds it took per field."""
+    if isinstance(estimator, OracleLambda):
+        # What finding out the best lambda takes is nobody's cost.
+        estimator = clone(estimator).fit(noisy, traction)
+    start = perf_counter()
+    if not _is_fitted(estimator):
+        estimator = clone(estimator).fit(noisy)
+    recovered = predict_inside(estimator, noisy, mask)
+    return recovered, (perf_counter() - start) / len(noisy)
+
+
+def _is_fitted(estimator: Any) -> bool:
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError:
+        return False
+    return True
+
+
+def _rows(name: str, level: float, seconds: float, values: Mapping[str, FloatArray]) -> pd.DataFrame:
+    columns = ("cell", "metric", "value")
+    parts = [
+        pd.DataFrame(dict(zip(columns, (np.arange(len(value)), metric, value), strict=True)))
+        for metric, value in values.items()
+    ]
+    table = pd.concat(parts, ignore_index=True)
+    table.insert(0, "estimator", name)
+    table.insert(1, "noise", level)
+    return table.assign(seconds=seconds)
+
+
+def _generator(random_state: Any) -> np.random.Generator:
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31, size=4))
+    return np.random.default_rng(random_state)
