@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -63,7 +65,7 @@ def test_refuses(tmp_path, array, message):
 
 
 def test_data_checks_that_its_parts_fit(fields):
-    axes = {"x": np.arange(12.0), "y": np.arange(9.0), "source": "a", "layout": "numpy", "spacing": 1.0}
+    axes = {"x": np.arange(12.0), "y": np.arange(9.0), "sources": (Path("a.npy"),), "layout": "numpy", "spacing": 1.0}
     DisplacementData(fields, **axes)
     for change in (
         {"x": np.arange(9.0)},

@@ -145,6 +145,7 @@ def test_pytfm_pair(tmp_path, field, suffix):
     data = read_displacement(tmp_path / f"01u{suffix}", spacing=10.5)
     np.testing.assert_array_equal(data.displacement, field[None])
     assert data.layout == "pytfm"
+    assert data.sources == (tmp_path / f"01u{suffix}", tmp_path / f"01v{suffix}")
     assert data.x[-1] == 10.5 * (WIDTH - 1)
     with pytest.raises(ValueError, match="give spacing"):
         read_displacement(tmp_path / f"01u{suffix}")

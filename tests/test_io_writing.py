@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from tfmkit.io import write_csv, write_json, write_tiff, writing
+from tfmkit.io import write_csv, write_json, write_tiff, writing, writing_folder
 
 
 def test_nothing_appears_until_the_block_is_done(tmp_path):
@@ -33,6 +33,27 @@ def test_a_failed_block_keeps_what_was_there(tmp_path):
         fail()
     assert target.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_folders_fill_at_once(tmp_path):
+    target = tmp_path / "new" / "results"
+    with writing_folder(target) as folder:
+        (folder / "a.txt").write_text("a")
+        (folder / "b.txt").write_text("b")
+        assert not target.exists()
+    assert [path.name for path in sorted(target.iterdir())] == ["a.txt", "b.txt"]
+    assert list(tmp_path.iterdir()) == [target.parent]
+
+
+def test_a_failed_block_leaves_no_folder(tmp_path):
+    def fail():
+        with writing_folder(tmp_path / "results") as folder:
+            (folder / "a.txt").write_text("a")
+            raise RuntimeError("no figure")
+
+    with pytest.raises(RuntimeError, match="no figure"):
+        fail()
+    assert not list(tmp_path.iterdir())
 
 
 def test_csv_reads_back_exactly(tmp_path):

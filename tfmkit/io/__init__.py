@@ -12,7 +12,7 @@ from tfmkit.io.fiji import read_fiji_piv
 from tfmkit.io.pytfm import read_pytfm
 from tfmkit.io.reading import read_displacement
 from tfmkit.io.wang_lin import read_wang_lin
-from tfmkit.io.writing import write_csv, write_json, write_tiff, writing
+from tfmkit.io.writing import write_csv, write_json, write_tiff, writing, writing_folder
 
 __all__ = [
     "DisplacementData",
@@ -26,4 +26,5 @@ __all__ = [
     "write_json",
     "write_tiff",
     "writing",
+    "writing_folder",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,8 @@ class DisplacementData:
         Position of the columns in the same pixels.
     y : ndarray of shape (height,)
         Position of the rows in the same pixels.
-    source : str
-        Path of the file.
+    sources : tuple of Path
+        The file, or files where components have one each.
     layout : str
         Name of the layout that was recognised, such as ``"fiji-piv"``.
     measured : ndarray of shape (n_fields, height, width) or None
@@ -48,7 +49,7 @@ class DisplacementData:
     spacing: float
     x: FloatArray
     y: FloatArray
-    source: str
+    sources: tuple[Path, ...]
     layout: str
     measured: NDArray[Any] | None = None
     mask: NDArray[Any] | None = None

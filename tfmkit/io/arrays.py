@@ -41,7 +41,7 @@ def read_arrays(path: str | PathLike[str], *, spacing: float = 1.0) -> Displacem
     if fields.ndim != 4:
         raise ValueError(f"Expected (2, height, width) or (n_fields, 2, height, width) in {path}, got {array.shape}.")
     x, y = (step * np.arange(side, dtype=float) for side in fields.shape[:1:-1])
-    return DisplacementData(fields, step, x, y, str(file), "numpy")
+    return DisplacementData(fields, step, x, y, (file,), "numpy")
 
 
 def load_array(path: Path) -> FloatArray:

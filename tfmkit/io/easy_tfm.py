@@ -70,7 +70,7 @@ def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
         if len(vectors) == len(frames):
             # A common drift is no noise, so the spread is taken about the mean of each component.
             noise = np.array([np.sqrt(vec.var(axis=0).mean()) for vec in vectors])
-    return DisplacementData(fields, float(x[1] - x[0]), x, y, str(path), "easy-to-use-tfm", measured, noise=noise)
+    return DisplacementData(fields, float(x[1] - x[0]), x, y, (path,), "easy-to-use-tfm", measured, noise=noise)
 
 
 def _frames(structs: Any, name: str, path: Path) -> list[_Frame]:

@@ -63,7 +63,7 @@ def read_fiji_piv(path: str | PathLike[str], *, interpolate: bool = False) -> Di
     measured = fill_grid(points, np.stack([valid & original] * 2, axis=1).astype(float), x, y)[0][0] > 0
     step = float(np.mean([np.diff(x).mean(), np.diff(y).mean()]))
     whole = fill_holes(field, present, x, y)
-    return DisplacementData(whole[None], step, x, y, str(file), "fiji-piv", measured[None])
+    return DisplacementData(whole[None], step, x, y, (file,), "fiji-piv", measured[None])
 
 
 def _read_table(path: Path) -> FloatArray:

@@ -44,7 +44,7 @@ def read_pytfm(path: str | PathLike[str], *, spacing: float | None = None) -> Di
         raise ValueError(f"Expected components of one shape, got {components[0].shape} and {components[1].shape}.")
     height, width = components[0].shape
     x, y = step * np.arange(width, dtype=float), step * np.arange(height, dtype=float)
-    return DisplacementData(np.stack(components)[None], step, x, y, str(file), "pytfm")
+    return DisplacementData(np.stack(components)[None], step, x, y, (file, partner), "pytfm")
 
 
 def component_v(path: Path) -> Path | None:

@@ -75,7 +75,7 @@ def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
         spacing=1.0,
         x=np.arange(width, dtype=float),
         y=np.arange(height, dtype=float),
-        source=str(path),
+        sources=(path,),
         layout="wang-lin",
         mask=mask,
         traction=_field(variables, "trac", path)[None] if "trac" in variables else None,

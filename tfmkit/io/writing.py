@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,29 @@ def writing(path: str | PathLike[str]) -> Iterator[Path]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing_folder(path: str | PathLike[str]) -> Iterator[Path]:
+    """Give a temporary folder to write to, and move its files to `path` once the block is done.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The folder in which the files are wanted; made where needed. What else it holds stays.
+
+    Yields
+    ------
+    Path
+        A folder on the same disk; removed with all it holds if the block raises.
+    """
+    target = Path(path)
+    parents = [parent for parent in (target.absolute(), *target.absolute().parents) if parent.is_dir()]
+    with TemporaryDirectory(prefix=f".{target.name}-", dir=parents[0]) as temporary:
+        yield Path(temporary)
+        target.mkdir(parents=True, exist_ok=True)
+        for file in sorted(Path(temporary).iterdir()):
+            file.replace(target / file.name)
 
 
 def write_csv(path: str | PathLike[str], columns: Mapping[str, ArrayLike]) -> None:

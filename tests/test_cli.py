@@ -1,0 +1,168 @@
+"""The command line: what it writes, in which units, and what it refuses without writing anything."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import tifffile
+from scipy.io import savemat
+
+from tfmkit.cli import main
+from tfmkit.fttc import FTTC
+from tfmkit.io import read_displacement
+from tfmkit.mechanics import strain_energy, total_force
+from tfmkit.operators import ForwardOperator
+
+GEL = ["--young", "8000", "--poisson", "0.4"]
+SPACING = 8.0
+
+
+@pytest.fixture
+def traction() -> np.ndarray:
+    """Return two fields of 16 x 18 with a balanced pair of forces each."""
+    traction = np.zeros((2, 2, 16, 18))
+    traction[:, 0, 8, 5] = 1000.0, 500.0
+    traction[:, 0, 8, 12] = -1000.0, -500.0
+    return traction
+
+
+@pytest.fixture
+def file(tmp_path, traction):
+    """Return a file with the displacement of these forces, in image pixels of a grid every 8 px."""
+    gel = ForwardOperator((16, 18), young=8000, poisson=0.4, spacing=SPACING, boundary="periodic")
+    np.save(tmp_path / "cell.npy", gel.apply(traction))
+    return tmp_path / "cell.npy"
+
+
+def read_csv(path):
+    """Return the columns of a table."""
+    with path.open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def test_everything_is_written_in_the_units_it_says(file, tmp_path, traction, capsys):
+    output = tmp_path / "new" / "results"
+    arguments = [*GEL, "--spacing", "8", "--pixel-size", "0.25", "--lam", "1e-6", "-o", str(output)]
+    assert main(["traction", str(file), *arguments]) == 0
+    names = {path.name for path in output.iterdir()}
+    figures = {f"traction_{kind}_{number:04}.png" for kind in ("map", "vectors") for number in (1, 2)}
+    assert names == figures | {"traction_field.csv", "summary.csv", "traction.tif", "settings.json"}
+
+    recovered = tifffile.imread(output / "traction.tif")
+    assert recovered.shape == (2, 3, 16, 18)
+    assert recovered.dtype == np.float32
+    np.testing.assert_allclose(recovered[:, 1:], traction - traction.mean(axis=(2, 3), keepdims=True), atol=1)
+
+    table = read_csv(output / "traction_field.csv")
+    at = (table["frame"] == 2) & (table["x_um"] == 5 * 8 * 0.25) & (table["y_um"] == 8 * 8 * 0.25)
+    assert table["tx_Pa"][at] == pytest.approx(500, abs=1)
+    assert table["ux_um"][at] == pytest.approx(0.25 * np.load(file)[1, 0, 8, 5])
+
+    summary = read_csv(output / "summary.csv")
+    metres = 0.25e-6 * np.load(file)
+    energy = strain_energy(metres, traction, spacing=2e-6)
+    np.testing.assert_allclose(summary["strain_energy_J"], energy, rtol=1e-2)
+    np.testing.assert_allclose(summary["total_force_N"], [2000 * 4e-12, 1000 * 4e-12], rtol=1e-2)
+    np.testing.assert_allclose(summary["contractile_moment_Nm"], [-7 * 2e-6 * 4e-9, -7 * 2e-6 * 2e-9], rtol=1e-2)
+    np.testing.assert_allclose(summary["max_traction_Pa"], [1000, 500], rtol=1e-2)
+    assert str(output) in capsys.readouterr().out
+
+
+def test_summary_is_that_of_the_estimator(file, tmp_path):
+    assert main(["traction", str(file), *GEL, "--spacing", "8", "--lam", "0.3", "-o", str(tmp_path / "a")]) == 0
+    displacement = np.load(file)
+    expected = FTTC(0.3, young=8000, poisson=0.4, spacing=SPACING).fit(displacement).predict(displacement)
+    summary = read_csv(tmp_path / "a" / "summary.csv")
+    np.testing.assert_allclose(summary["max_traction_Pa"], np.hypot(*expected.swapaxes(0, 1)).max(axis=(1, 2)))
+    # Without the size of a pixel there are neither joules nor newtons.
+    assert not [name for name in summary if name.endswith(("_J", "_N", "_Nm"))]
+    assert total_force(expected).shape == summary["frame"].shape
+
+
+def test_settings_say_what_was_done(file, tmp_path):
+    assert main(["traction", str(file), *GEL, "--lam", "0.3", "-o", str(tmp_path / "a")]) == 0
+    settings = json.loads((tmp_path / "a" / "settings.json").read_text())
+    assert settings["input"] == {str(file): hashlib.sha256(file.read_bytes()).hexdigest()}
+    assert settings["method"]["lam"] == 0.3
+    assert settings["young_Pa"] == 8000
+    assert settings["grid"] == [16, 18]
+    assert settings["versions"].keys() >= {"tfmkit", "python", "numpy"}
+
+
+def test_default_folder_lies_beside_the_file_and_holds_one_run(file):
+    assert main(["traction", str(file), *GEL]) == 0
+    output = file.with_name("cell_traction")
+    assert (output / "traction_map_0002.png").exists()
+    (output / "notes.txt").write_text("mine")
+    np.save(file, np.load(file)[0])
+    assert main(["traction", str(file), *GEL]) == 0
+    assert not (output / "traction_map_0002.png").exists()
+    assert (output / "traction_map_0001.png").exists()
+    assert (output / "notes.txt").exists()
+
+
+def test_mask_of_the_file_limits_the_summary(tmp_path):
+    rng = np.random.default_rng(0)
+    border = {"brdx": [3, 12, 12, 3], "brdy": [3, 3, 12, 12]}
+    savemat(tmp_path / "a.mat", {"dspl": rng.normal(size=(16, 16, 2)), **border})
+    assert main(["traction", str(tmp_path / "a.mat"), *GEL, "--lam", "1", "-o", str(tmp_path / "a")]) == 0
+    length = tifffile.imread(tmp_path / "a" / "traction.tif")[0]
+    inside = length[read_displacement(tmp_path / "a.mat").mask[0]]
+    assert 0 < inside.size < length.size
+    assert read_csv(tmp_path / "a" / "summary.csv")["mean_traction_Pa"] == pytest.approx(inside.mean())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--young", "-1", "--poisson", "0.4"], "young"),
+        (["--young", "8000", "--poisson", "0.7"], "poisson"),
+        ([*GEL, "--pixel-size", "0"], "pixel size"),
+        ([*GEL, "--spacing", "-2"], "spacing"),
+        ([*GEL, "--lam", "-1"], "lam"),
+        ([*GEL, "--method", "deep", "--lam", "1"], "no lambda"),
+        ([*GEL, "--method", "deep", "--weights", "no/such.safetensors"], "no/such.safetensors"),
+    ],
+)
+def test_bad_arguments_end_in_a_message(file, tmp_path, capsys, arguments, message):
+    before = sorted(tmp_path.iterdir())
+    assert main(["traction", str(file), *arguments, "-o", str(tmp_path / "a")]) == 2
+    assert message in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("content", [b"", b"1 2 3\n", b"\x93NUMPY"])
+@pytest.mark.parametrize("name", ["a.txt", "a.mat", "a.npy", "a.npz"])
+def test_bad_files_end_in_a_message(tmp_path, capsys, name, content):
+    (tmp_path / name).write_bytes(content)
+    assert main(["traction", str(tmp_path / name), *GEL]) == 2
+    assert name in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_missing_file(tmp_path, capsys):
+    assert main(["traction", str(tmp_path / "none.txt"), *GEL]) == 2
+    assert "none.txt" in capsys.readouterr().err
+
+
+def test_gel_must_be_given(file, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["traction", str(file)])
+    assert stop.value.code == 2
+    assert "--young" in capsys.readouterr().err
+
+
+def test_measured_cells(measured_data, tmp_path):
+    source = measured_data / "easy_to_use_tfm" / "input_data.mat"
+    assert (
+        main(["traction", str(source), "--young", "1e4", "--poisson", "0.3", "--lam", "1.4", "-o", str(tmp_path)]) == 0
+    )
+    # Cells pull: tractions of about 200 Pa, that explain most of the displacement but not its noise.
+    summary = read_csv(tmp_path / "summary.csv")
+    assert ((summary["max_traction_Pa"] > 100) & (summary["max_traction_Pa"] < 500)).all()
+    assert (summary["displacement_residual"] < 0.6).all()

@@ -1,0 +1,5 @@
+"""The command `tfmkit`: one module per subcommand, each with ``add_parser`` and ``run``."""
+
+from tfmkit.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,114 @@
+"""``tfmkit traction``: from a displacement file to traction maps, tables and the settings that made them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit._validation import FloatArray, check_gel, check_number
+from tfmkit.cli._results import Results, save_results
+from tfmkit.io import DisplacementData, read_displacement
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Parameters
+    ----------
+    subparsers : argparse action
+        What ``add_subparsers`` returned.
+    """
+    parser = subparsers.add_parser(
+        "traction",
+        help="displacement file to traction map",
+        description="Recover the traction from a displacement file (Fiji PIV text, Easy-to-use TFM .mat, Wang & Lin "
+        ".mat, pyTFM, .npy, .npz) and write heat maps, vector plots, tables, a TIFF and the settings.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("file", type=Path, help="displacement file; for pyTFM the one that ends in u")
+    parser.add_argument("--young", type=float, required=True, metavar="PA", help="Young's modulus of the gel in Pa")
+    parser.add_argument("--poisson", type=float, required=True, metavar="NU", help="Poisson ratio of the gel, 0 to 0.5")
+    parser.add_argument(
+        "--pixel-size",
+        type=float,
+        metavar="UM",
+        help="micrometres per pixel of the file's displacements; without it there are no energies and forces",
+    )
+    parser.add_argument(
+        "--spacing", type=float, metavar="PX", help="pixels between grid points, for files that do not hold it"
+    )
+    parser.add_argument("--interpolate", action="store_true", help="fill holes of the grid from their neighbours")
+    parser.add_argument("--method", choices=("fttc", "deep"), default="fttc", help="how to invert")
+    parser.add_argument(
+        "--lam", type=float, metavar="LAM", help="regularisation of fttc, dimensionless (u in grid px, t in E)"
+    )
+    parser.add_argument(
+        "--weights", default="default", metavar="NAME", help="weights of deep: a packaged name or a .safetensors file"
+    )
+    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results (FILE_traction)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Carry out the command.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
+    Raises
+    ------
+    ValueError
+        If an argument or the file is refused; nothing is written then.
+    """
+    check_gel(options.young, options.poisson, options.spacing or 1.0)
+    if options.pixel_size is not None:
+        check_number(options.pixel_size, "pixel size", low=0, include_low=False)
+    if options.lam is not None and options.method != "fttc":
+        raise ValueError("--lam belongs to --method fttc; a network has no lambda.")
+    data = read_displacement(options.file, interpolate=options.interpolate, spacing=options.spacing)
+    traction, method = _INVERT[options.method](data, options)
+    output = options.output or options.file.with_name(f"{options.file.stem}_traction")
+    results = Results(data, traction, options.young, options.poisson, options.pixel_size, method)
+    summary = save_results(results, output)
+    _report(results, summary, output)
+
+
+def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> tuple[FloatArray, dict[str, Any]]:
+    from tfmkit.fttc import FTTC
+
+    gel = {"young": options.young, "poisson": options.poisson, "spacing": data.spacing}
+    solver = FTTC(**gel) if options.lam is None else FTTC(options.lam, **gel)
+    solver.fit(data.displacement)
+    return solver.predict(data.displacement), {"name": "FTTC", **solver.get_params()}
+
+
+def _invert_deep(data: DisplacementData, options: argparse.Namespace) -> tuple[FloatArray, dict[str, Any]]:
+    from tfmkit.deep import DeepTFM
+
+    network = DeepTFM.from_pretrained(
+        options.weights, young=options.young, poisson=options.poisson, spacing=data.spacing
+    )
+    return network.predict(data.displacement), {"name": "DeepTFM", "weights": str(options.weights)}
+
+
+_INVERT = {"fttc": _invert_fttc, "deep": _invert_deep}
+
+
+def _report(results: Results, summary: dict[str, NDArray[Any]], output: Path) -> None:
+    """Print what a user wants to know first."""
+    n_fields = len(results.traction)
+    print(
+        f"{n_fields} field(s) of {results.data.layout}, {' x '.join(map(str, results.traction.shape[2:]))} grid points"
+    )
+    print(f"method: {', '.join(f'{name}={value}' for name, value in results.method.items())}")
+    for name, values in summary.items():
+        if name != "frame":
+            spread = f" (frames: {values.min():.4g} to {values.max():.4g})" if n_fields > 1 else ""
+            print(f"{name:>24} {np.median(values):.4g}{spread}")
+    print(f"results in {output}")
