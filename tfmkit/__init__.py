@@ -17,7 +17,10 @@ __version__ = "0.1.0"
 # Public name -> the module that defines it; a module that is public as a whole stands for itself.
 _HOMES: dict[str, str] = {
     "CutoffFilter": "filters",
+    "DeepTFM": "deep",
     "FTTC": "fttc",
+    "benchmark": "benchmark",
+    "datasets": "datasets",
     "elasticity": "elasticity",
     "estimator_checks": "estimator_checks",
     "io": "io",
