@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._base import TractionEstimator
 from tfmkit._validation import check_field, check_pair
+from tfmkit.deep import DeepTFM
 from tfmkit.estimator_checks import (
     FoldedEstimator,
     check_traction_estimator,
@@ -21,10 +22,24 @@ from tfmkit.estimator_checks._fields import FIELD_CHECKS
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC
 
-ESTIMATORS = [FTTC(), FTTC(lam=0.0, poisson=0.5, young=1.0, spacing=3.0), CutoffFilter(FTTC(), percentile=50)]
+ESTIMATORS = [
+    FTTC(),
+    FTTC(lam=0.0, poisson=0.5, young=1.0, spacing=3.0),
+    CutoffFilter(FTTC(), percentile=50),
+    DeepTFM(module__widths=(2, 4), max_epochs=1, random_state=0, verbose=0),
+]
+NETWORK_FAILURES = {
+    "api:check_no_attributes_set_in_init": "skorch keeps its state in attributes that exist before fit",
+    "api:check_set_params": "skorch looks at callbacks when they are set and warns of what is none",
+    "folded:check_methods_subset_invariance": "networks compute in float32; replaced by fields:check_batch_invariance",
+}
 
 
-@parametrize_with_traction_checks(ESTIMATORS)
+def expected_failures(estimator):
+    return NETWORK_FAILURES if isinstance(estimator, DeepTFM) else {}
+
+
+@parametrize_with_traction_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_contract(estimator, check):
     check(estimator)
 
@@ -284,7 +299,7 @@ class ChangesWithTheOrderOfRows(Sound):
 
 
 def test_folded_checks_find_faults():
-    with pytest.raises(AssertionError, match="check_methods_sample_order_invariance"):
+    with pytest.raises(AssertionError, match="folded:check_methods_sample_order_invariance"):
         check_traction_estimator(ChangesWithTheOrderOfRows())
 
 
@@ -304,14 +319,14 @@ def test_folding_keeps_rows_and_outputs_apart():
 
 
 def test_expected_failures_are_strict():
-    expected = {"check_dtype_kept": "computes in double precision"}
+    expected = {"fields:check_dtype_kept": "computes in double precision"}
     check_traction_estimator(AlwaysDouble(), expected_failed_checks=expected)
-    with pytest.raises(AssertionError, match="check_dtype_kept: expected to fail .*but passes"):
+    with pytest.raises(AssertionError, match="fields:check_dtype_kept: expected to fail .*but passes"):
         check_traction_estimator(Sound(), expected_failed_checks=expected)
 
 
 @parametrize_with_traction_checks(
-    [AlwaysDouble()], expected_failed_checks=lambda _: {"check_dtype_kept": "computes in double precision"}
+    [AlwaysDouble()], expected_failed_checks=lambda _: {"fields:check_dtype_kept": "computes in double precision"}
 )
 def test_parametrised_expected_failures(estimator, check):
     check(estimator)

@@ -120,6 +120,8 @@ def compare(
     """
     displacement, traction = check_pair(strain, stress)
     levels = [check_number(level, "noise", low=0) for level in np.ravel(noise)]
+    if not levels:
+        raise ValueError("Expected at least one noise level, got none.")
     if mask is not None:
         mask = check_mask(mask, displacement.shape)
     measures = _measures(metrics, {"mask": mask, "patches": patches})

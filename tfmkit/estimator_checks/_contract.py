@@ -61,7 +61,8 @@ def check_traction_estimator(estimator: Any, *, expected_failed_checks: dict[str
         Unfitted estimator from displacement to traction. It is fitted about a hundred times to small
         fields, so let it be a quick one (few epochs, few channels).
     expected_failed_checks : dict of str to str, optional
-        Names of checks that must fail, with the reason why that is right.
+        Checks that must fail, as ``"part:name"`` with the part "api", "fields" or "folded", and the reason
+        why that is right.
 
     Raises
     ------
@@ -72,7 +73,7 @@ def check_traction_estimator(estimator: Any, *, expected_failed_checks: dict[str
     problems: list[str] = []
     failed: set[str] = set()
     for target, check in traction_checks_generator(estimator):
-        name = _check_name(check)
+        name = _check_id(target, check)
         try:
             check(target)
         except SkipTest:
@@ -96,7 +97,8 @@ def parametrize_with_traction_checks(
     estimators : sequence of estimators
         Unfitted estimators from displacement to traction.
     expected_failed_checks : callable, optional
-        Function of an estimator that returns the names of the checks that must fail, with reasons.
+        Function of an estimator that returns the checks that must fail, as for
+        :func:`check_traction_estimator`.
 
     Returns
     -------
@@ -117,13 +119,15 @@ def parametrize_with_traction_checks(
     for estimator in estimators:
         expected = expected_failed_checks(estimator) if expected_failed_checks else {}
         for target, check in traction_checks_generator(estimator):
-            name = _check_name(check)
+            name = _check_id(target, check)
             marks = [pytest.mark.xfail(reason=expected[name], strict=True)] if name in expected else []
-            cases.append(pytest.param(target, check, marks=marks, id=f"{estimator!r}-{name}"))
+            cases.append(pytest.param(target, check, marks=marks, id=f"{type(estimator).__name__}-{name}"))
     return pytest.mark.parametrize(("estimator", "check"), cases)
 
 
-def _check_name(check: Any) -> str:
+def _check_id(target: Any, check: Any) -> str:
+    """Return the part of the contract and the name of the check: some belong to two parts."""
     while isinstance(check, partial):
         check = check.func
-    return check.__name__
+    bare = "fields" if check in FIELD_CHECKS else "api"
+    return f"{'folded' if isinstance(target, FoldedEstimator) else bare}:{check.__name__}"
