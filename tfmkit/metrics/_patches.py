@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from tfmkit._validation import FloatArray, check_choice
 from tfmkit.metrics._common import MULTIOUTPUT, average, check_tractions, magnitude, ratio
@@ -22,18 +21,25 @@ _TRUE_PATCH = "a true traction in every patch"
 
 @dataclass(frozen=True)
 class _Patches:
-    """All patches of a batch, numbered through: `index` per pixel (-1 outside), `field` per patch."""
+    """All patches of a batch, numbered through.
 
-    index: NDArray[Any]
+    `inside` (n_fields, height, width) tells the pixels of patches, `number` the patch of each of these pixels,
+    and `field` the field of each patch.
+    """
+
+    inside: NDArray[Any]
+    number: NDArray[Any]
     field: NDArray[Any]
 
     def mean(self, values: FloatArray) -> FloatArray:
         """Return the mean of (n_fields, height, width) values over each patch."""
-        return np.atleast_1d(ndimage.mean(values, self.index, np.arange(self.field.size)))
+        return np.bincount(self.number, weights=values[self.inside]) / np.bincount(self.number)
 
     def maximum(self, values: FloatArray) -> FloatArray:
         """Return the maximum of (n_fields, height, width) values over each patch."""
-        return np.atleast_1d(ndimage.maximum(values, self.index, np.arange(self.field.size)))
+        largest = np.full(self.field.size, -np.inf)
+        np.maximum.at(largest, self.number, values[self.inside])
+        return largest
 
     def per_field(self, values: FloatArray) -> FloatArray:
         """Return the mean over the patches of each field."""
@@ -41,7 +47,7 @@ class _Patches:
 
     def background_mean(self, values: FloatArray) -> FloatArray:
         """Return the mean over the pixels outside all patches of each field."""
-        outside = self.index < 0
+        outside = ~self.inside
         n_pixels = outside.sum(axis=(1, 2))
         return ratio(np.where(outside, values, 0.0).sum(axis=(1, 2)), n_pixels, of="a number of background pixels")
 
@@ -300,16 +306,16 @@ def _number_patches(patches: ArrayLike, shape: tuple[int, ...]) -> _Patches:
         )
     if labels.min() < 0:
         raise ValueError(f"Expected patch labels of at least 0, got {labels.min()}.")
-    labels = np.broadcast_to(labels, wanted)
+    labels = np.broadcast_to(labels, wanted).astype(np.int64)
     inside = labels > 0
     if not inside.any(axis=(1, 2)).all():
         empty = np.flatnonzero(~inside.any(axis=(1, 2)))
         raise ValueError(f"Expected at least one patch in every field, got none in field(s) {empty.tolist()}.")
-    pairs = np.stack([np.nonzero(inside)[0], labels[inside]])
-    unique, number = np.unique(pairs, axis=1, return_inverse=True)
-    index = np.full(wanted, -1)
-    index[inside] = number.ravel()
-    return _Patches(index, unique[0])
+    # Equal labels of two fields are two patches.
+    n_labels = labels.max() + 1
+    keys = (labels + n_labels * np.arange(len(labels))[:, None, None])[inside]
+    unique, number = np.unique(keys, return_inverse=True)
+    return _Patches(inside, number, unique // n_labels)
 
 
 def _patch_products(truth: FloatArray, recovered: FloatArray, patches: _Patches) -> tuple[FloatArray, FloatArray]:
