@@ -1,0 +1,261 @@
+"""The shape machine: cell borders driven by local protrusion signals and a global inhibition.
+
+A border is 360 radii around a moving centre, one per degree. Every degree carries a protrusion signal. All cells of
+a batch take each step together; every cell draws from its own random stream, so that a cell does not depend on the
+batch that it was made in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit._validation import check_choice, check_count
+
+N_ANGLES = 360
+# Radius of the cell body, which a border never retracts into: the model's unit of length is a tenth of it.
+BODY_RADIUS = 10.0
+
+_DEGREE = np.float32(np.pi / 180)
+_ANGLES = np.arange(N_ANGLES, dtype=np.float32) * _DEGREE
+COSINES = np.cos(_ANGLES)
+SINES = np.sin(_ANGLES)
+
+_SIGNAL_LIMIT = np.float32(100.0)
+# Widest spread of a signal to either side in one step, in degrees.
+_MAX_WINDOW = 40
+_STEPS_PER_RECENTRING = 4
+# Share of each neighbour's radius that the border's tension mixes in at every step.
+_TENSION = 0.1
+# Streams are drawn, and cells evolved, in blocks that stay in a processor's cache.
+_CELLS_PER_BLOCK = 32
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Circuit:
+    """Parameters of the control circuit that shapes a cell.
+
+    Parameters
+    ----------
+    spread : float
+        Distance along the border over which a signal spreads in one step, in tenths of the body's radius.
+    decay : float
+        Fraction of a signal that is lost in one step, in (0, 1).
+    burst_rate : float
+        Expected burst of signal per degree and step where there is none.
+    feedback : float
+        Growth of the expected burst with the net signal above `takeoff`.
+    takeoff : float
+        Net signal at which the feedback sets in.
+    inhibition : float
+        Global inhibition per mean signal, for a cell as large as its body; it grows with the area.
+    protrusion : float
+        Expected outward step, and its variance, where the local signal wins; in tenths of the body's radius.
+    retraction : float
+        Fraction of the way back to the body in one step where the inhibition wins, in [0, 1).
+    n_steps : int
+        Number of steps from a round cell to the result.
+    """
+
+    spread: float
+    decay: float
+    burst_rate: float
+    feedback: float
+    takeoff: float
+    inhibition: float
+    protrusion: float
+    retraction: float
+    n_steps: int
+
+
+# Found by looking at sheets of cells: see examples/plot_simulate_cells.py.
+CIRCUITS: dict[str, Circuit] = {
+    "generic": Circuit(
+        spread=5.0, decay=0.12, burst_rate=0.05, feedback=0.25, takeoff=0.3,
+        inhibition=0.1, protrusion=0.5, retraction=0.03, n_steps=100,
+    ),
+    "keratocyte": Circuit(
+        spread=15.0, decay=0.1, burst_rate=0.02, feedback=0.25, takeoff=0.2,
+        inhibition=0.15, protrusion=0.6, retraction=0.08, n_steps=100,
+    ),
+    "neuron": Circuit(
+        spread=1.0, decay=0.05, burst_rate=0.02, feedback=0.25, takeoff=0.1,
+        inhibition=0.15, protrusion=1.0, retraction=0.1, n_steps=100,
+    ),
+    "fibroblast": Circuit(
+        spread=3.0, decay=0.1, burst_rate=0.02, feedback=0.25, takeoff=0.2,
+        inhibition=0.2, protrusion=0.6, retraction=0.01, n_steps=120,
+    ),
+}  # fmt: skip
+
+
+def simulate_borders(n_cells: int, family: str = "generic", random_state: Any = None) -> tuple[Array, Array]:
+    """Simulate cell borders and their signals.
+
+    Parameters
+    ----------
+    n_cells : int
+        Number of cells.
+    family : {"generic", "keratocyte", "neuron", "fibroblast"}, default="generic"
+        Which set of circuit parameters shapes the cells.
+    random_state : None, int, numpy Generator or SeedSequence, optional
+        Seed. A Generator hands out one child stream per cell and is otherwise left as it was.
+
+    Returns
+    -------
+    radii : ndarray of shape (n_cells, 360), float32
+        Distance of the border from the cell's centre at each degree, in tenths of the body's radius; degree 0 points
+        along x, degree 90 along y.
+    signals : ndarray of shape (n_cells, 360), float32
+        Net (local minus global) signal: positive where the border protrudes, negative where it retracts.
+
+    Raises
+    ------
+    ValueError
+        If `n_cells` is no positive integer or `family` is unknown.
+
+    Examples
+    --------
+    >>> radii, signals = simulate_borders(2, "keratocyte", random_state=0)
+    >>> radii.shape
+    (2, 360)
+    """
+    n_cells = check_count(n_cells, "n_cells")
+    circuit = CIRCUITS[check_choice(family, "family", tuple(CIRCUITS))]
+    return evolve(np.random.default_rng(random_state).spawn(n_cells), circuit)
+
+
+def evolve(streams: Sequence[np.random.Generator], circuit: Circuit) -> tuple[Array, Array]:
+    """Let one round cell per random stream run through a circuit.
+
+    Parameters
+    ----------
+    streams : sequence of numpy Generator
+        One random stream per cell.
+    circuit : Circuit
+        Parameters of the shape machine.
+
+    Returns
+    -------
+    radii, signals : ndarray of shape (len(streams), 360), float32
+        As `simulate_borders` returns them.
+
+    Notes
+    -----
+    With signal s, inhibition I and area A (1 for the round body), a step is
+
+    - ``s <- (1 - decay) * (s + (<s> - s) / 2) + burst``, <s> the mean over the `spread` to either side,
+    - burst normal with mean and variance ``burst_rate + feedback * max(s - I - takeoff, 0)``, cut off at 0,
+    - ``I = inhibition * A * mean(s)``,
+    - where s > I the radius grows by a normal step of mean and variance `protrusion`, cut off at 0; elsewhere it
+      shrinks by ``retraction * (r - body)``,
+
+    after which the centre moves to the mean of the border. The rules are those of [1]_; the parameters are tfmkit's.
+
+    References
+    ----------
+    .. [1] Satulovsky, Lui and Wang, "Exploring the control circuit of cell migration by mathematical modeling",
+       Biophys. J. 94:3671 (2008).
+    """
+    blocks = [
+        _evolve_block(streams[start : start + _CELLS_PER_BLOCK], circuit)
+        for start in range(0, len(streams), _CELLS_PER_BLOCK)
+    ]
+    radii, signals = zip(*blocks, strict=True)
+    return np.concatenate(radii), np.concatenate(signals)
+
+
+def _evolve_block(streams: Sequence[np.random.Generator], circuit: Circuit) -> tuple[Array, Array]:
+    shape = (len(streams), N_ANGLES)
+    radii = np.full(shape, BODY_RADIUS, np.float32)
+    signals = np.full(shape, circuit.burst_rate / circuit.decay, np.float32)
+    inhibition = _inhibition(radii, signals, circuit)
+    normals = np.empty((len(streams), _STEPS_PER_RECENTRING, 2, N_ANGLES), np.float32)
+    for step in range(circuit.n_steps):
+        phase = step % _STEPS_PER_RECENTRING
+        if phase == 0:
+            for stream, block in zip(streams, normals, strict=True):
+                stream.standard_normal(dtype=np.float32, out=block)
+        signals = _update_signals(radii, signals, inhibition, normals[:, phase, 0], circuit)
+        inhibition = _inhibition(radii, signals, circuit)
+        radii = _move_border(radii, signals > inhibition, normals[:, phase, 1], circuit)
+        if phase == _STEPS_PER_RECENTRING - 1 or step == circuit.n_steps - 1:
+            radii, signals = _recentre(radii, signals)
+    return radii, signals - inhibition
+
+
+def _inhibition(radii: Array, signals: Array, circuit: Circuit) -> Array:
+    area = np.einsum("ij,ij->i", radii, radii) / np.float32(N_ANGLES * BODY_RADIUS**2)
+    return (np.float32(circuit.inhibition) * area * signals.mean(axis=1))[:, None]
+
+
+def _update_signals(radii: Array, signals: Array, inhibition: Array, normals: Array, circuit: Circuit) -> Array:
+    burst = signals - (inhibition + np.float32(circuit.takeoff))
+    np.maximum(burst, 0, out=burst)
+    burst *= np.float32(circuit.feedback)
+    burst += np.float32(circuit.burst_rate)
+    burst += np.sqrt(burst) * normals
+    np.maximum(burst, 0, out=burst)
+    spread = _mean_along_border(radii, signals, circuit.spread)
+    spread += signals
+    spread *= np.float32(0.5 * (1 - circuit.decay))
+    spread += burst
+    return np.clip(spread, 0, _SIGNAL_LIMIT, out=spread)
+
+
+def _mean_along_border(radii: Array, signals: Array, distance: float) -> Array:
+    # Windows are counted in degrees; the longer the border is within one, the fewer of them a signal reaches.
+    closed = np.concatenate([radii[:, -1:], radii], axis=1)
+    length = np.abs(np.diff(closed, axis=1))
+    # |dr| + r dphi bounds the length of a degree from above, for the price of no square root.
+    length += radii * _DEGREE
+    window = np.clip(np.float32(distance) / length, 1, _MAX_WINDOW).astype(np.intp)
+    padded = np.concatenate([signals[:, -_MAX_WINDOW - 1 :], signals, signals[:, :_MAX_WINDOW]], axis=1)
+    sums = np.cumsum(padded, axis=1)
+    middle = np.arange(len(signals))[:, None] * padded.shape[1] + np.arange(_MAX_WINDOW, _MAX_WINDOW + N_ANGLES)
+    flat = sums.ravel()
+    total = flat.take(middle + window + 1)
+    total -= flat.take(middle - window)
+    total /= (2 * window + 1).astype(np.float32)
+    return total
+
+
+def _move_border(radii: Array, protruding: NDArray[np.bool_], normals: Array, circuit: Circuit) -> Array:
+    outwards = normals * np.float32(np.sqrt(circuit.protrusion))
+    outwards += np.float32(circuit.protrusion)
+    np.maximum(outwards, 0, out=outwards)
+    inwards = np.maximum(radii - np.float32(BODY_RADIUS), 0)
+    inwards *= np.float32(-circuit.retraction)
+    moved = radii + np.where(protruding, outwards, inwards)
+    closed = np.concatenate([moved[:, -1:], moved, moved[:, :1]], axis=1)
+    moved *= np.float32(1 - 2 * _TENSION)
+    moved += np.float32(_TENSION) * (closed[:, :-2] + closed[:, 2:])
+    return moved
+
+
+def _recentre(radii: Array, signals: Array) -> tuple[Array, Array]:
+    """Move the origin to the mean of the border, to first order in the shift, which few steps keep small."""
+    shift_x = (radii * COSINES).mean(axis=1, keepdims=True)
+    shift_y = (radii * SINES).mean(axis=1, keepdims=True)
+    # The new ray at an angle meets the old border where the old angle is larger by this.
+    turn = (shift_y * COSINES - shift_x * SINES) / (radii * _DEGREE)
+    position = np.arange(N_ANGLES, dtype=np.float32) + np.clip(turn, -20, 20)
+    low = np.floor(position)
+    weight = position - low
+    first = low.astype(np.intp) % N_ANGLES
+    second = (first + 1) % N_ANGLES
+    rows = np.arange(len(radii))[:, None] * N_ANGLES
+
+    def interpolate(values: Array) -> Array:
+        start = values.take(rows + first)
+        return start + weight * (values.take(rows + second) - start)
+
+    along_ray = shift_x * COSINES + shift_y * SINES
+    # The new centre can come close to a thin part of the border, never beyond it.
+    return np.maximum(interpolate(radii) - along_ray, np.float32(0.3 * BODY_RADIUS)), interpolate(signals)
