@@ -128,7 +128,7 @@ def convolve(tau: Any, poisson: Any, *, boundary: str = "open") -> Any:
         Displacement in pixels.
     """
     height, width = tau.shape[-2:]
-    grid = _open_grid(height, width) if boundary == "open" else (height, width)
+    grid = padded_grid((height, width)) if boundary == "open" else (height, width)
     symbol = green_symbol((height, width), poisson, boundary=boundary, like=tau)
     spectrum = rfft2(tau, grid)
     return irfft2(multiply(symbol, spectrum), grid)[..., :height, :width]
@@ -241,6 +241,23 @@ def irfft2(spectrum: Any, grid: tuple[int, int]) -> Any:
     return _torch().fft.irfft2(spectrum, s=grid) if is_torch_array(spectrum) else scipy.fft.irfft2(spectrum, s=grid)
 
 
+def padded_grid(shape: tuple[int, int]) -> tuple[int, int]:
+    """Return the grid on which the open boundary convolves without wrapping.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the field.
+
+    Returns
+    -------
+    (int, int)
+        At least twice the height and width less one, sizes that are quick to transform.
+    """
+    height, width = (scipy.fft.next_fast_len(2 * n - 1, real=True) for n in shape)
+    return height, width
+
+
 def wavenumbers(grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """Return the angular wavenumbers of `rfft2` on a grid.
 
@@ -267,15 +284,11 @@ def _torch() -> Any:
     return torch
 
 
-def _open_grid(height: int, width: int) -> tuple[int, int]:
-    return scipy.fft.next_fast_len(2 * height - 1, real=True), scipy.fft.next_fast_len(2 * width - 1, real=True)
-
-
 @lru_cache(maxsize=32)
 def _symbol_basis(shape: tuple[int, int], boundary: str) -> np.ndarray:
     """Symbols of the three basis functions, float64."""
     if boundary == "open":
-        grid = _open_grid(*shape)
+        grid = padded_grid(shape)
         lag_y, lag_x = (scipy.fft.fftfreq(n, 1 / n) for n in grid)
         kernel = pixel_basis(lag_y[:, None], lag_x[None, :])
         # On an even grid the lag n / 2 is its own mirror image: what is odd must vanish there.
