@@ -42,7 +42,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         Loss of (predicted, true) traction, both divided by Young's modulus and the RMS of the field's displacement.
     optimizer : torch optimizer class, default=torch.optim.Adam
         What changes the weights.
-    lr : float, default=1e-3
+    lr : float, default=3e-3
         Largest learning rate.
     max_epochs : int, default=50
         Passes through the training fields.
@@ -118,7 +118,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         spacing: float = 1.0,
         criterion: Any = RelativeError,
         optimizer: Any = torch.optim.Adam,
-        lr: float = 1e-3,
+        lr: float = 3e-3,
         max_epochs: int = 50,
         batch_size: int = 16,
         train_split: Any = 0.1,

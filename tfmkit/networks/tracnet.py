@@ -78,6 +78,8 @@ class TracNet(nn.Module):
         )
         self.upsampling = nn.ModuleList(_Upsampling(pair[1], folded=folded) for pair in pairs[:-1])
         self.head = ComponentConv(widths[0], 1, behind=True, folded=folded)
+        # Training starts close to no traction at all instead of at a random one many times too large.
+        nn.init.normal_(self.head.weight, std=0.01)
 
     def forward(self, displacement: Tensor) -> Tensor:
         """Predict traction from displacement.

@@ -1,0 +1,395 @@
+"""DeepTFM: units, seeds, training, checkpoints and weight files; its contract is in test_estimator_checks."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+from skorch.callbacks import Callback, EpochScoring, LRScheduler
+
+from tfmkit.deep import DeepTFM, RelativeError
+from tfmkit.operators import ForwardOperator
+
+TINY = {"module__widths": (2, 4), "max_epochs": 3, "batch_size": 4, "random_state": 0, "verbose": 0}
+
+
+@pytest.fixture(scope="module")
+def fields():
+    """Ten random blobs of traction and their displacement on a grid of 16 x 20."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:16, :20]
+    stress = np.zeros((10, 2, 16, 20))
+    for field in stress:
+        blob = np.exp(-((x - rng.uniform(6, 14)) ** 2 + (y - rng.uniform(5, 11)) ** 2) / 4)
+        field[:] = 1_000 * rng.normal(size=(2, 1, 1)) * blob
+    return ForwardOperator((16, 20)).apply(stress), stress
+
+
+@pytest.fixture(scope="module")
+def fitted(fields):
+    return DeepTFM(**TINY).fit(*fields)
+
+
+# ---------------------------------------------------------------- units
+
+
+@pytest.mark.parametrize(("young", "spacing", "amplitude"), [(1.0, 1.0, 1.0), (5e4, 0.2, 3.0), (3.0, 2e-7, 1e-9)])
+def test_predictions_scale_exactly_with_gel_grid_and_amplitude(fitted, fields, young, spacing, amplitude):
+    reference = fitted.predict(fields[0]) / fitted.young
+    other = pickle.loads(pickle.dumps(fitted)).set_params(young=young, spacing=spacing)
+    scaled = other.predict(fields[0] * amplitude * spacing) / (young * amplitude)
+    # A last digit that falls the other way before rounding to float32 is all that may change.
+    np.testing.assert_allclose(scaled, reference, rtol=0, atol=1e-5 * np.abs(reference).max())
+
+
+def test_training_does_not_depend_on_units(fields):
+    strain, stress = fields
+    reference = DeepTFM(**TINY).fit(strain, stress)
+    other = DeepTFM(**TINY, young=1.0, spacing=2.0).fit(strain * 2.0, stress / 10_670.0)
+    np.testing.assert_allclose(other.predict(strain * 2.0) * 10_670.0, reference.predict(strain), rtol=1e-3, atol=0.1)
+
+
+def test_no_displacement_gives_no_traction(fitted, fields):
+    strain = fields[0].copy()
+    strain[3] = 0
+    predicted = fitted.predict(strain)
+    assert not predicted[3].any()
+    assert predicted[2].any()
+
+
+def test_relative_error_is_the_metric(fields):
+    stress = torch.from_numpy(fields[1])
+    loss = RelativeError()
+    assert float(loss(torch.zeros_like(stress), stress)) == pytest.approx(1)
+    assert float(loss((stress * 1.25, stress), stress)) == pytest.approx(0.25)
+    assert float(loss(stress, stress)) < 1e-5
+    empty = torch.zeros(1, 2, 4, 4)
+    assert float(loss(empty + 0.5, empty)) == pytest.approx(np.sqrt(32 * 0.25))
+
+
+# ---------------------------------------------------------------- training
+
+
+def test_training_learns(fields):
+    params = {**TINY, "module__widths": (8, 16), "module__neck": 8, "max_epochs": 60, "lr": 1e-2, "train_split": None}
+    model = DeepTFM(**params).fit(*fields)
+    assert model.score(*fields) > -0.5
+
+
+def test_defaults_work_as_they_stand(fields, capsys):
+    model = DeepTFM(max_epochs=1).fit(fields[0][:2], fields[1][:2])
+    assert model.predict(fields[0][:1]).shape == (1, 2, 16, 20)
+    captured = capsys.readouterr()
+    assert "training: 100%" in captured.err
+    assert not captured.out
+
+
+def test_equal_seeds_give_equal_bytes_and_other_seeds_do_not(fitted, fields):
+    expected = fitted.predict(fields[0])
+    assert np.array_equal(clone(fitted).fit(*fields).predict(fields[0]), expected)
+    assert not np.array_equal(clone(fitted).set_params(random_state=1).fit(*fields).predict(fields[0]), expected)
+    for make in (np.random.default_rng, np.random.RandomState):
+        one, two = (DeepTFM(**{**TINY, "random_state": make(7)}).fit(*fields).predict(fields[0]) for _ in range(2))
+        assert np.array_equal(one, two)
+
+
+def test_the_best_epoch_is_kept(fields):
+    model = DeepTFM(**{**TINY, "max_epochs": 8, "lr": 0.3}).fit(*fields)
+    dataset_valid = model.get_split_datasets(*fields)[1]
+    held_out = dataset_valid.indices
+    losses = model.history[:, "valid_loss"]
+    assert losses[-1] > min(losses)
+    assert -model.score(fields[0][held_out], fields[1][held_out]) == pytest.approx(min(losses), rel=1e-4)
+
+
+def test_training_ends_early(fields):
+    params = {**TINY, "max_epochs": 50, "lr": 0.3, "callbacks__early_stopping__patience": 2}
+    losses = DeepTFM(**params).fit(*fields).history[:, "valid_loss"]
+    assert len(losses) < 50
+    assert np.argmin(losses) == len(losses) - 3
+
+
+def test_without_held_out_fields_the_training_loss_counts(fields):
+    model = DeepTFM(**{**TINY, "train_split": None}).fit(*fields)
+    assert "valid_loss" not in model.history[-1]
+    single = DeepTFM(**TINY).fit(fields[0][:1], fields[1][:1])
+    assert "valid_loss" not in single.history[-1]
+
+
+def test_the_learning_rate_warms_up_and_decays(fields):
+    class Recorder(Callback):
+        def on_grad_computed(self, net, *args, **kwargs):
+            rates.append(net.optimizer_.param_groups[0]["lr"])
+
+    rates: list[float] = []
+    model = DeepTFM(**{**TINY, "max_epochs": 20, "callbacks": [Recorder()]}).fit(*fields)
+    top = int(np.argmax(rates))
+    assert 0 < top < 6
+    assert rates[top] == pytest.approx(model.lr, rel=0.02)
+    assert rates[-1] < 0.01 * model.lr
+    assert all(a > b for a, b in itertools.pairwise(rates[top:]))
+    assert model.optimizer_.param_groups[0]["lr"] == model.lr
+
+
+def test_skorch_parameters_reach_through(fields):
+    schedule = LRScheduler(policy="StepLR", step_size=1, gamma=0.5)
+    scoring = EpochScoring("neg_mean_absolute_error", name="unused")
+    model = DeepTFM(
+        **TINY,
+        optimizer=torch.optim.SGD,
+        optimizer__momentum=0.9,
+        criterion=torch.nn.MSELoss,
+        iterator_train__drop_last=True,
+        callbacks__schedule=schedule,
+        callbacks__early_stopping=None,
+    ).fit(*fields)
+    assert model.optimizer_.param_groups[0]["momentum"] == 0.9
+    assert model.optimizer_.param_groups[0]["lr"] == pytest.approx(model.lr / 8)
+    assert model.history[-1, "train_batch_count"] == 2
+    assert "early_stopping" not in dict(model.callbacks_)
+    assert model.set_params(callbacks=[("scoring", scoring)]).get_params()["callbacks"][0][1] is scoring
+
+
+def test_grid_search_over_rate_and_widths(fields):
+    grid = {"lr": [1e-3, 1e-2], "module__widths": [(2, 4), (3, 3, 3)]}
+    search = GridSearchCV(DeepTFM(**TINY), grid, cv=2).fit(*fields)
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert len(set(search.cv_results_["mean_test_score"])) == 4
+
+
+def test_partial_fit_and_warm_start_go_on(fitted, fields):
+    model = pickle.loads(pickle.dumps(fitted))
+    before = model.predict(fields[0])
+    model.partial_fit(*fields)
+    assert len(model.history) == 6
+    assert not np.array_equal(model.predict(fields[0]), before)
+    model.set_params(warm_start=True).fit(*fields)
+    assert len(model.history) == 9
+    model.set_params(warm_start=False).fit(*fields)
+    assert np.array_equal(model.predict(fields[0]), before)
+
+
+def test_a_broken_training_is_no_silent_one(fields):
+    model = DeepTFM(**TINY, optimizer=torch.optim.SGD, callbacks__clipping=None, lr=1e30)
+    with pytest.raises(ValueError, match="Training broke down"):
+        model.fit(*fields)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"young": 0},
+        {"poisson": 0.6},
+        {"spacing": -1},
+        {"lr": 0},
+        {"max_epochs": 0},
+        {"batch_size": 0},
+        {"train_split": 1.5},
+        {"random_state": "x"},
+        {"module": "resnet"},
+        {"module__widths": (0, 1)},
+    ],
+)
+def test_bad_parameters_are_refused(fields, params):
+    with pytest.raises(ValueError, match="Expected"):
+        DeepTFM(**{**TINY, **params}).fit(*fields)
+
+
+# ---------------------------------------------------------------- other networks
+
+
+class Spread(torch.nn.Module):
+    """A network that is told the Poisson ratio and returns an uncertainty."""
+
+    def __init__(self):
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, displacement, poisson):
+        traction = self.gain * displacement * poisson[:, None, None, None]
+        return traction, torch.full_like(traction, 1.6448536269514722)
+
+
+def test_a_network_may_know_the_poisson_ratio_and_its_error(fields):
+    model = DeepTFM(Spread, young=2.0, poisson=0.25, spacing=0.5, max_epochs=1, lr=1e-9, verbose=0).fit(*fields)
+    traction, std = model.predict(fields[0], return_std=True)
+    np.testing.assert_allclose(traction, fields[0] / 0.5 * 2.0 * 0.25, rtol=1e-5, atol=1e-12)
+    amplitude = np.sqrt((fields[0] ** 2).mean((1, 2, 3))) / 0.5 * 2.0
+    np.testing.assert_allclose(std, np.broadcast_to(amplitude[:, None, None, None], std.shape), rtol=1e-6)
+    assert np.array_equal(model.predict(fields[0]), traction)
+
+
+def test_a_network_without_uncertainty_says_so(fitted, fields):
+    with pytest.raises(ValueError, match="returns a standard deviation, got TracNet"):
+        fitted.predict(fields[0], return_std=True)
+
+
+# ---------------------------------------------------------------- checkpoints
+
+
+class KilledError(Exception):
+    """A process that ends without warning."""
+
+
+class Killer(Callback):
+    def __init__(self, epoch):
+        self.epoch = epoch
+
+    def on_batch_end(self, net, **kwargs):
+        if len(net.history) == self.epoch:
+            raise KilledError
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.SGD])
+@pytest.mark.parametrize("epoch", [1, 2, 6])
+def test_a_killed_training_goes_on_to_the_same_weights(fields, tmp_path, epoch, optimizer):
+    params = {**TINY, "max_epochs": 6, "optimizer": optimizer}
+    if optimizer is torch.optim.SGD:
+        params["optimizer__momentum"] = 0.9
+    uninterrupted = DeepTFM(**params).fit(*fields)
+    with pytest.raises(KilledError):
+        DeepTFM(**params, checkpoint_dir=tmp_path, callbacks=[Killer(epoch)]).fit(*fields)
+    resumed = DeepTFM(**params, checkpoint_dir=tmp_path, callbacks=[Killer(epoch - 1)]).fit(*fields)
+    assert np.array_equal(resumed.predict(fields[0]), uninterrupted.predict(fields[0]))
+    assert resumed.history[:, "valid_loss"] == uninterrupted.history[:, "valid_loss"]
+    assert [path.name for path in tmp_path.iterdir()] == ["training.safetensors"]
+
+
+def test_a_finished_training_stays_finished_and_can_be_prolonged(fields, tmp_path):
+    params = {**TINY, "checkpoint_dir": tmp_path, "random_state": None}
+    first = DeepTFM(**params).fit(*fields)
+    again = DeepTFM(**params, callbacks=[Killer(4)]).fit(*fields)
+    assert np.array_equal(again.predict(fields[0]), first.predict(fields[0]))
+    assert len(DeepTFM(**{**params, "max_epochs": 5}).fit(*fields).history) == 5
+
+
+def test_early_stopping_outlives_an_interruption(fields, tmp_path):
+    params = {**TINY, "max_epochs": 50, "lr": 0.3, "callbacks__early_stopping__patience": 2}
+    stopped = DeepTFM(**params, checkpoint_dir=tmp_path).fit(*fields)
+    again = DeepTFM(**params, checkpoint_dir=tmp_path).fit(*fields)
+    assert len(again.history) == len(stopped.history) < 50
+
+
+@pytest.mark.parametrize("change", [{"lr": 0.5}, {"random_state": 3}, {"module__widths": (3, 4)}, {"young": 1.0}])
+def test_another_training_is_not_continued(fields, tmp_path, change):
+    DeepTFM(**{**TINY, "max_epochs": 1}, checkpoint_dir=tmp_path).fit(*fields)
+    with pytest.raises(ValueError, match=f"differs in {next(iter(change))}"):
+        DeepTFM(**{**TINY, **change}, checkpoint_dir=tmp_path).fit(*fields)
+
+
+def test_other_data_are_not_trained_on_as_a_continuation(fields, tmp_path):
+    DeepTFM(**{**TINY, "max_epochs": 1}, checkpoint_dir=tmp_path).fit(*fields)
+    with pytest.raises(ValueError, match="differs in data"):
+        DeepTFM(**TINY, checkpoint_dir=tmp_path).fit(fields[0], 2 * fields[1])
+
+
+def test_an_optimizer_without_a_plain_state_is_refused(fields, tmp_path):
+    model = DeepTFM(**{**TINY, "lr": 1e-3}, optimizer=torch.optim.LBFGS, checkpoint_dir=tmp_path)
+    with pytest.raises(ValueError, match="tensors and numbers for checkpoint_dir, got LBFGS"):
+        model.fit(*fields)
+    assert not list(tmp_path.iterdir())
+
+
+# ---------------------------------------------------------------- weight files
+
+
+@pytest.fixture
+def weights(fitted, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    fitted.save_weights(path)
+    return path
+
+
+def test_weights_come_back_from_a_file(fitted, fields, weights):
+    expected = fitted.predict(fields[0])
+    assert np.array_equal(DeepTFM(**TINY).load_weights(weights).predict(fields[0]), expected)
+    pretrained = DeepTFM.from_pretrained(weights, young=1.0, verbose=0)
+    assert pretrained.get_params()["module__widths"] == [2, 4]
+    np.testing.assert_allclose(pretrained.predict(fields[0]) * 10_670.0, expected, rtol=1e-6)
+    assert clone(pretrained).load_weights(weights).young == 1.0
+
+
+def test_equal_weights_make_equal_files(fitted, weights):
+    fitted.save_weights(weights.with_name("again.safetensors"))
+    assert weights.read_bytes() == weights.with_name("again.safetensors").read_bytes()
+    assert len(list(weights.parent.iterdir())) == 2
+
+
+def test_half_precision_halves_the_file_and_keeps_the_traction(fitted, fields, weights):
+    half = weights.with_name("half.safetensors")
+    fitted.save_weights(half, half=True)
+    assert half.stat().st_size < weights.stat().st_size
+    expected = fitted.predict(fields[0])
+    predicted = DeepTFM.from_pretrained(half).predict(fields[0])
+    assert np.abs(predicted - expected).max() < 0.01 * np.abs(expected).max()
+
+
+def test_pretrained_weights_are_fine_tuned_by_partial_fit(fields, weights):
+    model = DeepTFM.from_pretrained(weights, max_epochs=2, lr=1e-2, random_state=0, verbose=0)
+    before = model.score(*fields)
+    model.partial_fit(*fields)
+    assert len(model.history) == 2
+    assert model.score(*fields) != before
+
+
+def test_weights_are_for_one_poisson_ratio(weights):
+    with pytest.raises(ValueError, match="serves only the one it was trained for"):
+        DeepTFM.from_pretrained(weights, poisson=0.3)
+
+
+def test_weights_of_another_architecture_are_refused(weights):
+    with pytest.raises(ValueError, match=r"Expected weights of this TracNet .* has shape"):
+        DeepTFM(module__widths=(3, 4)).load_weights(weights)
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ValueError, match=r"name of packaged weights .*, got 'nonesuch'"):
+        DeepTFM.from_pretrained("nonesuch")
+    with pytest.raises(ValueError, match="it cannot be read"):
+        DeepTFM.from_pretrained("nonesuch.safetensors")
+
+
+def test_foreign_networks_have_no_weight_file(fields, tmp_path):
+    model = DeepTFM(Spread, max_epochs=1, verbose=0).fit(*fields)
+    with pytest.raises(ValueError, match="Expected module to be one of"):
+        model.save_weights(tmp_path / "weights.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("size", [0, 4, 100, 1_000])
+def test_truncated_weights_are_refused(weights, size):
+    weights.write_bytes(weights.read_bytes()[:size])
+    with pytest.raises(ValueError, match="it cannot be read"):
+        DeepTFM.from_pretrained(weights)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        (None, "no tfmkit header"),
+        ({"tfmkit": "{"}, "it is damaged"),
+        ({"tfmkit": "[]"}, "Expected format 1"),
+        ({"tfmkit": json.dumps({"format": 99})}, "Expected format 1"),
+        ({"tfmkit": json.dumps({"format": 1, "network": "tracnet"})}, "header lacks"),
+        ({"tfmkit": json.dumps({"format": 1, "network": "x", "params": {}, "settings": {}})}, "NaN or inf in a"),
+    ],
+)
+def test_foreign_files_are_refused(tmp_path, metadata, message):
+    from safetensors.torch import save_file
+
+    path = tmp_path / "foreign.safetensors"
+    save_file({"a": torch.full((2,), torch.nan)}, path, metadata=metadata)
+    with pytest.raises(ValueError, match=message):
+        DeepTFM.from_pretrained(path)
+
+
+def test_weights_are_no_checkpoint(fields, weights):
+    weights.rename(weights.with_name("training.safetensors"))
+    with pytest.raises(ValueError, match="got another kind of file"):
+        DeepTFM(**TINY, checkpoint_dir=weights.parent).fit(*fields)
