@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from tfmkit.operators import convolve
+from tfmkit.pretraining import cells as cells_module
 from tfmkit.pretraining import loop, priors, stream
 from tfmkit.pretraining.drawing import Draw
 from tfmkit.pretraining.loop import Recipe, train
@@ -143,3 +144,17 @@ def test_broken_checkpoint_is_refused(cells, tmp_path):
     (tmp_path / "checkpoint.safetensors").write_bytes(b"no weights")
     with pytest.raises(ValueError, match="unreadable"):
         train(TINY, cells, tmp_path, device="cpu")
+
+
+def test_training_cells_are_balanced_and_of_unit_size():
+    radii, signals = cells_module.training_cells(60, seed=0)
+    again, _ = cells_module.training_cells(60, seed=0)
+    assert torch.equal(radii, again)
+    assert radii.shape == signals.shape
+    assert len(radii) > 40
+    theta = torch.arange(360) * torch.pi / 180
+    sides = [radii * theta.cos(), radii * theta.sin()]
+    longest = torch.stack([side.amax(1) - side.amin(1) for side in sides]).amax(0)
+    assert torch.allclose(longest, torch.ones(len(radii)), atol=1e-5)
+    assert signals.sum(1).abs().max() < 1e-3
+    assert torch.allclose(signals.abs().amax(1), torch.ones(len(signals)))

@@ -154,9 +154,10 @@ def green_symbol(shape: tuple[int, int], poisson: Any, *, boundary: str, like: A
     tuple of three arrays
         ``Gxx``, ``Gyy`` and ``Gxy``.
     """
-    if isinstance(poisson, float) and not is_torch_array(like):
-        return _numpy_symbol(shape, poisson, boundary, like.dtype.name)
-    return combine(_basis_like(shape, boundary, like), poisson)
+    kind = (like.dtype, device_of(like)) if is_torch_array(like) else (like.dtype.name, None)
+    if isinstance(poisson, float):
+        return _symbol(shape, boundary, poisson, *kind)
+    return combine(_basis(shape, boundary, *kind), poisson)
 
 
 def regularised_inverse(symbol: tuple[Any, Any, Any], penalty: Any) -> tuple[Any, Any, Any]:
@@ -302,17 +303,12 @@ def _symbol_basis(shape: tuple[int, int], boundary: str) -> np.ndarray:
 
 
 @lru_cache(maxsize=64)
-def _numpy_symbol(shape: tuple[int, int], poisson: float, boundary: str, dtype: str) -> tuple[Any, Any, Any]:
-    g_xx, g_yy, g_xy = combine(_symbol_basis(shape, boundary), poisson)
-    return g_xx.astype(dtype), g_yy.astype(dtype), g_xy.astype(dtype)
+def _basis(shape: tuple[int, int], boundary: str, dtype: Any, device: Any) -> Any:
+    basis = _symbol_basis(shape, boundary)
+    return basis.astype(dtype) if device is None else _torch().as_tensor(basis, dtype=dtype, device=device)
 
 
 @lru_cache(maxsize=64)
-def _torch_basis(shape: tuple[int, int], boundary: str, dtype: Any, device: Any) -> Any:
-    return _torch().as_tensor(_symbol_basis(shape, boundary), dtype=dtype, device=device)
-
-
-def _basis_like(shape: tuple[int, int], boundary: str, like: Any) -> Any:
-    if is_torch_array(like):
-        return _torch_basis(shape, boundary, like.dtype, device_of(like))
-    return _symbol_basis(shape, boundary).astype(like.dtype)
+def _symbol(shape: tuple[int, int], boundary: str, poisson: float, dtype: Any, device: Any) -> tuple[Any, Any, Any]:
+    g_xx, g_yy, g_xy = combine(_basis(shape, boundary, dtype, device), poisson)
+    return g_xx, g_yy, g_xy

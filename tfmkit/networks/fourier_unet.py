@@ -9,10 +9,12 @@ exactly, with noise it tells which part of it is worth explaining.
 from __future__ import annotations
 
 import itertools
-import math
+from functools import lru_cache
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,7 +22,6 @@ from tfmkit.operators import convolve, green_symbol, irfft2, multiply, regularis
 
 # (lambda, order): weak to strong, |t|^2 first. Frozen with the trained weights, unlike the defaults of FTTC.
 FILTERS = ((1e-5, 0.0), (3e-3, 0.0), (5e-2, 0.0), (6e-1, 0.0), (1e-2, 1.0), (2e-1, 1.0), (3.0, 1.0), (40.0, 1.0))
-MIN_GRID = 16
 _FLOOR = 1e-12
 
 
@@ -55,15 +56,15 @@ class FourierUNet(nn.Module):
         self.spread = nn.Conv2d(widths[0], 2, 3, padding=1)
         nn.init.constant_(self.spread.bias, -2.0)  # type: ignore[arg-type]
 
-    def forward(self, displacement: Tensor, poisson: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, displacement: Tensor, poisson: float) -> tuple[Tensor, Tensor]:
         """Predict traction and the half-width of its 90 % interval.
 
         Parameters
         ----------
         displacement : Tensor of shape (n, 2, height, width)
             Displacement in pixels, scaled to unit RMS per field.
-        poisson : Tensor of shape (n,) or (1,)
-            Poisson ratio per field, or one for all.
+        poisson : float
+            Poisson ratio of the gel.
 
         Returns
         -------
@@ -75,7 +76,7 @@ class FourierUNet(nn.Module):
         steps, half_width = self.trajectory(displacement, poisson)
         return steps[-1], half_width
 
-    def trajectory(self, displacement: Tensor, poisson: Tensor) -> tuple[list[Tensor], Tensor]:
+    def trajectory(self, displacement: Tensor, poisson: float) -> tuple[list[Tensor], Tensor]:
         """Predict with every step's traction kept, as training wants it.
 
         Parameters
@@ -92,8 +93,8 @@ class FourierUNet(nn.Module):
         half_width : Tensor of shape (n, 2, height, width)
             As in `forward`.
         """
-        known, base, inverses = self._prepare(displacement, poisson.to(displacement).view(-1, 1, 1))
-        constants = _planes(displacement, known.noise, known.nu.view(-1).expand_as(known.noise), known.one)
+        known, base, inverses = self._prepare(displacement, poisson)
+        constants = _planes(displacement, known.noise, known.nu, known.one)
         inputs = torch.cat([displacement, (inverses / _rms(inverses)).flatten(1, 2), constants], 1)
         out, hidden = self.unets[0](inputs)
         steps = [base + known.scale * out[:, :2] + _gated(out[:, 2:], inverses)]
@@ -103,20 +104,22 @@ class FourierUNet(nn.Module):
         half_width = known.scale * functional.softplus(self.spread(hidden).to(displacement.dtype))
         return steps, half_width[..., : displacement.shape[-2], : displacement.shape[-1]]
 
-    def _prepare(self, u: Tensor, nu: Tensor) -> tuple[_Known, Tensor, Tensor]:
+    def _prepare(self, u: Tensor, poisson: float) -> tuple[_Known, Tensor, Tensor]:
         noise = noise_level(u)
-        inverses = filtered_inverses(u, nu)
+        inverses = filtered_inverses(u, poisson)
         # Half precision would cost the inverse its digits: only the U-Nets may run in it.
         with torch.autocast(u.device.type, enabled=False):
             weights = self.gate(noise.view(-1, 1)).softmax(-1)
         base = (weights[:, :, None, None, None] * inverses).sum(1)
-        return _Known(u, nu, noise, torch.ones_like(noise), _rms(base)), base, inverses
+        one = torch.ones_like(noise)
+        return _Known(u, poisson, poisson * one, noise, one, _rms(base)), base, inverses
 
 
 class _Known(NamedTuple):
     """What every step of the network knows of a batch."""
 
     u: Tensor
+    poisson: float
     nu: Tensor
     noise: Tensor
     one: Tensor
@@ -125,10 +128,10 @@ class _Known(NamedTuple):
 
 def _refine(unet: nn.Module, known: _Known, traction: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
     """One unrolled step: invert what the traction leaves unexplained, and correct."""
-    residual = known.u - convolve(traction, known.nu)
-    inverses = filtered_inverses(residual, known.nu)
+    residual = known.u - convolve(traction, known.poisson)
+    inverses = filtered_inverses(residual, known.poisson)
     sizes, size = _rms(inverses), _rms(residual)
-    logs = [known.noise, known.nu.view(-1).expand_as(known.noise), known.one, size.flatten().log()]
+    logs = [known.noise, known.nu, known.one, size.flatten().log()]
     logs += (sizes.flatten(1) / known.scale.flatten(1)).log().unbind(1)
     parts = [traction / known.scale, residual / size, (inverses / sizes).flatten(1, 2), _planes(known.u, *logs)]
     out, hidden = unet(torch.cat(parts, 1), hidden)
@@ -195,7 +198,7 @@ class UNet(nn.Module):
         features = features + self.context(features.mean((-2, -1)))[..., None, None]
         features = self.bottom_up(features)
         for stage, grow, skip in zip(reversed(self.up), reversed(self.grow), reversed(skips), strict=True):
-            features = stage(grow(features) + skip)
+            features = stage(grow(features).add_(skip))
         return self.leave(features)[..., :height, :width].to(x.dtype), features
 
 
@@ -229,7 +232,7 @@ class ResidualBlock(nn.Module):
         Tensor
             Features of the same shape.
         """
-        return x + self.second(functional.relu(self.first(x)))
+        return self.second(self.first(x).relu_()).add_(x)
 
 
 def noise_level(displacement: Tensor) -> Tensor:
@@ -251,49 +254,50 @@ def noise_level(displacement: Tensor) -> Tensor:
     return (sigma + 1e-4).log()
 
 
-def filtered_inverses(displacement: Tensor, nu: Tensor) -> Tensor:
+def filtered_inverses(displacement: Tensor, poisson: float) -> Tensor:
     """Invert the displacement under every one of `FILTERS`, continued past the border.
 
     Parameters
     ----------
     displacement : Tensor of shape (n, 2, height, width)
         Displacement in pixels.
-    nu : Tensor of shape (n, 1, 1)
+    poisson : float
         Poisson ratio.
 
     Returns
     -------
     Tensor of shape (n, len(FILTERS), 2, height, width)
         Tractions over Young's modulus.
+
+    Notes
+    -----
+    Outside the field the displacement keeps its edge values, fading to zero half a field away under a cosine taper.
     """
     height, width = displacement.shape[-2:]
     top, left = height // 2, width // 2
     grid = (2 * height, 2 * width)
-    extended = _continue(displacement, (left, width - left, top, height - top))
-    spectrum = rfft2(extended, grid)
-    symbol = green_symbol(grid, nu[:, None], boundary="periodic", like=displacement)
-    k2 = _squared_wavenumbers(grid, displacement)
-    penalties = torch.stack([lam * k2**order for lam, order in FILTERS])
-    fields = irfft2(multiply(regularised_inverse(symbol, penalties), spectrum[:, None]), grid)
+    fade, filters = _continued_filters(grid, poisson, displacement.dtype, displacement.device)
+    extended = functional.pad(displacement, (left, width - left, top, height - top), mode="replicate") * fade
+    fields = irfft2(multiply(filters, rfft2(extended, grid)[:, None]), grid)
     return fields[..., top : top + height, left : left + width]
 
 
-def _continue(u: Tensor, pad: tuple[int, int, int, int]) -> Tensor:
-    """Edge values outside the field, fading to zero half a field away under a cosine taper."""
-    fade_x = _fade(u.shape[-1], pad[0], pad[1], u)
-    fade_y = _fade(u.shape[-2], pad[2], pad[3], u)
-    return functional.pad(u, pad, mode="replicate") * fade_x * fade_y[:, None]
-
-
-def _fade(n: int, before: int, after: int, like: Tensor) -> Tensor:
-    position = torch.arange(n + before + after, device=like.device, dtype=like.dtype) - before
-    distance = torch.clamp(-position / (before + 1), min=0) + torch.clamp((position - n + 1) / (after + 1), min=0)
-    return 0.5 + 0.5 * torch.cos(math.pi * distance.clamp(max=1))
-
-
-def _squared_wavenumbers(grid: tuple[int, int], like: Tensor) -> Tensor:
+@lru_cache(maxsize=16)
+def _continued_filters(grid: tuple[int, int], poisson: float, dtype: Any, device: Any) -> tuple[Tensor, Any]:
+    """Taper outside the field, and the filters, on the doubled grid."""
+    fade_y, fade_x = (torch.as_tensor(_fade(n // 2), dtype=dtype, device=device) for n in grid)
+    symbol = green_symbol(grid, poisson, boundary="periodic", like=fade_y)
     ky, kx = wavenumbers(grid)
-    return torch.as_tensor(ky**2 + kx**2, dtype=like.dtype, device=like.device)
+    penalties = np.stack([lam * (ky**2 + kx**2) ** order for lam, order in FILTERS])
+    filters = regularised_inverse(symbol, torch.as_tensor(penalties, dtype=dtype, device=device))
+    return fade_y[:, None] * fade_x, filters
+
+
+def _fade(n: int) -> NDArray[np.float64]:
+    before, after = n // 2, n - n // 2
+    position = np.arange(2 * n) - before
+    distance = np.maximum(-position / (before + 1), 0) + np.maximum((position - n + 1) / (after + 1), 0)
+    return 0.5 + 0.5 * np.cos(np.pi * np.minimum(distance, 1))
 
 
 def _rms(fields: Tensor) -> Tensor:

@@ -93,7 +93,12 @@ def train(
     state = _TrainingState(recipe, device)
     state.restore(folder / "checkpoint.safetensors")
     stream = FieldStream(
-        cells, seed=recipe.seed, pixels=recipe.pixels * recipe.chunk, leave_out=recipe.leave_out, device=device
+        cells,
+        seed=recipe.seed,
+        pixels=recipe.pixels,
+        parts=recipe.chunk,
+        leave_out=recipe.leave_out,
+        device=device,
     )
     curve, saved = folder / "curve.csv", time.monotonic()
     losses: list[tuple[int, Tensor, Tensor]] = []

@@ -37,13 +37,13 @@ class Batch:
     ----------
     displacement, traction : Tensor of shape (n, 2, height, width)
         Noisy displacement and true traction (over Young's modulus), both divided by the displacement's RMS.
-    poisson : Tensor of shape (1,)
+    poisson : float
         Poisson ratio.
     """
 
     displacement: Tensor
     traction: Tensor
-    poisson: Tensor
+    poisson: float
 
 
 class FieldStream:
@@ -56,7 +56,9 @@ class FieldStream:
     seed : int
         Seed of the stream.
     pixels : int
-        Pixels per chunk; grids are drawn at random and the number of fields follows.
+        Pixels per part of a chunk; grids are drawn at random and the number of fields follows.
+    parts : int, default=1
+        Parts of equal size that a chunk will be split into.
     leave_out : sequence of str, default=()
         Families that are not drawn; a left-out disc or Hertz family also loses its profile in the family of blobs.
     device : str or torch.device, default="cpu"
@@ -64,10 +66,17 @@ class FieldStream:
     """
 
     def __init__(
-        self, cells: tuple[Tensor, Tensor], *, seed: int, pixels: int, leave_out: Any = (), device: Any = "cpu"
+        self,
+        cells: tuple[Tensor, Tensor],
+        *,
+        seed: int,
+        pixels: int,
+        parts: int = 1,
+        leave_out: Any = (),
+        device: Any = "cpu",
     ) -> None:
         self.cells = tuple(part.to(device) for part in cells)
-        self.seed, self.pixels, self.device = seed, pixels, torch.device(device)
+        self.seed, self.pixels, self.parts, self.device = seed, pixels, parts, torch.device(device)
         self.weights = {name: weight for name, weight in FAMILIES.items() if name not in leave_out}
         lost = {"disc": DISC, "hertz": HERTZ}
         self.profiles = tuple(
@@ -91,7 +100,7 @@ class FieldStream:
         generator = torch.Generator(self.device).manual_seed(int(choice.integers(2**62)))
         draw = Draw(generator)
         shape = SHAPES[choice.integers(len(SHAPES))]
-        n = max(8, self.pixels // (shape[0] * shape[1]))
+        n = self.parts * max(1, self.pixels // (shape[0] * shape[1]))
         margin = int(0.25 * min(shape)) if choice.random() < 0.25 else 0
         poisson = float(choice.choice([0.45, 0.49, 0.5, choice.uniform(0.3, 0.5), choice.uniform(0, 0.5)]))
         fine = self._traction(draw, n, (shape[0] + 2 * margin, shape[1] + 2 * margin), choice)
@@ -100,7 +109,7 @@ class FieldStream:
         displacement, traction = displacement[keep], traction[keep]
         displacement = displacement + noise(draw, displacement)
         rms = displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
-        return Batch(displacement / rms, traction / rms, torch.tensor([poisson], device=self.device))
+        return Batch(displacement / rms, traction / rms, poisson)
 
     def _traction(self, draw: Draw, n: int, shape: tuple[int, int], choice: np.random.Generator) -> Tensor:
         names = list(self.weights)
