@@ -212,7 +212,7 @@ class Spread(torch.nn.Module):
         self.gain = torch.nn.Parameter(torch.ones(()))
 
     def forward(self, displacement, poisson):
-        traction = self.gain * displacement * poisson[:, None, None, None]
+        traction = self.gain * displacement * poisson
         return traction, torch.full_like(traction, 1.6448536269514722)
 
 

@@ -45,7 +45,7 @@ class FieldNet(NeuralNetRegressor):
         amplitude = _amplitude(displacement)
         unit = (displacement / amplitude.where(amplitude > 0, 1.0)).float()
         if self.knows_poisson():
-            fit_params["poisson"] = unit.new_full((len(unit),), self.poisson)
+            fit_params["poisson"] = float(self.poisson)
         factor = self._traction_scale(amplitude)
         output = self.module_(unit, **fit_params)
         if isinstance(output, tuple):

@@ -1,8 +1,8 @@
 """Torch modules from displacement to traction, and nothing else.
 
 All work in grid px with Young's modulus 1: they take a displacement ``(n_fields, 2, height, width)`` of unit RMS and
-return the traction in units of Young's modulus on the same scale, or a pair of the traction and its standard deviation.
-One whose ``forward`` has a second parameter ``poisson`` is given the Poisson ratio of each field, ``(n_fields,)``.
+return the traction in units of Young's modulus on the same scale, or a pair of the traction and the half-width of its
+90 % interval. One whose ``forward`` has a second parameter ``poisson`` is given the Poisson ratio of the gel.
 """
 
 from __future__ import annotations
@@ -12,11 +12,12 @@ from typing import Any
 from torch import nn
 
 from tfmkit._validation import check_choice
+from tfmkit.networks.fourier_unet import FourierUNet
 from tfmkit.networks.tracnet import TracNet
 
-__all__ = ["NETWORKS", "TracNet", "make_network"]
+__all__ = ["NETWORKS", "FourierUNet", "TracNet", "make_network"]
 
-NETWORKS: dict[str, type[nn.Module]] = {"tracnet": TracNet}
+NETWORKS: dict[str, type[nn.Module]] = {"fourier_unet": FourierUNet, "tracnet": TracNet}
 
 
 def make_network(name: str, **params: Any) -> nn.Module:

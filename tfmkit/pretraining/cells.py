@@ -49,8 +49,11 @@ def training_cells(n_cells: int, seed: int) -> tuple[Tensor, Tensor]:
     rng = np.random.default_rng(seed)
     own = -(-2 * n_cells // (5 * len(CIRCUITS)))
     parts = [simulate_borders(own, family, rng) for family in CIRCUITS]
-    for _ in tqdm(range(-(-2 * n_cells // (5 * _CELLS_PER_CIRCUIT))), desc="simulating cells"):
-        parts.append(evolve(rng.spawn(_CELLS_PER_CIRCUIT), _random_circuit(rng)))
+    n_circuits = -(-2 * n_cells // (5 * _CELLS_PER_CIRCUIT))
+    parts += [
+        evolve(rng.spawn(_CELLS_PER_CIRCUIT), _random_circuit(rng))
+        for _ in tqdm(range(n_circuits), desc="simulating cells")
+    ]
     parts.append(_random_borders(n_cells // 5, rng))
     normalised = [_normalised(radii, signals, 10 ** rng.uniform(-2.7, -1.3)) for radii, signals in parts]
     radii, signals = (
