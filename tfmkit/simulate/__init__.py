@@ -1,5 +1,18 @@
-"""Simulated cells and traction patches with known stress."""
+"""Simulated cells and traction patches with known stress, and the noise of measured displacements."""
 
+from tfmkit.simulate.cell_simulator import CELL_FAMILIES, CellSimulator
 from tfmkit.simulate.circuit import CIRCUITS, Circuit, simulate_borders
+from tfmkit.simulate.noise import add_noise, add_outliers
+from tfmkit.simulate.patch_simulator import PATCH_FAMILIES, PatchSimulator
 
-__all__ = ["CIRCUITS", "Circuit", "simulate_borders"]
+__all__ = [
+    "CELL_FAMILIES",
+    "CIRCUITS",
+    "PATCH_FAMILIES",
+    "CellSimulator",
+    "Circuit",
+    "PatchSimulator",
+    "add_noise",
+    "add_outliers",
+    "simulate_borders",
+]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import check_choice, check_count
+from tfmkit.simulate.streams import root_stream
 
 N_ANGLES = 360
 # Radius of the cell body, which a border never retracts into: the model's unit of length is a tenth of it.
@@ -41,7 +42,7 @@ Array = NDArray[np.float32]
 class Circuit:
     """Parameters of the control circuit that shapes a cell.
 
-    Parameters
+    Attributes
     ----------
     spread : float
         Distance along the border over which a signal spreads in one step, in tenths of the body's radius.
@@ -104,8 +105,8 @@ def simulate_borders(n_cells: int, family: str = "generic", random_state: Any = 
         Number of cells.
     family : {"generic", "keratocyte", "neuron", "fibroblast"}, default="generic"
         Which set of circuit parameters shapes the cells.
-    random_state : None, int, numpy Generator or SeedSequence, optional
-        Seed. A Generator hands out one child stream per cell and is otherwise left as it was.
+    random_state : None, int, numpy Generator or RandomState, optional
+        Seed. The first cells of a seed are the same however many are asked for.
 
     Returns
     -------
@@ -128,7 +129,7 @@ def simulate_borders(n_cells: int, family: str = "generic", random_state: Any = 
     """
     n_cells = check_count(n_cells, "n_cells")
     circuit = CIRCUITS[check_choice(family, "family", tuple(CIRCUITS))]
-    return evolve(np.random.default_rng(random_state).spawn(n_cells), circuit)
+    return evolve(root_stream(random_state).spawn(n_cells), circuit)
 
 
 def evolve(streams: Sequence[np.random.Generator], circuit: Circuit) -> tuple[Array, Array]:
@@ -143,7 +144,9 @@ def evolve(streams: Sequence[np.random.Generator], circuit: Circuit) -> tuple[Ar
 
     Returns
     -------
-    radii, signals : ndarray of shape (len(streams), 360), float32
+    radii : ndarray of shape (len(streams), 360), float32
+        As `simulate_borders` returns them.
+    signals : ndarray of shape (len(streams), 360), float32
         As `simulate_borders` returns them.
 
     Notes
@@ -191,7 +194,7 @@ def _evolve_block(streams: Sequence[np.random.Generator], circuit: Circuit) -> t
 
 
 def _inhibition(radii: Array, signals: Array, circuit: Circuit) -> Array:
-    area = np.einsum("ij,ij->i", radii, radii) / np.float32(N_ANGLES * BODY_RADIUS**2)
+    area = (radii * radii).mean(axis=1) / np.float32(BODY_RADIUS**2)
     return (np.float32(circuit.inhibition) * area * signals.mean(axis=1))[:, None]
 
 

@@ -1,0 +1,136 @@
+"""What the simulators share: drawing field after field, each from its own random stream, and adding noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch
+
+from tfmkit._validation import check_count, check_gel, check_number, check_shape
+from tfmkit.simulate.noise import check_noise, make_noise
+from tfmkit.simulate.streams import root_stream
+
+# Candidates that are looked at together; bounds memory and keeps arrays in the cache.
+_MAX_BLOCK = 32
+
+Array = NDArray[np.floating[Any]]
+Streams = Sequence[np.random.Generator]
+
+
+class FieldSimulator(BaseEstimator):
+    """Base class of the simulators: `sample` and the noise."""
+
+    def sample(self, n_samples: int = 1, *, return_X_y: bool = False) -> Any:
+        """Draw fields.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of fields.
+        return_X_y : bool, default=False
+            Whether to return the pair ``(strain, stress)`` only.
+
+        Returns
+        -------
+        Bunch or (ndarray, ndarray)
+            The attributes that the class documents. With an integer `random_state`, the first fields are the same
+            however many are asked for.
+
+        Raises
+        ------
+        ValueError
+            If `n_samples` or a parameter of the simulator is not valid.
+        """
+        missing = check_count(n_samples, "n_samples")
+        self._check()
+        root = root_stream(self.random_state)
+        blocks: list[dict[str, Any]] = []
+        while missing:
+            # Some candidates are refused, so ask for more than are missing; what is too many is never drawn in full.
+            block = self._make_block(root.spawn(min(2 * missing + 2, _MAX_BLOCK)), missing)
+            if block is not None:
+                missing -= len(block["stress"])
+                blocks.append(block)
+        fields = Bunch(**{name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
+        return (fields.strain, fields.stress) if return_X_y else fields
+
+    def _check(self) -> None:
+        check_shape(self.shape)
+        check_gel(self.young, self.poisson, self.spacing)
+        check_noise(self.noise, self.noise_unit, self.noise_correlation)
+
+    def _make_block(self, streams: Streams, wanted: int) -> dict[str, Any] | None:
+        raise NotImplementedError
+
+    def _with_noise(self, streams: Streams, clean: NDArray[np.float32]) -> dict[str, Any]:
+        settings = {"unit": self.noise_unit, "correlation": self.noise_correlation, "spacing": self.spacing}
+        noise = make_noise(streams, clean, self.noise, **settings)
+        length = np.sqrt((noise.astype(np.float64) ** 2).sum(axis=1).mean(axis=(1, 2))) / self.spacing
+        return {"strain": clean + noise, "noise_free_strain": clean, "noise_level": length}
+
+
+def as_range(value: Any) -> tuple[float, float]:
+    """Return a number or a pair as the ends of a range.
+
+    Parameters
+    ----------
+    value : float or (float, float)
+        What the user gave.
+
+    Returns
+    -------
+    (float, float)
+        Low and high end.
+    """
+    low, high = value if isinstance(value, (tuple, list)) else (value, value)
+    return float(low), float(high)
+
+
+def check_range(value: Any, name: str, *, high: float = np.inf, include_low: bool = False) -> None:
+    """Refuse what is neither a number nor a pair in rising order.
+
+    Parameters
+    ----------
+    value : float or (float, float)
+        What the user gave.
+    name : str
+        Its name in an error message.
+    high : float
+        Largest value that is allowed; the smallest is 0.
+    include_low : bool, default=False
+        Whether 0 is allowed.
+
+    Raises
+    ------
+    ValueError
+        If `value` is not what was asked for.
+    """
+    ends = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(ends) != 2:
+        raise ValueError(f"Expected {name} to be a number or a pair (low, high), got {value!r}.")
+    first, last = (check_number(end, name, low=0, high=high, include_low=include_low) for end in ends)
+    if first > last:
+        raise ValueError(f"Expected {name} as (low, high) with low <= high, got {value!r}.")
+
+
+def draw(streams: Streams, value: Any) -> Array:
+    """Draw one number per stream from a range.
+
+    Parameters
+    ----------
+    streams : sequence of numpy Generator
+        Random streams.
+    value : float or (float, float)
+        The range.
+
+    Returns
+    -------
+    ndarray of shape (len(streams),)
+        The numbers.
+    """
+    low, high = as_range(value)
+    return np.array([stream.uniform(low, high) for stream in streams])

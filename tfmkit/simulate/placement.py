@@ -1,0 +1,143 @@
+"""From border signals to a stress field: which vectors a cell pulls with, and where they act."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit.simulate.circuit import COSINES, N_ANGLES, SINES
+
+Array = NDArray[np.floating[Any]]
+
+# Signals below this share of a cell's strongest one are dropped.
+THRESHOLD = 0.05
+# Most that a net force may be of the summed magnitude, in x and in y.
+MAX_NET_FORCE = 0.1
+
+_POINT = np.ones((1, 1))
+_SPREAD = np.array([[0.4, 0.6, 0.4], [0.6, 1.0, 0.6], [0.4, 0.6, 0.4]])
+# The three densities: every so many degrees, mean distance inwards in pixels, and what one vector is spread over.
+_LAYERS = ((2, 1.0, _POINT), (6, 2.0, _POINT), (10, 6.0, _SPREAD))
+
+
+def balance_signals(signals: Array) -> Array:
+    """Turn net signals into the magnitudes of the stress vectors along the border.
+
+    Parameters
+    ----------
+    signals : ndarray of shape (n_cells, 360)
+        Net signals: positive where the border protrudes, negative where it retracts.
+
+    Returns
+    -------
+    ndarray of shape (n_cells, 360)
+        Magnitudes, >= 0: signals under 5 % of a cell's strongest dropped, the retracting ones scaled so that they
+        add up to what the protruding ones do. All 0 for a cell that has only one of the two kinds.
+    """
+    strongest = np.abs(signals).max(axis=1, keepdims=True)
+    kept = np.where(np.abs(signals) >= THRESHOLD * strongest, signals, 0)
+    pushing, pulling = np.maximum(kept, 0), np.maximum(-kept, 0)
+    total_push, total_pull = (part.sum(axis=1, keepdims=True) for part in (pushing, pulling))
+    usable = (total_push > 0) & (total_pull > 0)
+    ratio = np.divide(total_push, total_pull, out=np.zeros_like(total_push), where=usable)
+    return (pushing + ratio * pulling) * usable
+
+
+def net_force_share(magnitudes: Array) -> Array:
+    """Measure how far a cell is from balance, before its vectors are placed.
+
+    Parameters
+    ----------
+    magnitudes : ndarray of shape (n_cells, 360)
+        Magnitudes of the vectors along the border; all point to the centre.
+
+    Returns
+    -------
+    ndarray of shape (n_cells, 2)
+        |net force| over the summed magnitude, in x and y; 1 for a cell without any force. Where a vector acts does
+        not matter to it, so cells are rejected before they are drawn.
+    """
+    forces = magnitudes * _force_per_angle()
+    total = forces.sum(axis=1)
+    net = np.abs(np.stack([(forces * part).sum(axis=1) for part in (COSINES, SINES)], axis=1))
+    return np.divide(net, total[:, None], out=np.ones_like(net), where=total[:, None] > 0)
+
+
+def place_stress(
+    streams: Sequence[np.random.Generator],
+    radii: Array,
+    centres: Array,
+    magnitudes: Array,
+    shape: tuple[int, int],
+    oversample: int = 1,
+) -> Array:
+    """Draw the stress vectors of cells on a grid.
+
+    Parameters
+    ----------
+    streams : sequence of numpy Generator
+        One random stream per cell.
+    radii : ndarray of shape (n_cells, 360)
+        Borders in pixels.
+    centres : ndarray of shape (n_cells, 2)
+        Centres (x, y) of the borders in pixels.
+    magnitudes : ndarray of shape (n_cells, 360)
+        Magnitudes of the vectors along the border.
+    shape : (int, int)
+        Height and width of the grid.
+    oversample : int, default=1
+        How many times finer (in each direction, odd) the grid of the result is. A vector then fills a square of one
+        pixel whose middle lies on the finer grid.
+
+    Returns
+    -------
+    ndarray of shape (n_cells, 2, oversample * height, oversample * width), float32
+        The stress, in the unit of `magnitudes`.
+
+    Notes
+    -----
+    Every second vector is moved from the border towards the centre by Poisson(1) pixels, every sixth by Poisson(2) and
+    every tenth by Poisson(6), the last spread by a 3 x 3 kernel; the three are summed (Wang and Lin 2021).
+    """
+    height, width = shape[0] * oversample, shape[1] * oversample
+    rows, columns, weights, cells, angles = [], [], [], [], []
+    for every, mean, kernel in _LAYERS:
+        at = np.arange(0, N_ANGLES, every)
+        inwards = np.array([stream.poisson(mean, len(at)) for stream in streams]).reshape(-1, len(at))
+        distance = np.maximum(radii[:, at] - inwards, 0)
+        x = _fine_index(centres[:, :1] + distance * COSINES[at], oversample)
+        y = _fine_index(centres[:, 1:] + distance * SINES[at], oversample)
+        offset_y, offset_x, weight = _stamp(kernel, oversample)
+        rows.append((y[..., None] + offset_y).ravel())
+        columns.append((x[..., None] + offset_x).ravel())
+        weights.append((magnitudes[:, at, None] * weight).ravel())
+        cells.append(np.repeat(np.arange(len(radii)), len(at) * len(weight)))
+        angles.append(np.tile(np.repeat(at, len(weight)), len(radii)))
+    # What a cell as large as the field would put outside acts at the edge, so that the force stays balanced.
+    row, column = np.concatenate(rows).clip(0, height - 1), np.concatenate(columns).clip(0, width - 1)
+    index = (np.concatenate(cells) * height + row) * width + column
+    weight, angle = np.concatenate(weights), np.concatenate(angles)
+    size = len(radii) * height * width
+    planes = [np.bincount(index, -weight * part[angle], minlength=size) for part in (COSINES, SINES)]
+    return np.stack([plane.astype(np.float32).reshape(-1, height, width) for plane in planes], axis=1)
+
+
+def _force_per_angle() -> Array:
+    force = np.zeros(N_ANGLES, dtype=np.float32)
+    for every, _, kernel in _LAYERS:
+        force[::every] += kernel.sum()
+    return force
+
+
+def _fine_index(position: Array, oversample: int) -> NDArray[np.intp]:
+    return np.rint(position * oversample + (oversample - 1) / 2).astype(np.intp)
+
+
+def _stamp(kernel: Array, oversample: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
+    """Return the offsets and weights that one vector adds on the finer grid."""
+    block = np.kron(kernel, np.ones((oversample, oversample)))
+    offset_y, offset_x = np.indices(block.shape) - (len(block) - 1) // 2
+    return offset_y.ravel(), offset_x.ravel(), block.ravel()
