@@ -1,9 +1,8 @@
-"""DeepTFM: units, seeds, training, checkpoints and weight files; its contract is in test_estimator_checks."""
+"""DeepTFM: units, seeds, training and other networks. Its contract is in test_estimator_checks."""
 
 from __future__ import annotations
 
 import itertools
-import json
 import pickle
 
 import numpy as np
@@ -230,166 +229,8 @@ def test_a_network_without_uncertainty_says_so(fitted, fields):
         fitted.predict(fields[0], return_std=True)
 
 
-# ---------------------------------------------------------------- checkpoints
-
-
-class KilledError(Exception):
-    """A process that ends without warning."""
-
-
-class Killer(Callback):
-    def __init__(self, epoch):
-        self.epoch = epoch
-
-    def on_batch_end(self, net, **kwargs):
-        if len(net.history) == self.epoch:
-            raise KilledError
-
-
-@pytest.mark.parametrize("optimizer", [torch.optim.Adam, torch.optim.SGD])
-@pytest.mark.parametrize("epoch", [1, 2, 6])
-def test_a_killed_training_goes_on_to_the_same_weights(fields, tmp_path, epoch, optimizer):
-    params = {**TINY, "max_epochs": 6, "optimizer": optimizer}
-    if optimizer is torch.optim.SGD:
-        params["optimizer__momentum"] = 0.9
-    uninterrupted = DeepTFM(**params).fit(*fields)
-    with pytest.raises(KilledError):
-        DeepTFM(**params, checkpoint_dir=tmp_path, callbacks=[Killer(epoch)]).fit(*fields)
-    resumed = DeepTFM(**params, checkpoint_dir=tmp_path, callbacks=[Killer(epoch - 1)]).fit(*fields)
-    assert np.array_equal(resumed.predict(fields[0]), uninterrupted.predict(fields[0]))
-    assert resumed.history[:, "valid_loss"] == uninterrupted.history[:, "valid_loss"]
-    assert [path.name for path in tmp_path.iterdir()] == ["training.safetensors"]
-
-
-def test_a_finished_training_stays_finished_and_can_be_prolonged(fields, tmp_path):
-    params = {**TINY, "checkpoint_dir": tmp_path, "random_state": None}
-    first = DeepTFM(**params).fit(*fields)
-    again = DeepTFM(**params, callbacks=[Killer(4)]).fit(*fields)
-    assert np.array_equal(again.predict(fields[0]), first.predict(fields[0]))
-    assert len(DeepTFM(**{**params, "max_epochs": 5}).fit(*fields).history) == 5
-
-
-def test_early_stopping_outlives_an_interruption(fields, tmp_path):
-    params = {**TINY, "max_epochs": 50, "lr": 0.3, "callbacks__early_stopping__patience": 2}
-    stopped = DeepTFM(**params, checkpoint_dir=tmp_path).fit(*fields)
-    again = DeepTFM(**params, checkpoint_dir=tmp_path).fit(*fields)
-    assert len(again.history) == len(stopped.history) < 50
-
-
-@pytest.mark.parametrize("change", [{"lr": 0.5}, {"random_state": 3}, {"module__widths": (3, 4)}, {"young": 1.0}])
-def test_another_training_is_not_continued(fields, tmp_path, change):
-    DeepTFM(**{**TINY, "max_epochs": 1}, checkpoint_dir=tmp_path).fit(*fields)
-    with pytest.raises(ValueError, match=f"differs in {next(iter(change))}"):
-        DeepTFM(**{**TINY, **change}, checkpoint_dir=tmp_path).fit(*fields)
-
-
-def test_other_data_are_not_trained_on_as_a_continuation(fields, tmp_path):
-    DeepTFM(**{**TINY, "max_epochs": 1}, checkpoint_dir=tmp_path).fit(*fields)
-    with pytest.raises(ValueError, match="differs in data"):
-        DeepTFM(**TINY, checkpoint_dir=tmp_path).fit(fields[0], 2 * fields[1])
-
-
-def test_an_optimizer_without_a_plain_state_is_refused(fields, tmp_path):
-    model = DeepTFM(**{**TINY, "lr": 1e-3}, optimizer=torch.optim.LBFGS, checkpoint_dir=tmp_path)
-    with pytest.raises(ValueError, match="tensors and numbers for checkpoint_dir, got LBFGS"):
-        model.fit(*fields)
-    assert not list(tmp_path.iterdir())
-
-
-# ---------------------------------------------------------------- weight files
-
-
-@pytest.fixture
-def weights(fitted, tmp_path):
-    path = tmp_path / "weights.safetensors"
-    fitted.save_weights(path)
-    return path
-
-
-def test_weights_come_back_from_a_file(fitted, fields, weights):
-    expected = fitted.predict(fields[0])
-    assert np.array_equal(DeepTFM(**TINY).load_weights(weights).predict(fields[0]), expected)
-    pretrained = DeepTFM.from_pretrained(weights, young=1.0, verbose=0)
-    assert pretrained.get_params()["module__widths"] == [2, 4]
-    np.testing.assert_allclose(pretrained.predict(fields[0]) * 10_670.0, expected, rtol=1e-6)
-    assert clone(pretrained).load_weights(weights).young == 1.0
-
-
-def test_equal_weights_make_equal_files(fitted, weights):
-    fitted.save_weights(weights.with_name("again.safetensors"))
-    assert weights.read_bytes() == weights.with_name("again.safetensors").read_bytes()
-    assert len(list(weights.parent.iterdir())) == 2
-
-
-def test_half_precision_halves_the_file_and_keeps_the_traction(fitted, fields, weights):
-    half = weights.with_name("half.safetensors")
-    fitted.save_weights(half, half=True)
-    assert half.stat().st_size < weights.stat().st_size
-    expected = fitted.predict(fields[0])
-    predicted = DeepTFM.from_pretrained(half).predict(fields[0])
-    assert np.abs(predicted - expected).max() < 0.01 * np.abs(expected).max()
-
-
-def test_pretrained_weights_are_fine_tuned_by_partial_fit(fields, weights):
-    model = DeepTFM.from_pretrained(weights, max_epochs=2, lr=1e-2, random_state=0, verbose=0)
-    before = model.score(*fields)
-    model.partial_fit(*fields)
-    assert len(model.history) == 2
-    assert model.score(*fields) != before
-
-
-def test_weights_are_for_one_poisson_ratio(weights):
-    with pytest.raises(ValueError, match="serves only the one it was trained for"):
-        DeepTFM.from_pretrained(weights, poisson=0.3)
-
-
-def test_weights_of_another_architecture_are_refused(weights):
-    with pytest.raises(ValueError, match=r"Expected weights of this TracNet .* has shape"):
-        DeepTFM(module__widths=(3, 4)).load_weights(weights)
-
-
-def test_unknown_names_are_refused():
-    with pytest.raises(ValueError, match=r"name of packaged weights .*, got 'nonesuch'"):
-        DeepTFM.from_pretrained("nonesuch")
-    with pytest.raises(ValueError, match="it cannot be read"):
-        DeepTFM.from_pretrained("nonesuch.safetensors")
-
-
 def test_foreign_networks_have_no_weight_file(fields, tmp_path):
     model = DeepTFM(Spread, max_epochs=1, verbose=0).fit(*fields)
     with pytest.raises(ValueError, match="Expected module to be one of"):
         model.save_weights(tmp_path / "weights.safetensors")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("size", [0, 4, 100, 1_000])
-def test_truncated_weights_are_refused(weights, size):
-    weights.write_bytes(weights.read_bytes()[:size])
-    with pytest.raises(ValueError, match="it cannot be read"):
-        DeepTFM.from_pretrained(weights)
-
-
-@pytest.mark.parametrize(
-    ("metadata", "message"),
-    [
-        (None, "no tfmkit header"),
-        ({"tfmkit": "{"}, "it is damaged"),
-        ({"tfmkit": "[]"}, "Expected format 1"),
-        ({"tfmkit": json.dumps({"format": 99})}, "Expected format 1"),
-        ({"tfmkit": json.dumps({"format": 1, "network": "tracnet"})}, "header lacks"),
-        ({"tfmkit": json.dumps({"format": 1, "network": "x", "params": {}, "settings": {}})}, "NaN or inf in a"),
-    ],
-)
-def test_foreign_files_are_refused(tmp_path, metadata, message):
-    from safetensors.torch import save_file
-
-    path = tmp_path / "foreign.safetensors"
-    save_file({"a": torch.full((2,), torch.nan)}, path, metadata=metadata)
-    with pytest.raises(ValueError, match=message):
-        DeepTFM.from_pretrained(path)
-
-
-def test_weights_are_no_checkpoint(fields, weights):
-    weights.rename(weights.with_name("training.safetensors"))
-    with pytest.raises(ValueError, match="got another kind of file"):
-        DeepTFM(**TINY, checkpoint_dir=weights.parent).fit(*fields)

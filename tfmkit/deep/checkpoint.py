@@ -70,7 +70,6 @@ def save_training(net: Any, path: Path) -> None:
         "history": [{**row, "batches": []} for row in net.history],
         "optimizer": options,
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
     write_tensors(path, tensors, header)
 
 

@@ -183,9 +183,8 @@ class DeepTFM(TractionEstimator, FieldNet):
         check_gel(young, poisson, spacing)
         path = find_weights(name)
         weights = read_weights(path)
-        params = {f"module__{key}": value for key, value in weights.params.items()}
-        params.update(kwargs)
-        model = cls(weights.network, young=young, poisson=poisson, spacing=spacing, **params)
+        kwargs |= {f"module__{key}": value for key, value in weights.params.items()}
+        model = cls(weights.network, young=young, poisson=poisson, spacing=spacing, **kwargs)
         return model._adopt(weights, str(path))
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> DeepTFM:
@@ -332,8 +331,8 @@ class DeepTFM(TractionEstimator, FieldNet):
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         check_gel(self.young, self.poisson, self.spacing)
         check_number(self.lr, "lr", low=0, include_low=False)
-        check_count(self.max_epochs, "max_epochs")
-        check_count(self.batch_size, "batch_size")
+        for name in ("max_epochs", "batch_size"):
+            check_count(getattr(self, name), name)
         if isinstance(self.train_split, Real):
             check_number(self.train_split, "train_split", low=0, high=1, include_low=False, include_high=False)
         displacement, traction = check_pair(X, y)

@@ -1,11 +1,12 @@
 """Weights of a network as one safetensors file that says which network they belong to.
 
 The header holds one entry, ``tfmkit``: a JSON object with the format's version, the network's name and parameters,
-the settings of its training and the versions that made it. Nothing in the file is ever executed.
+the settings of its training, the versions that made it and a checksum. Nothing in the file is ever executed.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import tfmkit
+from tfmkit.io import writing
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -193,15 +195,10 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], h
     header : mapping
         What JSON can hold.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    try:
+    with writing(path) as temporary:
         # One entry only: safetensors does not keep the order of several, and equal weights make equal files.
-        save_file(plain, partial, metadata={"tfmkit": json.dumps(header)})
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+        save_file(plain, temporary, metadata={"tfmkit": json.dumps({**header, "checksum": _checksum(plain)})})
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -238,4 +235,14 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
         raise ValueError(f"Expected a JSON header in {path}, but it is damaged: {error}.") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError(f"Expected format {FORMAT} in the header of {path}, got {header!r:.80}.")
+    if header.pop("checksum", None) != _checksum(tensors):
+        raise ValueError(f"Expected the tensors in {path} to match their checksum, but they are damaged.")
     return tensors, header
+
+
+def _checksum(tensors: Mapping[str, Tensor]) -> str:
+    state = hashlib.sha256()
+    for name, value in sorted(tensors.items()):
+        state.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
+        state.update(value.reshape(-1).view(torch.uint8).numpy().data)
+    return state.hexdigest()
