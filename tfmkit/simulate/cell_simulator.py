@@ -12,7 +12,7 @@ from tfmkit._validation import check_choice, check_count, check_number, check_sh
 from tfmkit.operators import ForwardOperator
 from tfmkit.simulate.base import Array, FieldSimulator, Streams, check_range, draw
 from tfmkit.simulate.circuit import CIRCUITS, evolve
-from tfmkit.simulate.patches import rasterise
+from tfmkit.simulate.patches import number_patches, rasterise
 from tfmkit.simulate.placement import MAX_NET_FORCE, balance_signals, net_force_share, place_stress
 from tfmkit.simulate.scatter import draw_adhesions, wobbly_borders
 from tfmkit.simulate.shapes import border_polygons, fit_border, interior
@@ -135,8 +135,9 @@ class CellSimulator(FieldSimulator):
         patches = draw_adhesions(streams, radii, centres).finer(self.oversample)
         height, width = check_shape(self.shape)
         grid = (height * self.oversample, width * self.oversample)
-        fine, labels = rasterise(patches, "gaussian", len(streams), grid, max(1, _SUBSAMPLES // self.oversample))
-        return streams, fine, radii, centres, _at_pixel_middles(labels, self.oversample)
+        fine, owners = rasterise(patches, "gaussian", len(streams), grid, max(1, _SUBSAMPLES // self.oversample))
+        labels = number_patches(_at_pixel_middles(owners, self.oversample), patches.field)
+        return streams, fine, radii, centres, labels
 
     def _circuit_cells(self, streams: Streams, wanted: int) -> tuple[Streams, Array, Array, Array, NDArray[np.int32]]:
         radii, signals = evolve(streams, CIRCUITS[self.family])

@@ -9,7 +9,7 @@ import numpy as np
 from tfmkit._validation import check_choice, check_number, check_shape
 from tfmkit.closed_forms import disc_displacement, hertz_displacement
 from tfmkit.simulate.base import Array, FieldSimulator, Streams, as_range, check_range
-from tfmkit.simulate.patches import Patches, rasterise
+from tfmkit.simulate.patches import Patches, number_patches, rasterise
 from tfmkit.simulate.scatter import draw_discs, draw_hertz_pairs
 
 PATCH_FAMILIES = ("disc", "hertz")
@@ -101,7 +101,8 @@ class PatchSimulator(FieldSimulator):
         else:
             patches = draw_hertz_pairs(streams, shape, stress_range, self.pixel_size)
             profile, closed_form = "hertz", hertz_displacement
-        stress, labels = rasterise(patches, profile, len(streams), shape, _SUBSAMPLES)
+        stress, owners = rasterise(patches, profile, len(streams), shape, _SUBSAMPLES)
+        labels = number_patches(owners, patches.field)
         clean = _sum_closed_forms(patches, closed_form, len(streams), shape, self.poisson) * self.spacing
         return {
             **self._with_noise(streams, clean.astype(np.float32)),

@@ -79,7 +79,7 @@ class Patches:
 
 def rasterise(
     patches: Patches, profile: str, n_fields: int, shape: tuple[int, int], subsamples: int
-) -> tuple[Array, NDArray[np.int32]]:
+) -> tuple[Array, NDArray[np.intp]]:
     """Average patches over the pixels of a grid.
 
     Parameters
@@ -99,25 +99,42 @@ def rasterise(
     -------
     traction : ndarray of shape (n_fields, 2, height, width), float32
         Pixel averages of the summed patches.
-    labels : ndarray of int32, shape (n_fields, height, width)
-        Number of the patch, from 1 in each field, that is strongest in the pixel; 0 where there is none.
+    owners : ndarray of int, shape (n_fields, height, width)
+        Index of the patch that is strongest in the pixel, plus 1; 0 where there is none.
     """
     index, owner, weight = _pixels(patches, profile, shape, subsamples)
     size = n_fields * shape[0] * shape[1]
     planes = [np.bincount(index, weight * patches.traction[owner, axis], minlength=size) for axis in range(2)]
     traction = np.stack([plane.astype(np.float32).reshape(n_fields, *shape) for plane in planes], axis=1)
     strength = weight * np.hypot(*patches.traction.T)[owner]
-    # Of a Gaussian's foot no label is made: a patch is where it has at least a tenth of its strength (e^-2.3).
+    # A Gaussian's foot belongs to nobody: a patch ends where it has a tenth of its strength.
     shown = np.flatnonzero(weight > 0.1 if profile == "gaussian" else weight > 0)
     weakest_first = shown[np.argsort(strength[shown], kind="stable")]
-    labels = np.zeros(size, dtype=np.int32)
-    labels[index[weakest_first]] = _number_in_field(patches.field)[owner[weakest_first]]
-    return traction, labels.reshape(n_fields, *shape)
+    owners = np.zeros(size, dtype=np.intp)
+    owners[index[weakest_first]] = owner[weakest_first] + 1
+    return traction, owners.reshape(n_fields, *shape)
 
 
-def _number_in_field(field: NDArray[np.intp]) -> NDArray[np.intp]:
-    first = np.searchsorted(field, field)
-    return np.arange(len(field)) - first + 1
+def number_patches(owners: NDArray[np.intp], field: NDArray[np.intp]) -> NDArray[np.int32]:
+    """Number the patches that are seen in each field without gaps.
+
+    Parameters
+    ----------
+    owners : ndarray of int, shape (n_fields, height, width)
+        Index of each pixel's patch plus 1, 0 where there is none; a patch that others cover does not appear.
+    field : ndarray of int, shape (n_patches,)
+        Which field each patch belongs to, in rising order.
+
+    Returns
+    -------
+    ndarray of int32, shape (n_fields, height, width)
+        Labels from 1 in each field, 0 elsewhere.
+    """
+    seen = np.unique(owners[owners > 0])
+    fields_seen = field[seen - 1]
+    numbers = np.zeros(len(field) + 1, dtype=np.int32)
+    numbers[seen] = np.arange(len(seen)) - np.searchsorted(fields_seen, fields_seen) + 1
+    return numbers[owners]
 
 
 def _pixels(

@@ -1,0 +1,212 @@
+"""The simulators: every claim of their docstrings, on small fields."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from tfmkit.operators import ForwardOperator
+from tfmkit.simulate import CELL_FAMILIES, PATCH_FAMILIES, CellSimulator, PatchSimulator
+
+SIMULATORS = [*(CellSimulator(f, shape=64) for f in CELL_FAMILIES), *(PatchSimulator(f) for f in PATCH_FAMILIES)]
+
+
+def magnitude(field):
+    return np.hypot(field[:, 0], field[:, 1])
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS, ids=lambda s: s.family)
+def test_every_family_gives_fields_masks_and_patches(simulator):
+    fields = clone(simulator).set_params(random_state=0, noise=0.01).sample(3)
+    height = width = simulator.shape
+    assert fields.strain.shape == fields.stress.shape == fields.noise_free_strain.shape == (3, 2, height, width)
+    assert fields.strain.dtype == fields.stress.dtype == np.float32
+    assert fields.mask.shape == fields.patches.shape == (3, height, width)
+    assert fields.mask.dtype == bool
+    assert not (fields.patches[~fields.mask]).any()
+    assert (fields.patches.max(axis=(1, 2)) >= 1).all()
+    for labels in fields.patches:
+        np.testing.assert_array_equal(np.unique(labels)[1:], np.arange(labels.max()) + 1)
+    assert np.isfinite(fields.strain).all()
+    np.testing.assert_allclose(fields.noise_level, 0.01, rtol=0.1)
+    inside = (magnitude(fields.stress) * fields.mask).sum() / magnitude(fields.stress).sum()
+    assert inside > 0.95
+
+
+@pytest.mark.parametrize("simulator", SIMULATORS, ids=lambda s: s.family)
+def test_the_first_fields_of_a_seed_do_not_depend_on_how_many(simulator):
+    simulator = clone(simulator).set_params(random_state=3, noise=0.02)
+    many, few = simulator.sample(5), simulator.sample(2)
+    again = simulator.sample(5)
+    for name in many:
+        assert many[name].tobytes() == again[name].tobytes()
+    np.testing.assert_array_equal(many.stress[:2], few.stress)
+    # Fourier transforms of other batch sizes may round the last bit differently.
+    np.testing.assert_allclose(many.strain[:2], few.strain, atol=1e-5 * np.abs(many.strain).max())
+
+
+def test_other_seeds_and_generators_give_other_cells():
+    stress = [CellSimulator(shape=32, random_state=seed).sample(1).stress for seed in (0, 1)]
+    assert not np.allclose(*stress)
+    simulator = CellSimulator(shape=32, random_state=np.random.default_rng(0))
+    assert not np.allclose(simulator.sample(1).stress, simulator.sample(1).stress)
+
+
+@pytest.mark.parametrize("family", CELL_FAMILIES)
+@pytest.mark.parametrize("oversample", [1, 3])
+def test_cells_are_balanced_and_within_their_stress_and_size(family, oversample):
+    n = 12 if oversample == 1 else 4
+    cells = CellSimulator(family, shape=(48, 60), oversample=oversample, random_state=1).sample(n)
+    size = magnitude(cells.stress)
+    net = np.abs(cells.stress.sum(axis=(2, 3))) / size.sum(axis=(1, 2))[:, None]
+    assert net.max() < 0.1
+    largest = size.max(axis=(1, 2))
+    assert largest.min() >= 999.9
+    assert largest.max() <= 8_000.1
+    sides = np.ptp(cells.border, axis=1)
+    np.testing.assert_allclose(sides.max(axis=1), 0.4 * 48, rtol=1e-4)
+
+
+@pytest.mark.parametrize("family", ["generic", "keratocyte", "neuron"])
+def test_stress_points_to_the_centre(family):
+    cells = CellSimulator(family, shape=104, random_state=0).sample(8)
+    y, x = np.mgrid[:104, :104]
+    for stress, border in zip(cells.stress, cells.border, strict=True):
+        # Opposite corners of the outline lie on a line through the centre.
+        centre = _meeting_point(border)
+        outwards = np.stack([x - centre[0], y - centre[1]])
+        along = (stress * outwards).sum(axis=0) / np.maximum(np.hypot(*outwards), 1e-9)
+        size = np.hypot(*stress)
+        # Vectors act on whole pixels, so near the centre the direction is coarse.
+        assert (-along).sum() > 0.9 * size.sum()
+
+
+def _meeting_point(border):
+    start, across = border[0], border[180] - border[0]
+    other, direction = border[90], border[270] - border[90]
+    matrix = np.stack([across, -direction], axis=1)
+    return start + np.linalg.solve(matrix, other - start)[0] * across
+
+
+def test_displacement_is_that_of_the_stress():
+    cells = CellSimulator(shape=(40, 56), young=5_000.0, poisson=0.3, spacing=2.0, random_state=0).sample(3)
+    operator = ForwardOperator((40, 56), young=5_000.0, poisson=0.3, spacing=2.0)
+    expected = operator.apply(cells.stress.astype(float))
+    np.testing.assert_allclose(cells.strain, expected, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("family", ["generic", "adhesion"])
+def test_a_finer_grid_changes_displacements_a_little(family):
+    cells = CellSimulator(family, shape=48, oversample=3, random_state=0).sample(3)
+    same_grid = ForwardOperator(48).apply(cells.stress)
+    difference = magnitude(cells.strain - same_grid)
+    relative = np.sqrt((difference**2).sum() / (magnitude(cells.strain) ** 2).sum())
+    assert 1e-3 < relative < 0.15
+
+
+def test_young_spacing_and_size_scale_as_they_should():
+    base = CellSimulator(shape=32, random_state=0).sample(2)
+    soft = CellSimulator(shape=32, young=10_670.0 / 2, random_state=0).sample(2)
+    wide = CellSimulator(shape=32, spacing=1.925, random_state=0).sample(2)
+    np.testing.assert_array_equal(base.stress, soft.stress)
+    np.testing.assert_allclose(soft.strain, 2 * base.strain, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(wide.strain, 1.925 * base.strain, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("spacing", [1.0, 1.925])
+def test_mean_displacement_inside_the_cell_is_what_was_asked_for(spacing):
+    cells = CellSimulator(shape=64, mean_displacement=0.4277, spacing=spacing, random_state=0).sample(4)
+    inside = [magnitude(cells.strain)[i][cells.mask[i]].mean() / spacing for i in range(4)]
+    np.testing.assert_allclose(inside, 0.4277, rtol=1e-4)
+
+
+def test_ranges_and_single_numbers():
+    cells = CellSimulator(shape=64, cell_size=(0.2, 0.7), max_stress=2_000.0, random_state=0).sample(8)
+    sides = np.ptp(cells.border, axis=1).max(axis=1) / 64
+    assert sides.min() >= 0.2
+    assert sides.max() <= 0.7
+    assert np.ptp(sides) > 0.1
+    np.testing.assert_allclose(magnitude(cells.stress).max(axis=(1, 2)), 2_000, rtol=1e-5)
+
+
+def test_noise_has_the_stated_size_in_the_bunch():
+    cells = CellSimulator(shape=64, noise=0.0188, spacing=1.925, random_state=0).sample(4)
+    noise = (cells.strain - cells.noise_free_strain) / 1.925
+    np.testing.assert_allclose(np.sqrt((noise**2).sum(axis=1).mean(axis=(1, 2))), cells.noise_level, rtol=1e-3)
+    np.testing.assert_allclose(cells.noise_level, 0.0188, rtol=0.05)
+    assert noise.std() == pytest.approx(0.0188 / np.sqrt(2), rel=0.03)
+    clean = CellSimulator(shape=64, spacing=1.925, random_state=0).sample(4)
+    np.testing.assert_array_equal(clean.strain, cells.noise_free_strain)
+
+
+@pytest.mark.parametrize("family", PATCH_FAMILIES)
+def test_closed_form_and_operator_agree_away_from_rims(family):
+    settings = {"shape": 104, "pixel_size": 0.4, "relative_stress": (0.1, 0.5), "random_state": 2}
+    fields = PatchSimulator(family, **settings).sample(2)
+    computed = ForwardOperator(104, poisson=0.49).apply(fields.stress)
+    # The operator takes the stress as constant on each pixel: a rim of few pixels costs it a few per cent there.
+    error = magnitude(fields.strain - computed)
+    assert np.sqrt((error**2).mean()) < 0.02 * np.sqrt((magnitude(fields.strain) ** 2).mean())
+
+
+def test_hertz_pairs_are_balanced_on_the_grid():
+    fields = PatchSimulator("hertz", shape=104, pixel_size=0.8, random_state=0).sample(4)
+    net = np.abs(fields.stress.sum(axis=(2, 3))) / magnitude(fields.stress).sum(axis=(1, 2))[:, None]
+    assert net.max() < 0.01
+
+
+def test_pair_and_parameters():
+    simulator = CellSimulator("keratocyte", shape=32, random_state=0)
+    strain, stress = simulator.sample(2, return_X_y=True)
+    np.testing.assert_array_equal(strain, simulator.sample(2).strain)
+    np.testing.assert_array_equal(stress, simulator.sample(2).stress)
+    assert clone(simulator).get_params() == simulator.get_params()
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"family": "amoeba"}, "family"),
+        ({"shape": 4}, "grid"),
+        ({"shape": (32, 32, 2)}, "shape"),
+        ({"young": 0}, "young"),
+        ({"poisson": 0.6}, "poisson"),
+        ({"spacing": 0}, "spacing"),
+        ({"cell_size": 1.5}, "cell_size"),
+        ({"cell_size": (0.5, 0.2)}, "cell_size"),
+        ({"cell_size": (0.1, 0.2, 0.3)}, "cell_size"),
+        ({"max_stress": 0}, "max_stress"),
+        ({"max_stress": "high"}, "max_stress"),
+        ({"mean_displacement": -1}, "mean_displacement"),
+        ({"noise": -0.1}, "noise"),
+        ({"noise_unit": "um"}, "noise_unit"),
+        ({"noise_correlation": np.inf}, "noise_correlation"),
+        ({"oversample": 2}, "oversample"),
+        ({"oversample": 0}, "oversample"),
+        ({"random_state": -1}, "random_state"),
+    ],
+)
+def test_bad_parameters_of_cells_are_named(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        CellSimulator(**parameters).sample(1)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"family": "generic"}, "family"),
+        ({"pixel_size": 0}, "pixel_size"),
+        ({"relative_stress": (-0.1, 0.5)}, "relative_stress"),
+        ({"family": "hertz", "shape": 8}, "field large enough"),
+    ],
+)
+def test_bad_parameters_of_patches_are_named(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        PatchSimulator(**parameters).sample(1)
+
+
+@pytest.mark.parametrize("n_samples", [0, 2.5, "3"])
+def test_bad_counts_are_refused(n_samples):
+    with pytest.raises(ValueError, match="n_samples"):
+        CellSimulator().sample(n_samples)
