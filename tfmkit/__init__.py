@@ -16,9 +16,12 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it; a module that is public as a whole stands for itself.
 _HOMES: dict[str, str] = {
+    "CellSimulator": "simulate",
     "CutoffFilter": "filters",
     "DeepTFM": "deep",
+    "ElasticNetTFM": "sparse",
     "FTTC": "fttc",
+    "PatchSimulator": "simulate",
     "benchmark": "benchmark",
     "datasets": "datasets",
     "elasticity": "elasticity",
@@ -29,6 +32,7 @@ _HOMES: dict[str, str] = {
     "operators": "operators",
     "plotting": "plotting",
     "scoring": "scoring",
+    "simulate": "simulate",
 }
 
 __all__ = list(_HOMES)
