@@ -1,0 +1,171 @@
+"""How exact DeepTFM is: on every family and noise, on other gels and grids, with its error bars, beside oracle FTTC.
+
+    python benchmarks/deep.py accuracy --fields 24
+    python benchmarks/deep.py transfer
+    python benchmarks/deep.py left-out FOLDER     # weights loo_FAMILY.safetensors, trained without that family
+
+Every table goes to a CSV beside this file. Test cells are drawn with seeds that no training uses.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from families import CORRELATION, FAMILIES, LEVELS, family_fields
+from tables import write_table
+
+from tfmkit.benchmark import OracleLambda, compare
+from tfmkit.deep import DeepTFM
+from tfmkit.fttc import FTTC
+from tfmkit.simulate import add_noise
+
+Estimators = dict[str, Any]
+ORACLE = "FTTC, oracle lambda"
+KINDS = {"white": 0.0, "correlated": CORRELATION}
+
+
+def noise_model(correlation: float) -> Callable[..., Any]:
+    """Return noise relative to the RMS of the displacement, for `compare`."""
+
+    def add(displacement: Any, level: float, rng: np.random.Generator) -> Any:
+        return add_noise(displacement, level, unit="rms", correlation=correlation, random_state=rng)
+
+    return add
+
+
+def oracles(poisson: float) -> Estimators:
+    """Return FTTC told its best lambda, for both boundaries and orders."""
+    periodic = FTTC(boundary="periodic", order=0.0, poisson=poisson)
+    extended = partial(FTTC, boundary="extended", poisson=poisson)
+    return {
+        ORACLE: OracleLambda(periodic),
+        "FTTC extended, oracle lambda": OracleLambda(extended(order=0.0)),
+        "FTTC extended first order, oracle lambda": OracleLambda(extended(order=1.0)),
+    }
+
+
+def networks(poisson: float, names: tuple[str, ...] = ("default", "small", "tracnet")) -> Estimators:
+    """Return the pretrained networks that serve a Poisson ratio."""
+    names = tuple(name for name in names if name != "tracnet" or poisson == 0.45)
+    return {f"DeepTFM ({name})": DeepTFM.from_pretrained(name, poisson=poisson) for name in names}
+
+
+def errors(estimators: Estimators, fields: Any, correlation: float, seed: int) -> pd.DataFrame:
+    """Return mean and standard deviation of the whole-field error, and its ratio to the oracle's."""
+    table = compare(
+        estimators,
+        fields.noise_free_strain,
+        fields.stress,
+        noise=LEVELS,
+        noise_model=noise_model(correlation),
+        metrics=["relative_rmse"],
+        random_state=seed,
+    )
+    groups = table.groupby(["estimator", "noise"], sort=False)
+    rows = groups.agg(error=("value", "mean"), std=("value", "std"), seconds=("seconds", "mean")).reset_index()
+    oracle = rows[rows.estimator == ORACLE].set_index("noise").error
+    rows["to_oracle"] = rows.error / rows.noise.map(oracle)
+    return rows
+
+
+def coverage(model: DeepTFM, fields: Any, correlation: float, seed: int) -> pd.DataFrame:
+    """Return the part of the pixels inside cells whose 90 % interval holds the truth, per noise level."""
+    inside = np.broadcast_to(fields.mask[:, None], fields.stress.shape)
+    rows = []
+    for level in LEVELS:
+        noisy = noise_model(correlation)(fields.noise_free_strain, level, np.random.default_rng(seed))
+        traction, std = model.predict(noisy, return_std=True)
+        held = np.abs(traction - fields.stress) <= 1.6448536 * std
+        rows.append({"noise": level, "coverage": held[inside].mean()})
+    return pd.DataFrame(rows)
+
+
+def accuracy(n_fields: int, seed: int) -> None:
+    """Write errors and coverage of the packaged weights on every family, noise level and kind of noise."""
+    tables, intervals = [], []
+    for family in FAMILIES:
+        poisson = 0.45
+        fields = family_fields(family, n_fields, poisson=poisson, seed=seed)
+        for kind, correlation in KINDS.items():
+            estimators = oracles(poisson) | networks(poisson)
+            tables.append(errors(estimators, fields, correlation, seed).assign(family=family, kind=kind))
+            for name in ("default", "small"):
+                held = coverage(estimators[f"DeepTFM ({name})"], fields, correlation, seed)
+                intervals.append(held.assign(estimator=f"DeepTFM ({name})", family=family, kind=kind))
+    write_table(pd.concat(tables), "deep_accuracy", n_fields=n_fields, seed=seed, correlation=CORRELATION)
+    write_table(pd.concat(intervals), "deep_coverage", n_fields=n_fields, seed=seed, correlation=CORRELATION)
+
+
+def transfer(n_fields: int, seed: int) -> None:
+    """Write errors on other grids, gels, magnifications and on tractions cut by the border."""
+    settings: dict[str, dict[str, Any]] = {
+        "104 px": {},
+        "64 px": {"shape": 64},
+        "131 x 97 px": {"shape": (131, 97)},
+        "256 px": {"shape": 256},
+        "nu 0.3": {"poisson": 0.3},
+        "nu 0.5": {"poisson": 0.5},
+        "E 1 kPa": {"young": 1_000.0},
+        "E 100 kPa": {"young": 100_000.0},
+        "magnification 0.8": {"cell_size": 0.32},
+        "magnification 1.25": {"cell_size": 0.5},
+    }
+    tables = []
+    for name, changes in settings.items():
+        n = max(4, n_fields // 3) if name == "256 px" else n_fields
+        fields = family_fields("adhesion", n, seed=seed, **changes)
+        tables.append(_on_gel(fields, changes, seed).assign(setting=name))
+    fields = _cut_in_half(family_fields("adhesion", n_fields, seed=seed, shape=208, cell_size=0.2))
+    tables.append(_on_gel(fields, {}, seed).assign(setting="cut by the border"))
+    write_table(pd.concat(tables), "deep_transfer", n_fields=n_fields, seed=seed)
+
+
+def left_out(folder: Path, n_fields: int, seed: int) -> None:
+    """Write errors of networks on the family that was left out of their training."""
+    tables = []
+    for family in FAMILIES:
+        fields = family_fields(family, n_fields, seed=seed)
+        model = DeepTFM.from_pretrained(folder / f"loo_{family}.safetensors")
+        estimators = {ORACLE: oracles(0.45)[ORACLE], "DeepTFM, family left out": model, **networks(0.45, ("default",))}
+        tables.append(errors(estimators, fields, 0.0, seed).assign(family=family))
+    write_table(pd.concat(tables), "deep_left_out", n_fields=n_fields, seed=seed)
+
+
+def _on_gel(fields: Any, changes: dict[str, Any], seed: int) -> pd.DataFrame:
+    gel = {"young": changes.get("young", 10_670.0), "poisson": changes.get("poisson", 0.45)}
+    estimators = {
+        ORACLE: OracleLambda(FTTC(boundary="periodic", order=0.0, **gel)),
+        "DeepTFM (default)": DeepTFM.from_pretrained(**gel),
+    }
+    return errors(estimators, fields, 0.0, seed)
+
+
+def _cut_in_half(fields: Any) -> Any:
+    """Keep a quarter of the field whose lower border runs through the middle of the cell."""
+    for name in ("stress", "noise_free_strain"):
+        fields[name] = np.ascontiguousarray(fields[name][..., :104, 52:156])
+    return fields
+
+
+def main() -> None:
+    """Run one study."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("study", choices=("accuracy", "transfer", "left-out"))
+    parser.add_argument("folder", type=Path, nargs="?", help="weights of left-out")
+    parser.add_argument("--fields", type=int, default=24, help="fields per family")
+    parser.add_argument("--seed", type=int, default=2021, help="seed of the test cells")
+    arguments = parser.parse_args()
+    if arguments.study == "left-out":
+        left_out(arguments.folder, arguments.fields, arguments.seed)
+    else:
+        {"accuracy": accuracy, "transfer": transfer}[arguments.study](arguments.fields, arguments.seed)
+
+
+if __name__ == "__main__":
+    main()

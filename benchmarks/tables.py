@@ -1,0 +1,32 @@
+"""Result tables with the settings that made them."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tfmkit.io.writing import write_json, writing
+
+RESULTS = Path(__file__).parent
+PACKAGES = ("tfmkit", "numpy", "scipy", "scikit-learn", "torch")
+
+
+def write_table(table: pd.DataFrame, name: str, **settings: Any) -> None:
+    """Write a table as `name`.csv, and its settings and versions as `name`.json beside it.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The results; floats are written with five digits.
+    name : str
+        Name of the files.
+    **settings : dict
+        What made the table.
+    """
+    with writing(RESULTS / f"{name}.csv") as temporary:
+        table.to_csv(temporary, index=False, float_format="%.5g")
+    write_json(RESULTS / f"{name}.json", {"settings": settings, "versions": {name: version(name) for name in PACKAGES}})
+    print(f"{name}.csv: {len(table)} rows")
