@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from tfmkit import __version__
-from tfmkit.cli import traction
+from tfmkit.cli import benchmark, simulate, traction
 
-_COMMANDS = (traction,)
+_COMMANDS = (traction, simulate, benchmark)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

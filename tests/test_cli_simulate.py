@@ -1,0 +1,72 @@
+"""The commands around simulated cells: make them, recover them, compare methods on them."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from tfmkit.cli import main
+from tfmkit.simulate import CellSimulator, PatchSimulator
+
+
+@pytest.fixture
+def cells(tmp_path):
+    """Return a file of three simulated cells."""
+    path = tmp_path / "cells.npz"
+    assert main(["simulate", "-n", "3", "--family", "adhesion", "--shape", "32", "--seed", "5", "-o", str(path)]) == 0
+    return path
+
+
+def test_simulate_writes_what_the_simulator_makes(cells, tmp_path):
+    expected = CellSimulator("adhesion", shape=32, random_state=5).sample(3)
+    with np.load(cells) as archive:
+        for key in ("strain", "stress", "mask", "patches"):
+            np.testing.assert_array_equal(archive[key], expected[key])
+    assert main(["simulate", "-n", "1", "--family", "disc", "--shape", "32", "40", "-o", str(tmp_path / "d.npz")]) == 0
+    discs = PatchSimulator("disc", shape=(32, 40), poisson=0.45, random_state=0).sample(1)
+    with np.load(tmp_path / "d.npz") as archive:
+        np.testing.assert_array_equal(archive["strain"], discs.strain)
+
+
+def test_traction_reads_what_simulate_writes(cells, tmp_path):
+    gel = ["--young", "10670", "--poisson", "0.45"]
+    assert main(["traction", str(cells), *gel, "--lam", "0.01", "-o", str(tmp_path / "a")]) == 0
+    assert (tmp_path / "a" / "traction_map_0003.png").exists()
+
+
+def test_benchmark_compares_on_them(cells, tmp_path, capsys):
+    table = tmp_path / "errors.csv"
+    arguments = ["--lam", "0.01", "1", "--noise", "0", "0.05", "-o", str(table)]
+    assert main(["benchmark", str(cells), *arguments]) == 0
+    printed = capsys.readouterr().out
+    assert "FTTC (lam=0.01)" in printed
+    assert "FTTC (oracle lambda)" in printed
+    with table.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    errors = {(row["estimator"], row["noise"], row["cell"]): float(row["value"]) for row in rows
+              if row["metric"] == "relative_rmse"}  # fmt: skip
+    assert len(errors) == 3 * 2 * 3
+    for cell in "012":
+        assert errors["FTTC (oracle lambda)", "0.05", cell] <= errors["FTTC (lam=1)", "0.05", cell] + 1e-3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["simulate", "-n", "0"], "n_samples"),
+        (["simulate", "--shape", "4"], "grid"),
+        (["simulate", "--shape", "9", "9", "9"], "grid shape"),
+        (["simulate", "--poisson", "0.7"], "poisson"),
+        (["simulate", "-o", "cells.txt"], "ends in .npz"),
+        (["benchmark", "none.npz"], "none.npz"),
+        (["benchmark", "bad.npz"], "tfmkit simulate"),
+    ],
+)
+def test_refuses(tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bad.npz").write_bytes(b"PK no archive")
+    assert main(arguments) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["bad.npz"]

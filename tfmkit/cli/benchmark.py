@@ -1,0 +1,90 @@
+"""``tfmkit benchmark``: how wrong each method is on cells whose traction is known."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit.io import write_csv
+
+_KEYS = ("strain", "stress", "mask", "young", "poisson")
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Parameters
+    ----------
+    subparsers : argparse action
+        What ``add_subparsers`` returned.
+    """
+    parser = subparsers.add_parser(
+        "benchmark",
+        help="errors of the methods on simulated cells",
+        description="Compare methods on the cells of `tfmkit simulate`, with FTTC at its oracle lambda as baseline.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("file", type=Path, help="the .npz file of `tfmkit simulate`")
+    parser.add_argument("--lam", type=float, nargs="*", default=[0.1], metavar="LAM", help="lambdas of FTTC")
+    parser.add_argument("--weights", nargs="*", default=[], metavar="NAME", help="weights of DeepTFM: names or files")
+    parser.add_argument(
+        "--noise",
+        type=float,
+        nargs="+",
+        default=[0.0, 0.0188, 0.0375],
+        metavar="PX",
+        help="RMS noise vectors in grid px",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write every single error to this .csv")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Carry out the command.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
+    Raises
+    ------
+    ValueError
+        If an argument or the file is refused; nothing is written then.
+    """
+    from tfmkit.benchmark import compare, format_summary, summarise
+    from tfmkit.fttc import FTTC
+
+    cells = _load_cells(options.file)
+    gel: dict[str, Any] = {"young": float(cells["young"]), "poisson": float(cells["poisson"])}
+    estimators: dict[str, Any] = {f"FTTC (lam={lam:g})": FTTC(lam, **gel) for lam in options.lam}
+    if options.weights:
+        from tfmkit.deep import DeepTFM
+
+        estimators |= {f"DeepTFM ({name})": DeepTFM.from_pretrained(name, **gel) for name in options.weights}
+    table = compare(
+        estimators,
+        cells["strain"],
+        cells["stress"],
+        noise=options.noise,
+        mask=cells["mask"],
+        random_state=options.seed,
+    )
+    print(format_summary(summarise(table)).to_string())
+    if options.output is not None:
+        write_csv(options.output, {str(name): column.to_numpy() for name, column in table.items()})
+
+
+def _load_cells(path: Path) -> dict[str, NDArray[Any]]:
+    with path.open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                return {key: archive[key] for key in _KEYS}
+        except Exception as error:
+            # Zip and header parsers raise whatever they stumble over on damaged bytes.
+            raise ValueError(f"Expected cells that `tfmkit simulate` wrote, got {path}: {error}.") from error

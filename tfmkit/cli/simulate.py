@@ -1,0 +1,62 @@
+"""``tfmkit simulate``: cells with known traction, to test and train on."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmkit.io import writing
+from tfmkit.simulate import CELL_FAMILIES, PATCH_FAMILIES, CellSimulator, PatchSimulator
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Parameters
+    ----------
+    subparsers : argparse action
+        What ``add_subparsers`` returned.
+    """
+    parser = subparsers.add_parser(
+        "simulate",
+        help="cells with known traction",
+        description="Simulate cells and write strain (displacement in grid px), stress (Pa), mask and patches to a "
+        ".npz file, which `tfmkit traction` and `tfmkit benchmark` read.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("-n", "--number", type=int, default=28, help="how many cells")
+    parser.add_argument("--family", choices=(*CELL_FAMILIES, *PATCH_FAMILIES), default="generic", help="kind of cell")
+    parser.add_argument("--shape", type=int, nargs="+", default=[104], metavar="PX", help="side, or height and width")
+    parser.add_argument("--young", type=float, default=10_670.0, metavar="PA", help="Young's modulus of the gel in Pa")
+    parser.add_argument("--poisson", type=float, default=0.45, metavar="NU", help="Poisson ratio of the gel")
+    parser.add_argument("--seed", type=int, default=0, help="equal seeds make equal cells")
+    parser.add_argument("-o", "--output", type=Path, default=Path("cells.npz"), metavar="FILE", help="the .npz file")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Carry out the command.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
+    Raises
+    ------
+    ValueError
+        If an argument is refused; nothing is written then.
+    """
+    if options.output.suffix != ".npz":
+        raise ValueError(f"Expected an output file that ends in .npz, got {options.output}.")
+    simulator = PatchSimulator if options.family in PATCH_FAMILIES else CellSimulator
+    shape = tuple(options.shape) if len(options.shape) > 1 else options.shape[0]
+    gel: dict[str, Any] = {"young": options.young, "poisson": options.poisson}
+    cells = simulator(options.family, shape=shape, **gel, random_state=options.seed).sample(options.number)
+    arrays: dict[str, Any] = {key: cells[key] for key in ("strain", "stress", "mask", "patches")}
+    with writing(options.output) as temporary:
+        np.savez_compressed(temporary, **arrays, **gel)
+    print(f"{options.number} cells of family {options.family} in {options.output}")
