@@ -1,4 +1,4 @@
-"""The test families of the studies: noise-free fields on which nothing was tuned, none made with a solver's own grid."""
+"""The test families of the studies: noise-free fields on which nothing was tuned, made on no solver's own grid."""
 
 from __future__ import annotations
 
