@@ -1,7 +1,7 @@
 """Continuation of a displacement field past its border.
 
 The gel goes on past the border of the field, the discrete Fourier transform thinks that it repeats. The edge values
-are continued outwards under a linear taper, a quarter of the field wide on every side; what is left of the wrap then
+are continued outwards under a linear taper, a fifth of the field wide on every side; what is left of the wrap then
 happens outside. `benchmarks/continuation.csv` compares widths and tapers.
 """
 
@@ -17,7 +17,7 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 # Width of the continuation on either side over that of the field.
-MARGIN = 0.25
+MARGIN = 0.2
 
 
 def extended_grid(shape: tuple[int, int]) -> tuple[int, int]:

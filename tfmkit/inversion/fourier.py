@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 from array_api_compat import is_torch_array
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from tfmkit.inversion.continuation import extend, extended_grid
 from tfmkit.operators import green_symbol, irfft2, multiply, regularised_inverse, rfft2, wavenumbers
@@ -32,10 +32,10 @@ _CHUNK_BYTES = 1 << 20
 
 def fourier_inverse(
     displacement: Any,
-    lam: ArrayLike,
+    lam: float,
     *,
     poisson: float,
-    order: ArrayLike = 0.0,
+    order: float = 0.0,
     boundary: str = "periodic",
     scale: float = 1.0,
 ) -> Any:
@@ -45,11 +45,11 @@ def fourier_inverse(
     ----------
     displacement : array of shape (n_fields, 2, height, width)
         Displacement in pixels (numpy or torch, float32 or float64).
-    lam : float or array-like of shape (n_fields,)
-        Regularisation, >= 0, dimensionless; one for all or one per field.
+    lam : float
+        Regularisation, >= 0, dimensionless.
     poisson : float
         Poisson ratio.
-    order : float or array-like of shape (n_fields,), default=0.0
+    order : float, default=0.0
         Order of the penalty: 0 weighs the traction, 1 its gradient.
     boundary : {"periodic", "extended"}, default="periodic"
         Whether the field repeats or is continued past its border.
@@ -61,32 +61,14 @@ def fourier_inverse(
     array of shape (n_fields, 2, height, width)
         Traction over Young's modulus times `scale`, same library and precision.
     """
-    settings = np.stack(np.broadcast_arrays(np.asarray(lam, float), np.asarray(order, float)), axis=-1)
-    if settings.ndim == 1:
-        return _invert(displacement, *settings.tolist(), poisson, boundary, scale)
-    result = displacement * 0
-    for lam_order in np.unique(settings, axis=0):
-        fields = np.flatnonzero((settings == lam_order).all(axis=1))
-        result[fields] = _invert(displacement[fields], *lam_order.tolist(), poisson, boundary, scale)
-    return result
-
-
-def transform_grid(shape: Shape, boundary: str) -> Shape:
-    """Return the grid on which fields are transformed.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the field.
-    boundary : {"periodic", "extended"}
-        Whether the field repeats or is continued past its border.
-
-    Returns
-    -------
-    (int, int)
-        Height and width of the transform.
-    """
-    return extended_grid(shape) if boundary == "extended" else shape
+    height, width = displacement.shape[-2:]
+    grid = extended_grid((height, width)) if boundary == "extended" else (height, width)
+    if is_torch_array(displacement):
+        symbol = green_symbol(grid, poisson, boundary="periodic", like=displacement)
+        weight = displacement.new_tensor(lam * penalty(grid, order))
+        spectrum = multiply(regularised_inverse(symbol, weight), rfft2(extend(displacement, grid), grid))
+        return irfft2(spectrum, grid)[..., :height, :width] * scale
+    return _filter(displacement, grid, inverse_filter(grid, poisson, lam, order, scale, displacement.dtype.name))
 
 
 def penalty(grid: Shape, order: float) -> NDArray[np.float64]:
@@ -134,35 +116,40 @@ def inverse_filter(grid: Shape, poisson: float, lam: float, order: float, scale:
     """
     symbol = green_symbol(grid, poisson, boundary="periodic", like=np.empty(0))
     inverse = regularised_inverse(symbol, lam * penalty(grid, order))
-    xx, yy, xy = (np.repeat(part * scale, 2, axis=-1).astype(dtype) for part in inverse)
+    return interleave(inverse, dtype, scale)
+
+
+def interleave(symbol: Symbol, dtype: str, scale: float = 1.0) -> Symbol:
+    """Return a real symbol with every factor twice in a row, for the real and the imaginary part.
+
+    Parameters
+    ----------
+    symbol : tuple of ndarrays of shape (height, width // 2 + 1)
+        Its entries.
+    dtype : {"float32", "float64"}
+        Precision of the result.
+    scale : float, default=1.0
+        Factor on the result.
+
+    Returns
+    -------
+    tuple of ndarrays of shape (height, 2 * (width // 2 + 1))
+        The entries for `multiply_in_place`.
+    """
+    xx, yy, xy = (np.repeat(part * scale, 2, axis=-1).astype(dtype) for part in symbol)
     return xx, yy, xy
 
 
-def _invert(displacement: Any, lam: float, order: float, poisson: float, boundary: str, scale: float) -> Any:
-    height, width = displacement.shape[-2:]
-    grid = transform_grid((height, width), boundary)
-    if is_torch_array(displacement):
-        symbol = green_symbol(grid, poisson, boundary="periodic", like=displacement)
-        weight = displacement.new_tensor(lam * penalty(grid, order))
-        spectrum = multiply(regularised_inverse(symbol, weight), rfft2(extend(displacement, grid), grid))
-        return irfft2(spectrum, grid)[..., :height, :width] * scale
-    return _filter(displacement, grid, inverse_filter(grid, poisson, lam, order, scale, displacement.dtype.name))
+def multiply_in_place(spectrum: NDArray[Any], factors: Symbol) -> None:
+    """Multiply vector spectra by an interleaved symmetric 2 x 2 symbol.
 
-
-def _filter(field: NDArray[Any], grid: Shape, factors: Symbol) -> NDArray[Any]:
-    """Multiply the spectra of a batch by real factors, a few fields at a time and in place."""
-    height, width = field.shape[-2:]
-    result = np.empty_like(field)
-    step = max(1, _CHUNK_BYTES // (2 * grid[0] * grid[1] * field.itemsize))
-    for start in range(0, len(field), step):
-        spectrum = scipy.fft.rfft2(extend(field[start : start + step], grid))
-        _multiply_in_place(spectrum, factors)
-        filtered = scipy.fft.irfft2(spectrum, s=grid, overwrite_x=True)
-        result[start : start + step] = filtered[..., :height, :width]
-    return result
-
-
-def _multiply_in_place(spectrum: NDArray[Any], factors: Symbol) -> None:
+    Parameters
+    ----------
+    spectrum : ndarray of shape (n_fields, 2, height, width // 2 + 1)
+        Complex spectra, overwritten.
+    factors : tuple of three ndarrays
+        From `interleave`.
+    """
     xx, yy, xy = factors
     # Seen as pairs of reals, a complex number times a real one is two multiplications instead of four.
     parts = spectrum.view(spectrum.real.dtype)
@@ -172,3 +159,16 @@ def _multiply_in_place(spectrum: NDArray[Any], factors: Symbol) -> None:
     x += into_x
     y *= yy
     y += into_y
+
+
+def _filter(field: NDArray[Any], grid: Shape, factors: Symbol) -> NDArray[Any]:
+    """Multiply the spectra of a batch by real factors, a few fields at a time and in place."""
+    height, width = field.shape[-2:]
+    result = np.empty_like(field)
+    step = max(1, _CHUNK_BYTES // (2 * grid[0] * grid[1] * field.itemsize))
+    for start in range(0, len(field), step):
+        spectrum = scipy.fft.rfft2(extend(field[start : start + step], grid))
+        multiply_in_place(spectrum, factors)
+        filtered = scipy.fft.irfft2(spectrum, s=grid, overwrite_x=True)
+        result[start : start + step] = filtered[..., :height, :width]
+    return result

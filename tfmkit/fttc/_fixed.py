@@ -1,21 +1,15 @@
-"""Fourier-transform traction cytometry as scikit-learn estimators."""
+"""FTTC with a given lambda."""
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import TractionEstimator
-from tfmkit._validation import check_choice, check_field, check_gel, check_number, check_pair
-from tfmkit.inversion.fourier import fourier_inverse
-
-BOUNDARIES = ("periodic",)
+from tfmkit._validation import check_field, check_mask, check_number
+from tfmkit.fttc._quadratic import FloatArray, QuadraticTFM, check_data
 
 
-class FTTC(TractionEstimator):
+class FTTC(QuadraticTFM):
     """Regularised Fourier-transform traction cytometry.
 
     Parameters
@@ -30,8 +24,17 @@ class FTTC(TractionEstimator):
         Poisson ratio in [0, 0.5].
     spacing : float, default=1.0
         Distance between grid points in the unit of the displacement.
-    boundary : {"periodic"}, default="periodic"
-        What lies past the border of the field: ``"periodic"`` repeats it.
+    boundary : {"periodic", "extended", "open"}, default="periodic"
+        What lies past the border of the field. ``"periodic"`` repeats it, as FTTC always did. ``"extended"`` continues
+        the displacement by its edge values under a taper; still a closed form, at about twice the cost. ``"open"``
+        fits the traction inside the field on a gel without end, by conjugate gradients.
+    order : float, default=0.0
+        Order of the penalty, >= 0: 0 weighs the traction, 1 its gradient, numbers in between something in between.
+    tol : float, default=5e-3
+        Where conjugate gradients stop (``boundary="open"`` or a mask): norm of the gradient, in the metric of the
+        preconditioner, over that of the displacement.
+    max_iter : int, default=50
+        Most iterations; a `ConvergenceWarning` says when they were not enough.
 
     Attributes
     ----------
@@ -40,9 +43,10 @@ class FTTC(TractionEstimator):
 
     Notes
     -----
-    With ``u`` in grid pixels and ``tau = t / young``, the minimiser of ``|u - K tau|^2 + lam |tau|^2`` on a periodic
-    grid is ``tau~ = (K~'K~ + lam)^-1 K~' u~`` at every wave vector, where ``K~`` is the Fourier transform of the
-    Boussinesq-Cerruti tensor [1]_, [2]_. The mean displacement is a drift and carries no traction.
+    With ``u`` in grid pixels and ``tau = t / young``, the traction minimises
+    ``|u - K tau|^2 + lam ||k|^order tau|^2``, where ``K`` convolves with the Boussinesq-Cerruti tensor. On a periodic
+    grid that is ``tau~ = (K~'K~ + lam |k|^(2 order))^-1 K~' u~`` at every wave vector [1]_, [2]_; the mean displacement
+    is a drift and carries no traction. The other boundaries take a drift for traction far away: remove it first.
 
     References
     ----------
@@ -56,7 +60,8 @@ class FTTC(TractionEstimator):
     >>> traction = np.random.default_rng(0).normal(size=(3, 2, 16, 16))
     >>> traction -= traction.mean(axis=(-2, -1), keepdims=True)
     >>> displacement = ForwardOperator(16, boundary="periodic").apply(traction)
-    >>> bool(np.allclose(FTTC(lam=0.0).fit(displacement).predict(displacement), traction))
+    >>> fttc = FTTC(lam=0.0, boundary="periodic").fit(displacement)
+    >>> bool(np.allclose(fttc.predict(displacement), traction))
     True
     """
 
@@ -68,12 +73,18 @@ class FTTC(TractionEstimator):
         poisson: float = 0.45,
         spacing: float = 1.0,
         boundary: str = "periodic",
+        order: float = 0.0,
+        tol: float = 5e-3,
+        max_iter: int = 50,
     ) -> None:
         self.lam = lam
         self.young = young
         self.poisson = poisson
         self.spacing = spacing
         self.boundary = boundary
+        self.order = order
+        self.tol = tol
+        self.max_iter = max_iter
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> FTTC:
         """Check the parameters and the data; there is nothing to learn.
@@ -95,23 +106,23 @@ class FTTC(TractionEstimator):
         ValueError
             If a parameter is out of its range or the data are no fields.
         """
-        check_gel(self.young, self.poisson, self.spacing)
-        check_choice(self.boundary, "boundary", BOUNDARIES)
+        self._check_parameters()
+        check_number(self.order, "order", low=0)
         lam = check_number(self.lam, "lam", low=0)
-        if y is None:
-            check_field(X)
-        else:
-            check_pair(X, y)
+        check_data(X, y)
         self.lam_ = lam
         return self
 
-    def predict(self, X: ArrayLike) -> NDArray[np.floating[Any]]:
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> FloatArray:
         """Recover traction from displacement.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            Where traction is expected, from 0 (none) to 1; its prior standard deviation is proportional to it. Solved
+            by conjugate gradients, on the open operator unless the boundary is periodic.
 
         Returns
         -------
@@ -121,9 +132,9 @@ class FTTC(TractionEstimator):
         Raises
         ------
         ValueError
-            If `X` is no batch of finite fields.
+            If `X` is no batch of finite fields, or the mask does not fit.
         """
         check_is_fitted(self)
         displacement = check_field(X)
-        young, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
-        return fourier_inverse(displacement, self.lam_, poisson=poisson, scale=young / spacing)
+        weight = None if mask is None else check_mask(mask, displacement.shape, soft=True)
+        return self._recover(displacement, self.lam_, float(self.order), weight)

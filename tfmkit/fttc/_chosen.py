@@ -1,0 +1,211 @@
+"""FTTC that chooses lambda itself."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils.validation import check_is_fitted
+
+from tfmkit._validation import check_choice, check_field, check_gel, check_mask, check_number
+from tfmkit.fttc._fixed import FTTC
+from tfmkit.fttc._quadratic import FloatArray, QuadraticTFM, check_data
+from tfmkit.selection import CRITERIA, SINGLE_ORDER, scores, statistics
+
+
+class FTTCCV(QuadraticTFM):
+    """Traction cytometry that chooses lambda and the order of its penalty from the data.
+
+    Parameters
+    ----------
+    lams : array-like of shape (n_lams,), optional
+        Ascending candidates, > 0; by default 50 from 1e-3 to 1e3.
+    orders : sequence of float, optional
+        Candidate orders of the penalty; by default 0, 0.5, 1, 1.5 and 2, or 1 alone where `criterion` compares
+        lambdas of one order only.
+    criterion : {"risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discrepancy", "l_curve"}, default="risk"
+        How candidates are scored, see `tfmkit.selection`. ``"risk"`` estimates the error of the traction itself against
+        the measured spectrum of the noise; it is the one that stays close to the oracle on white and correlated noise.
+    noise : float, optional
+        Standard deviation of white noise per component, in the unit of `spacing`; by default it is measured.
+    per_field : bool, default=True
+        Whether every field gets a lambda and order of its own, chosen in `predict` from the field itself, or all share
+        those that suit the fields of `fit` best.
+    cv : int, cross-validation generator or iterable, optional
+        If given, lambda and order are chosen by cross-validation against the known traction `y`, and shared.
+    scoring : str or callable, optional
+        Scorer of that cross-validation; by default the estimator's own score.
+    young : float, default=10670.0
+        Young's modulus; traction comes out in its unit.
+    poisson : float, default=0.45
+        Poisson ratio in [0, 0.5].
+    spacing : float, default=1.0
+        Distance between grid points in the unit of the displacement.
+    boundary : {"extended", "open", "periodic"}, default="extended"
+        As for `FTTC`.
+    tol : float, default=5e-3
+        As for `FTTC`.
+    max_iter : int, default=50
+        As for `FTTC`.
+
+    Attributes
+    ----------
+    lam_, order_ : float or ndarray of shape (n_fields,)
+        The choice for the fields of `fit`: one for all, or one per field where `per_field`.
+    lams_ : ndarray of shape (n_lams,)
+        The candidates.
+    cv_results_ : dict
+        ``"lam"`` and ``"order"`` of shape (n_candidates,) and ``"score"`` of shape (n_candidates, n_fields), lower is
+        better; or that of `GridSearchCV` where `cv` is given.
+
+    Notes
+    -----
+    A path costs one transform of the displacement and three for its noise, however many lambdas it has.
+
+    Examples
+    --------
+    >>> from tfmkit.simulate import CellSimulator
+    >>> cells = CellSimulator("adhesion", shape=48, noise=0.05, random_state=0).sample(2)
+    >>> model = FTTCCV().fit(cells.strain)
+    >>> model.predict(cells.strain).shape
+    (2, 2, 48, 48)
+    """
+
+    def __init__(
+        self,
+        lams: ArrayLike | None = None,
+        *,
+        orders: Any = None,
+        criterion: str = "risk",
+        noise: float | None = None,
+        per_field: bool = True,
+        cv: Any = None,
+        scoring: Any = None,
+        young: float = 10_670.0,
+        poisson: float = 0.45,
+        spacing: float = 1.0,
+        boundary: str = "extended",
+        tol: float = 5e-3,
+        max_iter: int = 50,
+    ) -> None:
+        self.lams = lams
+        self.orders = orders
+        self.criterion = criterion
+        self.noise = noise
+        self.per_field = per_field
+        self.cv = cv
+        self.scoring = scoring
+        self.young = young
+        self.poisson = poisson
+        self.spacing = spacing
+        self.boundary = boundary
+        self.tol = tol
+        self.max_iter = max_iter
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> FTTCCV:
+        """Choose lambda and order.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        y : array-like of shape (n_fields, 2, height, width), optional
+            Traction; needed where `cv` is given, and not used otherwise.
+
+        Returns
+        -------
+        FTTCCV
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range or the data are no fields.
+        """
+        self._check_parameters()
+        check_choice(self.criterion, "criterion", CRITERIA)
+        if self.noise is not None:
+            check_number(self.noise, "noise", low=0)
+        lams, orders = _candidates(self.lams, self.orders, self.criterion)
+        displacement = check_data(X, y)
+        self.lams_, self.orders_ = lams, orders
+        if self.cv is not None:
+            return self._fit_against_truth(displacement, y)
+        lam, order = np.tile(lams, len(orders)), np.repeat(orders, len(lams))
+        score = self._scores(displacement)
+        best = score.argmin(axis=0) if self.per_field else score.sum(axis=1).argmin()
+        self.cv_results_: dict[str, Any] = {"lam": lam, "order": order, "score": score}
+        self.lam_, self.order_ = lam[best], order[best]
+        return self
+
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> FloatArray:
+        """Recover traction from displacement.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            As for `FTTC`; lambda is chosen without it.
+
+        Returns
+        -------
+        ndarray of shape (n_fields, 2, height, width)
+            Traction in the unit of `young`, in the precision of `X`.
+
+        Raises
+        ------
+        ValueError
+            If `X` is no batch of finite fields, or the mask does not fit.
+        """
+        check_is_fitted(self)
+        displacement = check_field(X)
+        weight = None if mask is None else check_mask(mask, displacement.shape, soft=True)
+        if not self.per_field or self.cv is not None:
+            return self._recover(displacement, float(self.lam_), float(self.order_), weight)
+        best = self._scores(displacement).argmin(axis=0)
+        traction = np.empty_like(displacement)
+        for candidate in np.unique(best):
+            fields = np.flatnonzero(best == candidate)
+            order, lam = np.divmod(candidate, len(self.lams_))
+            some = None if weight is None else weight[fields]
+            traction[fields] = self._recover(
+                displacement[fields], float(self.lams_[lam]), float(self.orders_[order]), some
+            )
+        return traction
+
+    def _scores(self, displacement: FloatArray) -> NDArray[np.float64]:
+        """Scores of all candidates, order by order, for every field; shape (n_candidates, n_fields)."""
+        _, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
+        noise = None if self.noise is None else self.noise / spacing
+        data = statistics(displacement / displacement.dtype.type(spacing), poisson=poisson, noise=noise)
+        paths = [scores(data, self.lams_, float(order), criterion=self.criterion) for order in self.orders_]
+        return np.concatenate(paths, axis=1).T
+
+    def _fit_against_truth(self, displacement: FloatArray, y: ArrayLike | None) -> FTTCCV:
+        if y is None:
+            raise ValueError("Expected the true traction y, which cross-validation (cv) compares with, got None.")
+        shared = {name: getattr(self, name) for name in ("young", "poisson", "spacing", "boundary", "tol", "max_iter")}
+        grid = {"lam": self.lams_.tolist(), "order": self.orders_.tolist()}
+        search = GridSearchCV(FTTC(**shared), grid, cv=self.cv, scoring=self.scoring, refit=False)
+        search.fit(displacement, y)
+        self.cv_results_ = search.cv_results_
+        self.lam_, self.order_ = search.best_params_["lam"], search.best_params_["order"]
+        return self
+
+
+def _candidates(lams: Any, orders: Any, criterion: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return lambdas and orders as arrays."""
+    values = np.geomspace(1e-3, 1e3, 50) if lams is None else np.asarray(lams, dtype=float)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all() or values[0] <= 0:
+        raise ValueError(f"Expected lams as a list of finite numbers > 0, got {lams!r}.")
+    if (np.diff(values) <= 0).any():
+        raise ValueError(f"Expected lams in ascending order, got {lams!r}.")
+    if orders is None:
+        orders = (1.0,) if criterion in SINGLE_ORDER else (0.0, 0.5, 1.0, 1.5, 2.0)
+    powers = np.array([check_number(order, "each of orders", low=0) for order in orders])
+    if not len(powers) or (len(powers) > 1 and criterion in SINGLE_ORDER):
+        raise ValueError(f"Expected {'one order' if len(powers) else 'an order'} for {criterion!r}, got {orders!r}.")
+    return values, powers

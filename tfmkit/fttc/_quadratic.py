@@ -1,0 +1,71 @@
+"""The gel, the boundary and the inverse that estimators with a quadratic penalty share."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+
+from tfmkit._base import TractionEstimator
+from tfmkit._validation import check_choice, check_count, check_field, check_gel, check_number, check_pair
+from tfmkit.inversion.bounded import bounded_inverse
+from tfmkit.inversion.fourier import fourier_inverse
+
+BOUNDARIES = ("extended", "open", "periodic")
+
+FloatArray = NDArray[np.floating[Any]]
+
+
+class QuadraticTFM(TractionEstimator):
+    """What the two estimators share: the gel, the boundary and the inverse for given lambda and order."""
+
+    # A mask given to a meta-estimator's `predict` is meant for the estimator inside.
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": True}
+
+    young: float
+    poisson: float
+    spacing: float
+    boundary: str
+    tol: float
+    max_iter: int
+
+    def _check_parameters(self) -> None:
+        check_gel(self.young, self.poisson, self.spacing)
+        check_choice(self.boundary, "boundary", BOUNDARIES)
+        check_number(self.tol, "tol", low=0)
+        check_count(self.max_iter, "max_iter", low=0)
+
+    def _recover(self, displacement: FloatArray, lam: float, order: float, mask: NDArray[Any] | None) -> FloatArray:
+        young, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
+        closed_form = "periodic" if self.boundary == "periodic" else "extended"
+        traction: FloatArray = fourier_inverse(
+            displacement, lam, poisson=poisson, order=order, boundary=closed_form, scale=young / spacing
+        )
+        if mask is None and self.boundary != "open":
+            return traction
+        solution = bounded_inverse(
+            displacement,
+            lam,
+            poisson=poisson,
+            order=order,
+            boundary="periodic" if self.boundary == "periodic" else "open",
+            mask=mask,
+            start=traction * displacement.dtype.type(spacing / young),
+            tol=self.tol,
+            max_iter=self.max_iter,
+        )
+        if (solution.residual > self.tol).any():
+            warnings.warn(
+                f"{(solution.residual > self.tol).sum()} of {len(displacement)} fields have not converged to "
+                f"tol={self.tol} in {self.max_iter} iterations (residual up to {solution.residual.max():.1e}).",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        return np.asarray(solution.x * displacement.dtype.type(young / spacing))
+
+
+def check_data(X: ArrayLike, y: ArrayLike | None) -> FloatArray:
+    return check_field(X) if y is None else check_pair(X, y)[0]

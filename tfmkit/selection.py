@@ -1,0 +1,369 @@
+"""Choice of lambda and of the penalty's order from the displacement alone.
+
+Every criterion turns the ring spectrum of a field (`tfmkit.inversion.spectrum`) into one score per lambda; the lambda
+with the lowest score wins. With ``g`` the gain of the gel, ``P`` the power of the displacement, ``N`` that of its
+noise and ``f = g^2 / (g^2 + lam k^(2 m))`` the share of a component that order ``m`` lets through, all are sums over
+rings. A user who trusts none of them can still cross-validate against known tractions (`tfmkit.FTTCCV` with `cv`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from tfmkit.inversion.noise import noise_bands, noise_power
+from tfmkit.inversion.spectrum import Rings, gains, ring_mean, ring_power, rings_of, tapered_spectrum
+from tfmkit.operators import wavenumbers
+
+Array = NDArray[np.float64]
+Shape = tuple[int, int]
+
+CRITERIA = ("risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discrepancy", "l_curve")
+# These two compare lambdas of one order only: their scores have no common zero.
+SINGLE_ORDER = ("discrepancy", "l_curve")
+# Half width of the block around a held-out vector.
+_BLOCK = 2
+
+
+class Statistics(NamedTuple):
+    """What the criteria need to know about a batch of fields.
+
+    Attributes
+    ----------
+    shape : (int, int)
+        Height and width.
+    poisson : float
+        Poisson ratio.
+    rings : Rings
+        Rings of wave vectors.
+    power : ndarray of shape (n_fields, 2, n_rings)
+        Power of the displacement, summed over each ring.
+    noise : ndarray of shape (n_fields, n_rings)
+        Power of its noise per wave vector and component.
+    """
+
+    shape: Shape
+    poisson: float
+    rings: Rings
+    power: Array
+    noise: Array
+
+
+class Path(NamedTuple):
+    """A path of lambdas.
+
+    Attributes
+    ----------
+    lams : ndarray of shape (n_lams,)
+        Regularisation, ascending.
+    order : float
+        Order of the penalty.
+    shares : ndarray of shape (n_lams, 2, n_rings)
+        From `pass_shares`.
+    """
+
+    lams: Array
+    order: float
+    shares: Array
+
+
+def statistics(displacement: NDArray[Any], *, poisson: float, noise: float | None = None) -> Statistics:
+    """Measure the spectra of displacement and noise.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement in pixels.
+    poisson : float
+        Poisson ratio.
+    noise : float, optional
+        Standard deviation of white noise per component, in pixels; by default its spectrum is measured.
+
+    Returns
+    -------
+    Statistics
+        Everything that `scores` needs.
+    """
+    shape = (displacement.shape[-2], displacement.shape[-1])
+    rings = rings_of(shape)
+    spectrum = tapered_spectrum(displacement)
+    if noise is None:
+        noise_spectrum = noise_power(noise_bands(spectrum, shape, poisson), rings.wavenumber)
+    else:
+        noise_spectrum = np.full((len(displacement), len(rings.n_vectors)), noise**2)
+    return Statistics(shape, poisson, rings, ring_power(spectrum, shape), noise_spectrum)
+
+
+def scores(data: Statistics, lams: Any, order: float, *, criterion: str = "risk") -> Array:
+    """Score a path of lambdas.
+
+    Parameters
+    ----------
+    data : Statistics
+        From `statistics`.
+    lams : array-like of shape (n_lams,)
+        The path, > 0 and ascending.
+    order : float
+        Order of the penalty.
+    criterion : {"risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discrepancy", "l_curve"}, default="risk"
+        How to score; see the function of that name.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Lower is better.
+    """
+    lams = np.asarray(lams, float)
+    shares = pass_shares(data.rings.wavenumber, lams, order, data.poisson)
+    return _CRITERIA[criterion](data, Path(lams, order, shares))
+
+
+def pass_shares(wavenumber: Array, lams: Array, order: float, poisson: float) -> Array:
+    """Return the share of the displacement that each lambda explains.
+
+    Parameters
+    ----------
+    wavenumber : ndarray of shape (n_rings,)
+        Lengths of wave vectors in rad per pixel.
+    lams : ndarray of shape (n_lams,)
+        Regularisation.
+    order : float
+        Order of the penalty.
+    poisson : float
+        Poisson ratio.
+
+    Returns
+    -------
+    ndarray of shape (n_lams, 2, n_rings)
+        ``g^2 / (g^2 + lam k^(2 order))`` along the wave vector and across it.
+    """
+    squared_gain = gains(wavenumber, poisson) ** 2
+    return np.asarray(squared_gain / (squared_gain + lams[:, None, None] * wavenumber ** (2 * order)))
+
+
+def risk(data: Statistics, path: Path) -> Array:
+    """Estimate the squared error of the traction without bias [1]_.
+
+    Parameters
+    ----------
+    data : Statistics
+        Spectra.
+    path : Path
+        Lambdas and what they let through.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Sums of ``[(f - s)^2 (P - N) + f^2 N] / g^2``, where ``s`` is the transfer function of an average over the
+        pixel: the traction of a pixel is its mean, the displacement that of its centre.
+
+    References
+    ----------
+    .. [1] C. M. Stein, Ann. Statist. 9, 1135 (1981); C. L. Mallows, Technometrics 15, 661 (1973), for the traction
+       instead of the data.
+    """
+    rings = data.rings
+    per_traction = 1 / gains(rings.wavenumber, data.poisson) ** 2
+    misfit = (path.shares**2 - 2 * path.shares * rings.pixel + rings.pixel_square) * per_traction
+    optimism = ((2 * path.shares * rings.pixel - rings.pixel_square) * per_traction).sum(axis=1) * rings.n_vectors
+    return _sum(data.power, misfit) + data.noise @ optimism.T
+
+
+def gcv(data: Statistics, path: Path) -> Array:
+    """Generalised cross-validation [1]_.
+
+    Parameters
+    ----------
+    data : Statistics
+        Spectra.
+    path : Path
+        Lambdas and what they let through.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Squared residual over the square of the residual degrees of freedom.
+
+    References
+    ----------
+    .. [1] G. H. Golub, M. Heath and G. Wahba, Technometrics 21, 215 (1979).
+    """
+    return _sum(data.power, (1 - path.shares) ** 2) / _freedom(data, 1 - path.shares) ** 2
+
+
+def evidence(data: Statistics, path: Path) -> Array:
+    """Minus twice the log marginal likelihood, with the noise level pinned [1]_.
+
+    Parameters
+    ----------
+    data : Statistics
+        Spectra; the mean of the noise spectrum is the level.
+    path : Path
+        Lambdas and what they let through.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Up to a constant per field: sums of ``(1 - f) P / N - log(1 - f)``.
+
+    References
+    ----------
+    .. [1] D. J. C. MacKay, Neural Comput. 4, 415 (1992); Y. L. Huang et al., Sci. Rep. 9, 539 (2019).
+    """
+    level = np.maximum(_noise_level(data), np.finfo(float).tiny)
+    return _sum(data.power, 1 - path.shares) / level[:, None] - _freedom(data, np.log1p(-path.shares))
+
+
+def profiled_evidence(data: Statistics, path: Path) -> Array:
+    """Minus twice the log marginal likelihood, with the noise level that maximises it.
+
+    Parameters
+    ----------
+    data : Statistics
+        Spectra.
+    path : Path
+        Lambdas and what they let through.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Up to a constant: ``M log(sum (1 - f) P) - sum log(1 - f)`` for ``M`` degrees of freedom.
+    """
+    total = np.maximum(_sum(data.power, 1 - path.shares), np.finfo(float).tiny)
+    return 2 * data.rings.n_vectors.sum() * np.log(total) - _freedom(data, np.log1p(-path.shares))
+
+
+def blocked_cv(data: Statistics, path: Path) -> Array:
+    """Predict every vector from those outside a block around it [1]_.
+
+    Parameters
+    ----------
+    data : Statistics
+        Spectra.
+    path : Path
+        Lambdas and what they let through.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Sum of squared prediction errors.
+
+    Notes
+    -----
+    Leaving out a block ``B`` changes the residual ``r`` to ``(1 - H_BB)^-1 r_B`` with ``H`` the smoother. As ``H`` is a
+    convolution, all blocks share one matrix, the row of its centre is one more filter, and Parseval's theorem holds.
+
+    References
+    ----------
+    .. [1] P. Burman, E. Chow and D. Nolan, Biometrika 81, 351 (1994).
+    """
+    return _sum(data.power, _blocked_weights(data.shape, data.poisson, tuple(path.lams.tolist()), path.order))
+
+
+def discrepancy(data: Statistics, path: Path) -> Array:
+    """Distance of the residual from the noise, Morozov's principle.
+
+    Parameters
+    ----------
+    data : Statistics
+        Spectra.
+    path : Path
+        Lambdas and what they let through.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Absolute logarithm of the squared residual over the total power of the noise.
+    """
+    tiny = np.finfo(float).tiny
+    expected = 2 * data.noise @ data.rings.n_vectors
+    return np.abs(np.log(_sum(data.power, (1 - path.shares) ** 2) + tiny) - np.log(expected + tiny)[:, None])
+
+
+def l_curve(data: Statistics, path: Path) -> Array:
+    """Minus the curvature of the L-curve [1]_.
+
+    Parameters
+    ----------
+    data : Statistics
+        Spectra.
+    path : Path
+        Lambdas and what they let through.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Curvature of the logarithm of the solution's seminorm against that of the residual, negated.
+
+    References
+    ----------
+    .. [1] P. C. Hansen and D. P. O'Leary, SIAM J. Sci. Comput. 14, 1487 (1993).
+    """
+    tiny = np.finfo(float).tiny
+    k = data.rings.wavenumber
+    size = k ** (2 * path.order) / gains(k, data.poisson) ** 2 * path.shares**2
+    x, y = (0.5 * np.log(_sum(data.power, part) + tiny) for part in ((1 - path.shares) ** 2, size))
+    parameter = np.log(path.lams)
+    dx, dy = (np.gradient(curve, parameter, axis=1) for curve in (x, y))
+    ddx, ddy = (np.gradient(curve, parameter, axis=1) for curve in (dx, dy))
+    return -(dx * ddy - ddx * dy) / np.maximum((dx**2 + dy**2) ** 1.5, tiny)
+
+
+_CRITERIA: dict[str, Callable[[Statistics, Path], Array]] = {
+    function.__name__: function
+    for function in (risk, gcv, evidence, profiled_evidence, blocked_cv, discrepancy, l_curve)
+}
+
+
+def _sum(power: Array, weights: Array) -> Array:
+    return np.asarray(power.reshape(len(power), -1) @ weights.reshape(len(weights), -1).T)
+
+
+def _freedom(data: Statistics, weights: Array) -> Array:
+    return np.asarray(weights.sum(axis=1) @ data.rings.n_vectors)
+
+
+def _noise_level(data: Statistics) -> Array:
+    return np.asarray(data.noise @ data.rings.n_vectors / data.rings.n_vectors.sum())
+
+
+@lru_cache(maxsize=16)
+def _blocked_weights(shape: Shape, poisson: float, lams: tuple[float, ...], order: float) -> Array:
+    """Squared factors between a field and its blocked prediction errors, averaged over rings."""
+    ky, kx = np.broadcast_arrays(*wavenumbers(shape))
+    k = np.hypot(ky, kx)
+    k[0, 0] = 1
+    cos, sin = kx / k, ky / k
+    shares = pass_shares(k.ravel(), np.array(lams), order, poisson).reshape(len(lams), 2, *k.shape)
+    shares[..., 0, 0] = 0
+    offsets = np.stack(np.meshgrid(*2 * [np.arange(-_BLOCK, _BLOCK + 1)], indexing="ij"), axis=-1).reshape(-1, 2)
+    weights = []
+    for along, across in shares:
+        xx, yy, xy = along * cos**2 + across * sin**2, along * sin**2 + across * cos**2, (along - across) * cos * sin
+        own_xx, own_yy, own_xy = _centre_filter((xx, yy, xy), shape, offsets)
+        centre_along = own_xx * cos**2 + own_yy * sin**2 + 2 * own_xy * cos * sin
+        centre_across = own_xx * sin**2 + own_yy * cos**2 - 2 * own_xy * cos * sin
+        mixed = (own_yy - own_xx) * cos * sin + own_xy * (cos**2 - sin**2)
+        planes = (centre_along**2 + mixed**2) * (1 - along) ** 2, (centre_across**2 + mixed**2) * (1 - across) ** 2
+        weights.append([ring_mean(plane, shape) for plane in planes])
+    return np.array(weights)
+
+
+def _centre_filter(smoother: tuple[Array, Array, Array], shape: Shape, offsets: NDArray[Any]) -> list[Array]:
+    """Transforms of the middle rows of ``(1 - H_BB)^-1``: both components by themselves, and the one between them."""
+    lags = offsets[:, None] - offsets[None]
+    xx, yy, xy = (scipy.fft.irfft2(part, s=shape)[lags[..., 0], lags[..., 1]] for part in smoother)
+    block = np.block([[xx, xy], [xy, yy]])
+    inverse = np.linalg.inv(np.eye(len(block)) - block)
+    n, middle = len(offsets), len(offsets) // 2
+    filters = []
+    for row in (inverse[middle, :n], inverse[n + middle, n:], inverse[middle, n:]):
+        kernel = np.zeros(shape)
+        kernel[offsets[:, 0], offsets[:, 1]] = row
+        filters.append(scipy.fft.rfft2(kernel).real)
+    return filters
