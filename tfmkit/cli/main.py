@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from tfmkit import __version__
-from tfmkit.cli import benchmark, simulate, traction
+from tfmkit.cli import benchmark, simulate, traction, train
 
-_COMMANDS = (traction, simulate, benchmark)
+_COMMANDS = (traction, simulate, benchmark, train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

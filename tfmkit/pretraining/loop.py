@@ -28,10 +28,14 @@ class Recipe:
 
     Attributes
     ----------
-    widths, blocks, steps : tuple of int, int, int
-        See `tfmkit.networks.FourierUNet`.
+    widths : tuple of int
+        Of the `tfmkit.networks.FourierUNet`.
+    blocks : int
+        Likewise.
     n_updates : int
         Optimiser steps.
+    steps : int
+        Unrolled steps of the network.
     pixels : int
         Pixels per optimiser step (32 fields of 104 x 104).
     chunk : int
@@ -48,10 +52,10 @@ class Recipe:
         Families left out of the stream.
     """
 
-    widths: tuple[int, ...] = (48, 96, 128, 128)
-    blocks: int = 2
+    widths: tuple[int, ...]
+    blocks: int
+    n_updates: int
     steps: int = 2
-    n_updates: int = 40_000
     pixels: int = 32 * 104 * 104
     chunk: int = 8
     lr: float = 1e-3
@@ -61,8 +65,14 @@ class Recipe:
     leave_out: tuple[str, ...] = ()
 
 
+RECIPES = {
+    "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
+    "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
+}
+
+
 def train(
-    recipe: Recipe, cells: tuple[Tensor, Tensor], folder: Path, *, device: str, save_every: float = 60.0
+    recipe: Recipe, cells: tuple[Tensor, Tensor], folder: Path, *, device: str | None = None, save_every: float = 60.0
 ) -> FourierUNet:
     """Train a network, or go on where a killed run stopped.
 
@@ -74,8 +84,8 @@ def train(
         Circuit-model borders and signals for the stream.
     folder : Path
         Where checkpoint and loss curve live.
-    device : str
-        "cpu" or "cuda".
+    device : {"cpu", "cuda"}, optional
+        Where to compute; by default on the GPU, if there is one.
     save_every : float, default=60
         Seconds between checkpoints.
 
@@ -90,6 +100,7 @@ def train(
         If the folder holds a checkpoint of another recipe.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     state = _TrainingState(recipe, device)
     state.restore(folder / "checkpoint.safetensors")
     stream = FieldStream(
