@@ -93,7 +93,7 @@ def statistics(displacement: NDArray[Any], *, poisson: float, noise: float | Non
     rings = rings_of(shape)
     spectrum = tapered_spectrum(displacement)
     if noise is None:
-        noise_spectrum = noise_power(noise_bands(spectrum, shape, poisson), rings.wavenumber)
+        noise_spectrum = noise_power(*noise_bands(spectrum, shape, poisson), rings.wavenumber)
     else:
         noise_spectrum = np.full((len(displacement), len(rings.n_vectors)), noise**2)
     return Statistics(shape, poisson, rings, ring_power(spectrum, shape), noise_spectrum)

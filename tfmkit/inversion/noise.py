@@ -1,9 +1,10 @@
 """The noise of a displacement field, measured on the field itself.
 
 Traction is confined to the cell, noise is everywhere. In a band of short waves the unregularised traction is therefore
-pure noise over most of the field, and a low quantile of its squared length tells how strong. Three bands give the
-spectrum of the noise; towards longer waves it is continued as a Gaussian, which is flat for white noise and right for
-the noise of overlapping interrogation windows.
+pure noise over most of the field, and a low quantile of its squared length tells how strong. Four bands give the
+spectrum of the noise. Towards longer waves it is continued as a Gaussian, which is flat for white noise and right for
+the noise of overlapping interrogation windows, through the two neighbouring bands that look most like noise: noise has
+the same strength everywhere, so that the median of its squared length over the low quantile is a known number.
 """
 
 from __future__ import annotations
@@ -22,16 +23,16 @@ from tfmkit.operators import wavenumbers
 Array = NDArray[np.float64]
 Shape = tuple[int, int]
 
-# Centres of the three bands in rad per pixel; each falls to 0 at its neighbours'.
-BANDS = (1.70, 2.53, 3.77)
+# Centres of the bands in rad per pixel; each falls to 0 at its neighbours'.
+BANDS = (1.14, 1.70, 2.53, 3.77)
 # Quantile of the squared traction in a band, low enough to lie outside the cell.
 _QUANTILE = 0.1
-# The taper weakens the noise towards the border; farther out than this it is left out.
-_LEAST_TAPER = 0.5
+# The taper weakens the noise towards the border; farther out than this along either side it is left out.
+_LEAST_TAPER = 0.7
 
 
-def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> Array:
-    """Measure the power of the noise in three bands.
+def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[Array, Array]:
+    """Measure the power of the noise in four bands.
 
     Parameters
     ----------
@@ -44,32 +45,38 @@ def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> Array:
 
     Returns
     -------
-    ndarray of shape (n_fields, 3)
+    levels : ndarray of shape (n_fields, 4)
         Variance of white noise that would be as strong in the band, in squared pixels per component.
+    excess : ndarray of shape (n_fields, 4)
+        Median of the squared traction over its low quantile, relative to what it is for noise: 1 or more.
 
     Notes
     -----
     The squared length of a Gaussian vector with variance ``s`` per component has the quantile ``-2 s log(1 - q)``.
     """
-    window = taper(shape)
-    inside = (window > _LEAST_TAPER).ravel()
-    weight = (np.sqrt(np.square(window).sum()) / window).ravel()[inside].astype(spectrum.real.dtype)
-    levels = []
+    rows, columns, weight = _sample(shape, spectrum.real.dtype.name)
+    expected = -2 * np.log1p([-_QUANTILE, -0.5])
+    levels, excess = [], []
     for factors, power in _band_filters(shape, poisson, spectrum.real.dtype.name):
         band = spectrum.copy()
         multiply_in_place(band, factors)
-        traction = scipy.fft.irfft2(band, s=shape, overwrite_x=True).reshape(len(spectrum), 2, -1)[..., inside] * weight
-        squared = np.square(traction).sum(axis=1)
-        levels.append(np.quantile(squared, _QUANTILE, axis=1) / (-2 * np.log1p(-_QUANTILE) * power))
-    return np.stack(levels, axis=1).astype(float)
+        band = scipy.fft.ifft(band, axis=-2, overwrite_x=True)[..., rows, :]
+        traction = scipy.fft.irfft(band, n=shape[1])[..., columns] * weight
+        squared = np.square(traction).sum(axis=1).reshape(len(spectrum), -1)
+        low, median = np.quantile(squared, (_QUANTILE, 0.5), axis=1).astype(float) / (expected[:, None] * power)
+        levels.append(low)
+        excess.append(np.divide(median, low, out=np.full_like(low, np.inf), where=low > 0))
+    return np.stack(levels, axis=1), np.stack(excess, axis=1)
 
 
-def noise_power(levels: Array, wavenumber: Array) -> Array:
-    """Interpolate the power of the noise between the bands.
+def noise_power(levels: Array, excess: Array, wavenumber: Array) -> Array:
+    """Continue the power of the noise from the bands to all wave numbers.
 
     Parameters
     ----------
-    levels : ndarray of shape (n_fields, 3)
+    levels : ndarray of shape (n_fields, 4)
+        From `noise_bands`.
+    excess : ndarray of shape (n_fields, 4)
         From `noise_bands`.
     wavenumber : ndarray of shape (n_rings,)
         Lengths of wave vectors in rad per pixel.
@@ -77,16 +84,27 @@ def noise_power(levels: Array, wavenumber: Array) -> Array:
     Returns
     -------
     ndarray of shape (n_fields, n_rings)
-        Power, in the unit of `levels`; its logarithm is linear in ``k^2`` between the bands and below them.
+        Power, in the unit of `levels`; its logarithm is piecewise linear in ``k^2`` and nowhere rises.
     """
     squares, wanted = np.square(BANDS), np.square(wavenumber)
     logs = np.log(np.maximum(levels, np.finfo(float).tiny))
-    slopes = np.diff(logs, axis=1) / np.diff(squares)
-    # Noise does not grow with the wave number; what looks so is the signal of the shortest waves.
-    slopes = np.minimum(slopes, 0)
-    lower = logs[:, 1:2] + slopes[:, :1] * (wanted - squares[1])
-    upper = logs[:, 1:2] + slopes[:, 1:] * (wanted - squares[1])
-    return np.asarray(np.exp(np.where(wanted < squares[1], lower, upper)))
+    # What rises is the signal of the shortest waves.
+    slopes = np.minimum(np.diff(logs, axis=1) / np.diff(squares), 0)
+    long_waves = excess[:, :1] < excess[:, 2:3]
+    below = np.where(long_waves, slopes[:, :1], slopes[:, 1:2])
+    power = logs[:, 1:2] + below * (wanted - squares[1])
+    power = np.where(wanted > squares[1], logs[:, 1:2] + slopes[:, 1:2] * (wanted - squares[1]), power)
+    power = np.where(wanted > squares[2], logs[:, 2:3] + slopes[:, 2:] * (wanted - squares[2]), power)
+    return np.asarray(np.exp(power))
+
+
+@lru_cache(maxsize=16)
+def _sample(shape: Shape, dtype: str) -> tuple[slice, slice, NDArray[Any]]:
+    """Every other row and all columns away from the border, and what undoes the taper there."""
+    window = taper(shape)
+    inside_y, inside_x = (np.flatnonzero(line > _LEAST_TAPER * line.max()) for line in (window.max(1), window.max(0)))
+    rows, columns = slice(inside_y[0], inside_y[-1] + 1, 2), slice(inside_x[0], inside_x[-1] + 1)
+    return rows, columns, (np.sqrt(np.square(window).sum()) / window[rows, columns]).astype(dtype)
 
 
 @lru_cache(maxsize=16)
