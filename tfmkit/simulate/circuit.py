@@ -79,7 +79,7 @@ class Circuit:
 CIRCUITS: dict[str, Circuit] = {
     "generic": Circuit(
         spread=5.0, decay=0.12, burst_rate=0.05, feedback=0.25, takeoff=0.3,
-        inhibition=0.1, protrusion=0.5, retraction=0.03, n_steps=100,
+        inhibition=0.1, protrusion=0.5, retraction=0.03, n_steps=110,
     ),
     "keratocyte": Circuit(
         spread=15.0, decay=0.1, burst_rate=0.02, feedback=0.25, takeoff=0.2,
@@ -91,7 +91,7 @@ CIRCUITS: dict[str, Circuit] = {
     ),
     "fibroblast": Circuit(
         spread=3.0, decay=0.1, burst_rate=0.02, feedback=0.25, takeoff=0.2,
-        inhibition=0.2, protrusion=0.6, retraction=0.01, n_steps=120,
+        inhibition=0.1, protrusion=0.6, retraction=0.01, n_steps=120,
     ),
 }  # fmt: skip
 
