@@ -20,7 +20,7 @@ from skorch.callbacks import Callback
 from tfmkit.benchmark import compare, format_summary, paired_tests, summarise
 from tfmkit.cli import main as command_line
 from tfmkit.deep import DeepTFM
-from tfmkit.fttc import FTTC
+from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.io import write_csv, writing
 from tfmkit.plotting import plot_bars, plot_lambda_curve, plot_traction_map, plot_vectors
 from tfmkit.simulate import CellSimulator, add_noise
@@ -137,9 +137,9 @@ def run_measured(folder: Path) -> None:
     """Make traction maps of the measured data, where they are at hand."""
     data = Path(os.environ.get("TFMKIT_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     runs = {
-        "easy_to_use_tfm/input_data.mat": ["--young", "1e4", "--poisson", "0.3", "--pixel-size", "0.1", "--lam", "1.4"],
+        "easy_to_use_tfm/input_data.mat": ["--young", "1e4", "--poisson", "0.3", "--pixel-size", "0.1"],
         "pytfm/KO_04u.npy": [
-            "--young", "49e3", "--poisson", "0.49", "--pixel-size", "0.201", "--spacing", "10.5", "--lam", "3"
+            "--young", "49e3", "--poisson", "0.49", "--pixel-size", "0.201", "--spacing", "10.5"
         ],
     }  # fmt: skip
     for name, arguments in runs.items():
@@ -168,7 +168,7 @@ def main() -> None:
     print("cross-validating lambda on the same cells")
     fttc = choose_lambda(noisy, learning.stress, options.output)
 
-    estimators = {f"FTTC (lam={fttc.lam:.2g})": fttc, "DeepTFM": network}
+    estimators = {f"FTTC (lam={fttc.lam:.2g})": fttc, "FTTCCV": FTTCCV().fit(noisy), "DeepTFM": network}
     table = compare(
         estimators, testing.strain, testing.stress, noise=LEVELS, noise_model=relative_noise, mask=testing.mask,
         metrics=("relative_rmse", "relative_rmse_inside"), random_state=options.seed,

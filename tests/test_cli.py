@@ -12,7 +12,7 @@ import tifffile
 from scipy.io import savemat
 
 from tfmkit.cli import main
-from tfmkit.fttc import FTTC
+from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.io import read_displacement
 from tfmkit.mechanics import strain_energy, total_force
 from tfmkit.operators import ForwardOperator
@@ -92,6 +92,18 @@ def test_settings_say_what_was_done(file, tmp_path):
     assert settings["young_Pa"] == 8000
     assert settings["grid"] == [16, 18]
     assert settings["versions"].keys() >= {"tfmkit", "python", "numpy"}
+
+
+def test_lambda_is_chosen_for_every_frame(file, tmp_path):
+    assert main(["traction", str(file), *GEL, "--spacing", "8", "-o", str(tmp_path / "a")]) == 0
+    displacement = np.load(file)
+    chosen = FTTCCV(young=8000, poisson=0.4, spacing=SPACING).fit(displacement)
+    summary = read_csv(tmp_path / "a" / "summary.csv")
+    np.testing.assert_allclose(summary["lam"], chosen.lam_)
+    np.testing.assert_allclose(summary["order"], chosen.order_)
+    np.testing.assert_allclose(
+        tifffile.imread(tmp_path / "a" / "traction.tif")[:, 1:], chosen.predict(displacement), rtol=1e-5
+    )
 
 
 def test_default_folder_lies_beside_the_file_and_holds_one_run(file):

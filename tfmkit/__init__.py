@@ -21,6 +21,7 @@ _HOMES: dict[str, str] = {
     "DeepTFM": "deep",
     "ElasticNetTFM": "sparse",
     "FTTC": "fttc",
+    "FTTCCV": "fttc",
     "PatchSimulator": "simulate",
     "benchmark": "benchmark",
     "datasets": "datasets",
@@ -32,6 +33,7 @@ _HOMES: dict[str, str] = {
     "operators": "operators",
     "plotting": "plotting",
     "scoring": "scoring",
+    "selection": "selection",
     "simulate": "simulate",
 }
 

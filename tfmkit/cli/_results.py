@@ -54,6 +54,8 @@ class Results:
         Micrometres per pixel.
     method : dict
         Name and parameters of the estimator.
+    choice : dict of str to ndarray of shape (n_fields,)
+        What the estimator chose for every frame, such as lambda.
     """
 
     data: DisplacementData
@@ -62,6 +64,7 @@ class Results:
     poisson: float
     pixel_size: float | None
     method: dict[str, Any]
+    choice: dict[str, NDArray[Any]]
 
     @property
     def length(self) -> tuple[float, str]:
@@ -133,7 +136,7 @@ def summarise(results: Results) -> dict[str, NDArray[Any]]:
             multioutput="raw_values",
         )
     )
-    return columns
+    return columns | results.choice
 
 
 def _save_figures(results: Results, folder: Path) -> None:

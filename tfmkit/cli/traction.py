@@ -13,6 +13,9 @@ from tfmkit._validation import FloatArray, check_gel, check_number
 from tfmkit.cli._results import Results, save_results
 from tfmkit.io import DisplacementData, read_displacement
 
+# Traction, the settings of the method, and what it chose for every frame.
+_Inversion = tuple[FloatArray, dict[str, Any], dict[str, NDArray[Any]]]
+
 
 def add_parser(subparsers: Any) -> None:
     """Add the command to the parser.
@@ -44,7 +47,10 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--interpolate", action="store_true", help="fill holes of the grid from their neighbours")
     parser.add_argument("--method", choices=("fttc", "deep"), default="fttc", help="how to invert")
     parser.add_argument(
-        "--lam", type=float, metavar="LAM", help="regularisation of fttc, dimensionless (u in grid px, t in E)"
+        "--lam",
+        type=float,
+        metavar="LAM",
+        help="regularisation of fttc, dimensionless (u in grid px, t in E); by default chosen from each frame's data",
     )
     parser.add_argument(
         "--weights", default="default", metavar="NAME", help="weights of deep: a packaged name or a .safetensors file"
@@ -72,29 +78,31 @@ def run(options: argparse.Namespace) -> None:
     if options.lam is not None and options.method != "fttc":
         raise ValueError("--lam belongs to --method fttc; a network has no lambda.")
     data = read_displacement(options.file, interpolate=options.interpolate, spacing=options.spacing)
-    traction, method = _INVERT[options.method](data, options)
+    traction, method, choice = _INVERT[options.method](data, options)
     output = options.output or options.file.with_name(f"{options.file.stem}_traction")
-    results = Results(data, traction, options.young, options.poisson, options.pixel_size, method)
+    results = Results(data, traction, options.young, options.poisson, options.pixel_size, method, choice)
     summary = save_results(results, output)
     _report(results, summary, output)
 
 
-def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> tuple[FloatArray, dict[str, Any]]:
-    from tfmkit.fttc import FTTC
+def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> _Inversion:
+    from tfmkit.fttc import FTTC, FTTCCV
 
     gel = {"young": options.young, "poisson": options.poisson, "spacing": data.spacing}
-    solver = FTTC(**gel) if options.lam is None else FTTC(options.lam, **gel)
+    solver = FTTCCV(**gel) if options.lam is None else FTTC(options.lam, **gel)
     solver.fit(data.displacement)
-    return solver.predict(data.displacement), {"name": "FTTC", **solver.get_params()}
+    method = {"name": type(solver).__name__, **solver.get_params()}
+    choice = {"lam": solver.lam_, "order": solver.order_} if options.lam is None else {}
+    return solver.predict(data.displacement), method, choice
 
 
-def _invert_deep(data: DisplacementData, options: argparse.Namespace) -> tuple[FloatArray, dict[str, Any]]:
+def _invert_deep(data: DisplacementData, options: argparse.Namespace) -> _Inversion:
     from tfmkit.deep import DeepTFM
 
     network = DeepTFM.from_pretrained(
         options.weights, young=options.young, poisson=options.poisson, spacing=data.spacing
     )
-    return network.predict(data.displacement), {"name": "DeepTFM", "weights": str(options.weights)}
+    return network.predict(data.displacement), {"name": "DeepTFM", "weights": str(options.weights)}, {}
 
 
 _INVERT = {"fttc": _invert_fttc, "deep": _invert_deep}
