@@ -114,7 +114,7 @@ def _report(results: Results, summary: dict[str, NDArray[Any]], output: Path) ->
     print(
         f"{n_fields} field(s) of {results.data.layout}, {' x '.join(map(str, results.traction.shape[2:]))} grid points"
     )
-    print(f"method: {', '.join(f'{name}={value}' for name, value in results.method.items())}")
+    print(f"method: {results.method['name']}")
     for name, values in summary.items():
         if name != "frame":
             spread = f" (frames: {values.min():.4g} to {values.max():.4g})" if n_fields > 1 else ""
