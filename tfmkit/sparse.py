@@ -191,5 +191,5 @@ class ElasticNetTFM(TractionEstimator):
             lam1 = np.asarray(weight / support, dtype=field.dtype)
         problem = SparseProblem(field, lam1, 1.0 if self.lam2 is None else self.lam2, self.gel_[1], self.order)
         if self.lam2 is None:
-            return adaptive_elastic_net(problem, noise, tol=self.tol, max_iter=self.max_iter)
+            return adaptive_elastic_net(problem, noise, tol=self.tol, max_iter=self.max_iter)[1]
         return elastic_net(problem, tol=self.tol, max_iter=self.max_iter)

@@ -81,7 +81,8 @@ def elastic_net(problem: SparseProblem, *, start: Array | None = None, tol: floa
     traction = np.where(problem.lam1 < np.inf, _closed_form(problem) if start is None else start, 0)
     gap, n_iter = duality_gap(problem, traction), 0
     while gap > tol and n_iter < max_iter:
-        steps = min(_CYCLE, max_iter - n_iter)
+        # Every restart costs some iterations: the closer the solution, the rarer they are.
+        steps = min(max(_CYCLE, n_iter // 2), max_iter - n_iter)
         traction = polish(problem, split(problem, traction, steps))
         gap, n_iter = duality_gap(problem, traction), n_iter + steps
     return SparseSolution(traction, gap, n_iter)

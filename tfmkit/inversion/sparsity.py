@@ -76,7 +76,9 @@ def effective_noise(displacement: Array, noise: float) -> float:
     return max(noise, _FLOOR * rms, float(np.finfo(np.float32).tiny))
 
 
-def adaptive_elastic_net(problem: SparseProblem, noise: float, *, tol: float, max_iter: int) -> SparseSolution:
+def adaptive_elastic_net(
+    problem: SparseProblem, noise: float, *, tol: float, max_iter: int
+) -> tuple[SparseProblem, SparseSolution]:
     """Minimise the sparse objective with a quadratic weight found on the way.
 
     Parameters
@@ -92,8 +94,10 @@ def adaptive_elastic_net(problem: SparseProblem, noise: float, *, tol: float, ma
 
     Returns
     -------
-    SparseSolution
-        Minimiser for the weight that was found.
+    problem : SparseProblem
+        The problem with the weight that was found.
+    solution : SparseSolution
+        Its minimiser.
 
     Notes
     -----
@@ -111,4 +115,4 @@ def adaptive_elastic_net(problem: SparseProblem, noise: float, *, tol: float, ma
             break
         lam2 = _SMOOTHER * floor**2 * degrees_of_freedom(problem, start, probe) / rough
         problem = replace(problem, lam2=float(np.clip(lam2, *_LAM2_RANGE)))
-    return elastic_net(problem, start=start, tol=tol, max_iter=max_iter)
+    return problem, elastic_net(problem, start=start, tol=tol, max_iter=max_iter)

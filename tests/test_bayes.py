@@ -1,0 +1,127 @@
+"""BayesianFTTC: evidence, error bars and intervals."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tfmkit.bayes import STATISTICS, BayesianFTTC
+from tfmkit.inversion.posterior import LAM_RANGE, evidence_lam, pivot, posterior_std
+from tfmkit.mechanics import total_force
+from tfmkit.operators import ForwardOperator, wavenumbers
+
+LAM, SIGMA = 2.0, 0.3
+
+
+@pytest.fixture(scope="module")
+def gaussian() -> tuple[np.ndarray, np.ndarray]:
+    """Displacement and traction (E = 1, pixels) of fields that the prior describes: order 1, a known lambda."""
+    rng = np.random.default_rng(0)
+    white = np.fft.rfft2(rng.standard_normal((20, 2, 48, 48)))
+    k = np.hypot(*wavenumbers((48, 48)))
+    k[0, 0] = np.inf
+    tau = np.fft.irfft2(white * SIGMA / np.sqrt(LAM) / k, s=(48, 48))
+    u = ForwardOperator(48, young=1.0, boundary="periodic").apply(tau)
+    return u + rng.normal(scale=SIGMA, size=u.shape), tau
+
+
+def test_evidence_finds_the_lambda_that_made_the_fields(gaussian: Any) -> None:
+    u, _ = gaussian
+    found = evidence_lam(u, np.full(len(u), SIGMA), poisson=0.45, order=1.0)
+    assert_allclose(np.exp(np.log(found).mean()), LAM, rtol=0.25)
+
+
+def test_standard_deviation_is_the_error_that_is_made(gaussian: Any) -> None:
+    u, tau = gaussian
+    mean, std = BayesianFTTC(young=1.0, noise=SIGMA).fit(u).predict(u, return_std=True)
+    score = ((mean - tau) / std)[..., 8:-8, 8:-8]
+    assert 0.9 < score.std() < 1.15
+
+
+def test_noise_is_measured_where_it_is_not_given(gaussian: Any) -> None:
+    u, _ = gaussian
+    given = BayesianFTTC(noise=SIGMA).fit(u).predict(u)
+    measured = BayesianFTTC().fit(u).predict(u)
+    assert np.linalg.norm(measured - given) < 0.2 * np.linalg.norm(given)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-9, 1e9])
+@pytest.mark.parametrize("noisy", [False, True])
+def test_lambda_stays_finite_without_signal_or_noise(scale: float, noisy: bool) -> None:
+    rng = np.random.default_rng(1)
+    traction = np.zeros((1, 2, 24, 24))
+    traction[0, :, 8:12, 8:12] = scale
+    u = ForwardOperator(24).apply(traction) + (rng.standard_normal((1, 2, 24, 24)) if noisy else 0)
+    mean, std = BayesianFTTC().fit(u).predict(u, return_std=True)
+    assert np.isfinite(mean).all()
+    assert np.isfinite(std).all()
+    lam = evidence_lam(u, np.array([1.0]), poisson=0.45, order=1.0)
+    assert LAM_RANGE[0] <= lam[0] <= LAM_RANGE[1]
+
+
+def test_pixel_variance_is_the_sum_over_wave_vectors() -> None:
+    shape = (9, 12)
+    ky, kx = np.meshgrid(*(2 * np.pi * np.fft.fftfreq(n) for n in shape), indexing="ij")
+    total = np.zeros((2, 2))
+    for y, x in zip(ky.ravel()[1:], kx.ravel()[1:], strict=True):
+        direction = np.array([x, y]) / np.hypot(x, y)
+        along = np.outer(direction, direction)
+        symbol = 2 * 1.3 / np.hypot(x, y) * (np.eye(2) - 0.3 * along)
+        total += np.linalg.inv(symbol @ symbol + 0.7 * np.hypot(x, y) ** 2 * np.eye(2)) * 0.01 / ky.size
+    got = posterior_std(shape, 0.7, 0.1, poisson=0.3, order=1.0)
+    assert_allclose(got, np.sqrt(np.diag(total)))
+
+
+def test_pivot_takes_most_of_the_bias_off_and_the_rest_into_the_spread() -> None:
+    centre, std = pivot(np.array([10.0]), np.array([[8.0], [9.0], [10.0]]))
+    assert_allclose(centre, 10.75)
+    assert_allclose(std, np.hypot(1.0, 0.25))
+
+
+@pytest.fixture(scope="module")
+def cell() -> tuple[np.ndarray, np.ndarray]:
+    """Displacement and traction of four opposed patches."""
+    y, x = np.mgrid[:40, :40]
+    traction = np.zeros((1, 2, 40, 40))
+    for cx, cy, tx, ty in ((12, 20, 1, 0), (28, 20, -1, 0), (20, 11, 0, 1), (20, 29, 0, -1)):
+        blob = 2_000 * np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 4)
+        traction[0, 0] += tx * blob
+        traction[0, 1] += ty * blob
+    u = ForwardOperator(40).apply(traction)
+    return (u + np.random.default_rng(2).normal(scale=0.1 * u.std(), size=u.shape)).astype(np.float32), traction
+
+
+def test_intervals_are_reproducible_and_near_the_truth(cell: Any) -> None:
+    u, traction = cell
+    estimator = BayesianFTTC().fit(u)
+    table = estimator.intervals(u, n_samples=4, random_state=0)
+    assert tuple(table.statistic) == STATISTICS
+    assert ((table.low < table.estimate) & (table.estimate < table.high)).all()
+    assert_allclose(table.estimate[0], total_force(traction)[0], rtol=0.02)
+    again = estimator.intervals(u, n_samples=4, random_state=np.random.default_rng(0))
+    assert table.equals(again)
+
+
+def test_intervals_know_units_and_mask(cell: Any) -> None:
+    u, _ = cell
+    mask = np.zeros((40, 40), bool)
+    mask[:, :20] = True
+    table = BayesianFTTC().fit(u).intervals(u, n_samples=2, random_state=0)
+    metres = BayesianFTTC(spacing=2.0).fit(u).intervals(2 * u, n_samples=2, random_state=0)
+    assert_allclose(metres.estimate / table.estimate, [4, 8, 8], rtol=1e-3)
+    left = BayesianFTTC().fit(u).intervals(u, mask, n_samples=2, random_state=0)
+    assert left.estimate[0] < table.estimate[0]
+
+
+@pytest.mark.parametrize("bad", [{"noise": 0.0}, {"order": -1.0}, {"young": 0.0}])
+def test_bad_parameters_are_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        BayesianFTTC(**bad).fit(np.zeros((1, 2, 16, 16)))
+
+
+def test_one_sample_is_no_spread(cell: Any) -> None:
+    with pytest.raises(ValueError, match="n_samples"):
+        BayesianFTTC().fit(cell[0]).intervals(cell[0], n_samples=1)

@@ -1,0 +1,97 @@
+"""ElasticNetTFM as an estimator."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from sklearn.exceptions import ConvergenceWarning
+
+from tfmkit.fttc import FTTC
+from tfmkit.metrics import relative_rmse
+from tfmkit.operators import ForwardOperator
+from tfmkit.sparse import ElasticNetTFM
+
+
+@pytest.fixture(scope="module")
+def patches() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Noisy displacement, traction and mask of two fields with three patches each."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:40, :40]
+    traction = np.zeros((2, 2, 40, 40))
+    for index, (cx, cy) in enumerate(rng.uniform(10, 30, (6, 2))):
+        blob = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / 4)
+        traction[index // 3] += rng.normal(scale=1_500, size=2)[:, None, None] * blob
+    displacement = ForwardOperator(40).apply(traction)
+    displacement += rng.normal(scale=0.1 * displacement.std(), size=displacement.shape)
+    return displacement.astype(np.float32), traction, np.hypot(x - 19.5, y - 19.5) < 16
+
+
+def test_error_is_well_below_that_of_the_best_fttc(patches: Any) -> None:
+    displacement, traction, _ = patches
+    fttc = min(
+        relative_rmse(traction, FTTC(lam).fit(displacement).predict(displacement)) for lam in np.logspace(-3, 1, 20)
+    )
+    sparse = relative_rmse(traction, ElasticNetTFM().fit(displacement).predict(displacement))
+    assert sparse < 0.73 * fttc
+
+
+def test_mask_confines_traction_and_does_not_hurt_inside(patches: Any) -> None:
+    displacement, traction, mask = patches
+    estimator = ElasticNetTFM().fit(displacement)
+    free, masked = estimator.predict(displacement), estimator.predict(displacement, mask=mask)
+    assert not masked[:, :, ~mask].any()
+    inside = np.broadcast_to(mask, (2, 40, 40))
+    assert relative_rmse(traction, masked, mask=inside) <= 1.02 * relative_rmse(traction, free, mask=inside)
+
+
+def test_soft_mask_lies_between_none_and_hard(patches: Any) -> None:
+    displacement, _, mask = patches
+    estimator = ElasticNetTFM(lam2=0.5).fit(displacement)
+    soft = estimator.predict(displacement, mask=np.where(mask, 1.0, 0.5))
+    assert_allclose(soft[:, :, mask], estimator.predict(displacement)[:, :, mask], atol=200)
+    with pytest.raises(ValueError, match=r"\[0, 1\]"):
+        estimator.predict(displacement, mask=np.where(mask, 1.0, 2.0))
+
+
+def test_one_field_alone_is_the_same_as_in_a_batch_and_in_threads(patches: Any) -> None:
+    displacement, *_ = patches
+    batch = ElasticNetTFM(n_jobs=2).fit(displacement).predict(displacement)
+    alone = ElasticNetTFM().fit(displacement).predict(displacement[1:])
+    assert_allclose(batch[1:], alone, atol=1e-2)
+    assert batch.dtype == np.float32
+
+
+@pytest.mark.parametrize("factor", [1e-3, 4.0])
+def test_units_and_amplitude_scale_through(patches: Any, factor: float) -> None:
+    displacement = patches[0].astype(float)
+    base = ElasticNetTFM().fit(displacement).predict(displacement)
+    scaled = ElasticNetTFM(spacing=factor).fit(displacement).predict(factor * displacement)
+    # Rounding moves the pixels that are about to vanish by 1e-5 of the largest traction.
+    assert_allclose(scaled, base, atol=0.1)
+    assert_allclose(ElasticNetTFM(young=1.0).fit(displacement).predict(displacement) * 10_670, base, atol=0.1)
+    louder = ElasticNetTFM().fit(displacement).predict(factor * displacement)
+    assert_allclose(louder, factor * base, rtol=0.05, atol=factor * 100)
+
+
+def test_silence_gives_no_traction() -> None:
+    quiet = np.zeros((1, 2, 16, 16), np.float32)
+    assert not ElasticNetTFM().fit(quiet).predict(quiet).any()
+
+
+def test_too_few_iterations_warn(patches: Any) -> None:
+    displacement, *_ = patches
+    estimator = ElasticNetTFM(lam2=0.1, tol=1e-4, max_iter=3).fit(displacement)
+    with pytest.warns(ConvergenceWarning, match="duality gap"):
+        estimator.predict(displacement)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [{"lam1": 0.0}, {"lam2": -1.0}, {"noise": -1.0}, {"order": -1.0}, {"tol": 1.0}, {"max_iter": 0}, {"poisson": 0.7}],
+)
+def test_bad_parameters_are_refused(bad: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(bad))):
+        ElasticNetTFM(**bad).fit(np.zeros((1, 2, 16, 16)))
