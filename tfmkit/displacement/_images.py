@@ -1,0 +1,197 @@
+"""What happens to bead images before and between measurements: preparation, binning, deformation."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from tfmkit._validation import FloatArray, check_field, check_mask
+from tfmkit.displacement._grid import pixel_matrix, window_matrix
+
+MIN_IMAGE_SIDE = 32
+# Percentiles of an image that stand for its background and its beads.
+_DARK, _BRIGHT = 5.0, 99.9
+# Level under which the square root flattens, as a share of a bead's brightness: read noise rules there.
+_FLOOR = 0.05
+# Width of the high-pass filter in pixels, far wider than a bead, and the grid on which it is computed.
+_BACKGROUND_SIGMA = 16.0
+_BACKGROUND_SPACING = 8
+
+Image = NDArray[np.float32]
+Mask = NDArray[np.bool_]
+
+
+def check_pairs(pairs: ArrayLike) -> FloatArray:
+    """Return image pairs as a finite float batch.
+
+    Parameters
+    ----------
+    pairs : array-like of shape (n_pairs, 2, height, width)
+        Relaxed and deformed image; anything but float64 becomes float32, which holds 16-bit counts exactly.
+
+    Returns
+    -------
+    ndarray of shape (n_pairs, 2, height, width)
+        The images.
+
+    Raises
+    ------
+    ValueError
+        If they are no finite numbers, not 4-D with two images each, under 32 px a side, or an image is constant.
+    """
+    kind = np.asarray(pairs).dtype
+    checked = check_field(
+        pairs, name="pairs", min_side=MIN_IMAGE_SIDE, dtype=np.float32 if kind.kind in "uib" else None
+    )
+    blank = np.ptp(checked, axis=(2, 3)) == 0
+    if blank.any():
+        raise ValueError(f"Expected images of beads, got a constant image in pair(s) {np.flatnonzero(blank.any(1))}.")
+    return checked
+
+
+def check_excluded(exclude: ArrayLike | None, shape: tuple[int, ...]) -> Mask:
+    """Return which pixels are left out, one plane per pair.
+
+    Parameters
+    ----------
+    exclude : array-like of shape (n_pairs, height, width) or (height, width), or None
+        True where the images show no beads that count.
+    shape : tuple of int
+        Shape of the pairs.
+
+    Returns
+    -------
+    ndarray of shape (n_pairs, height, width)
+        Boolean mask.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit or nothing is left of a pair.
+    """
+    if exclude is None:
+        return np.broadcast_to(np.False_, (shape[0], *shape[2:]))
+    excluded = check_mask(exclude, shape)
+    if excluded.all(axis=(1, 2)).any():
+        raise ValueError("Expected pixels to measure in every pair, got a mask that excludes all of an image.")
+    return excluded
+
+
+def prepare(image: FloatArray, excluded: Mask) -> Image:
+    """Bring an image to uniform noise and no background.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Bead image.
+    excluded : ndarray of shape (height, width)
+        Pixels that count as empty.
+
+    Returns
+    -------
+    ndarray of shape (height, width), float32
+        Square root of the image above its background, less its local mean.
+
+    Notes
+    -----
+    The square root makes Poisson noise equally strong everywhere, as least squares want it (Anscombe 1948), and
+    keeps single bright beads from ruling a window. Brightness and offset of the camera drop out.
+    """
+    dark, bright = np.percentile(image[~excluded], (_DARK, _BRIGHT))
+    # An image with a few bright pixels has nothing between the two percentiles.
+    scale = (bright - dark) or (image.max() - dark)
+    flat = np.sqrt(np.maximum((image - dark) / scale, 0) + _FLOOR).astype(np.float32)
+    keep = (~excluded).astype(np.float32)
+    rows, columns = (
+        (pixel_matrix(side, _BACKGROUND_SPACING), window_matrix(side, _BACKGROUND_SPACING, _BACKGROUND_SIGMA, 1))
+        for side in image.shape
+    )
+    mean, weight = (columns_of @ columns[1].T for columns_of in (rows[1] @ (flat * keep), rows[1] @ keep))
+    background = rows[0] @ (mean / np.maximum(weight, 1)) @ columns[0].T
+    return (flat - background) * keep
+
+
+def bin_image(image: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Average an image over square blocks.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Image.
+    factor : int
+        Side of a block in pixels; incomplete blocks at the far edges are left out.
+
+    Returns
+    -------
+    ndarray of shape (height // factor, width // factor)
+        Binned image.
+    """
+    return block_sum(image, factor) / np.float32(factor**2)
+
+
+def block_sum(image: NDArray[Any], factor: int) -> NDArray[Any]:
+    """Sum an image over square blocks.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Image.
+    factor : int
+        Side of a block in pixels; incomplete blocks at the far edges are left out.
+
+    Returns
+    -------
+    ndarray of shape (height // factor, width // factor)
+        Sums.
+    """
+    height, width = (side // factor * factor for side in image.shape)
+    # Adding strided slices is several times faster than a reduction over short axes.
+    lines = sum(image[offset:height:factor, :width] for offset in range(factor))
+    return sum(lines[:, offset::factor] for offset in range(factor))
+
+
+class DeformableImage:
+    """An image that can be sampled between its pixels, by cubic splines.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        Image.
+    valid : ndarray of shape (height, width)
+        True where the image counts.
+    """
+
+    def __init__(self, image: Image, valid: Mask) -> None:
+        self._coefficients = ndimage.spline_filter(image, order=3, output=np.float32, mode="mirror")
+        self._valid = None if valid.all() else valid
+        rows, columns = np.indices(image.shape, dtype=np.float32, sparse=True)
+        self._rows, self._columns = rows, columns
+
+    def sample(self, displacement: FloatArray) -> tuple[Image, Mask]:
+        """Sample the image where a displacement field leads.
+
+        Parameters
+        ----------
+        displacement : ndarray of shape (2, height, width)
+            Displacement (x, y) of each pixel, in pixels.
+
+        Returns
+        -------
+        image : ndarray of shape (height, width), float32
+            ``image(x + u(x))``.
+        valid : ndarray of shape (height, width)
+            True where that lies inside the image and counts.
+        """
+        rows, columns = self._rows + displacement[1], self._columns + displacement[0]
+        moved = ndimage.map_coordinates(
+            self._coefficients, (rows, columns), order=3, mode="mirror", prefilter=False, output=np.float32
+        )
+        height, width = moved.shape
+        valid = (rows >= 0) & (rows <= height - 1) & (columns >= 0) & (columns <= width - 1)
+        if self._valid is not None:
+            nearest = np.rint(rows).astype(int).clip(0, height - 1), np.rint(columns).astype(int).clip(0, width - 1)
+            valid &= self._valid[nearest]
+        return moved, valid

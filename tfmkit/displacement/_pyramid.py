@@ -1,0 +1,90 @@
+"""From nothing to within a bead's width: correlation of large windows on binned images, then ever finer steps."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit._validation import FloatArray
+from tfmkit.displacement._correlation import correlate_windows
+from tfmkit.displacement._grid import resample
+from tfmkit.displacement._images import MIN_IMAGE_SIDE, DeformableImage, Image, Mask, bin_image
+from tfmkit.displacement._least_squares import Lattice, refine
+from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, replace
+
+# A correlation peak has to stand out by this factor from the next one to be believed.
+PEAK_RATIO = 1.2
+# Binning of the images, coarsest first. Bins still show beads, or clusters of them, at 4 px.
+_FACTORS = (4, 2)
+# Nodes, windows and steps on binned images, in bins.
+_SPACING = 4
+_SIGMAS = [6.0] * 4
+_WINDOW = 32
+
+
+def find_displacement(relaxed: Image, deformed: Image, valid: Mask, lattice: Lattice) -> FloatArray:
+    """Find displacements of up to dozens of pixels to within a fraction of a pixel.
+
+    Parameters
+    ----------
+    relaxed, deformed : ndarray of shape (height, width)
+        Prepared images.
+    valid : ndarray of shape (height, width)
+        Pixels that count.
+    lattice : Lattice
+        Nodes of the result.
+
+    Returns
+    -------
+    ndarray of shape (2, n_y, n_x)
+        Displacement (x, y) at the nodes, in pixels.
+    """
+    factors = [factor for factor in _FACTORS if min(relaxed.shape) // factor >= MIN_IMAGE_SIDE] or [1]
+    field, grid = _correlate_coarsely(bin_image(relaxed, factors[0]), bin_image(deformed, factors[0]))
+    for index, factor in enumerate(factors):
+        images = bin_image(relaxed, factor), bin_image(deformed, factor)
+        counts = bin_image(valid.astype(np.float32), factor) > 0.5
+        coarse = Lattice(images[0].shape, _SPACING)
+        field = resample(field, grid, coarse.positions())
+        field = refine(images[0], DeformableImage(images[1], counts), counts, field, coarse, _SIGMAS)
+        field = without_outliers(field)
+        following = factors[index + 1] if index + 1 < len(factors) else 1
+        step = factor // following
+        # The middle of a bin lies between the pixels, or finer bins, that it is made of.
+        grid = tuple(position * step + (step - 1) / 2 for position in coarse.positions())
+        field = field * np.float32(step)
+    return resample(field, grid, lattice.positions())
+
+
+def without_outliers(field: FloatArray, also: NDArray[np.bool_] | None = None) -> FloatArray:
+    """Replace vectors that the normalised median test refuses.
+
+    Parameters
+    ----------
+    field : ndarray of shape (2, n_y, n_x)
+        Displacement in pixels or bins.
+    also : ndarray of shape (n_y, n_x), optional
+        Further vectors to replace.
+
+    Returns
+    -------
+    ndarray of shape (2, n_y, n_x)
+        The field without outliers.
+    """
+    bad = normalised_median(field) > MEDIAN_THRESHOLD
+    return replace(field, bad if also is None else bad | also)
+
+
+def _correlate_coarsely(first: Image, second: Image) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
+    """Return the displacement in bins of overlapping windows that lie inside the image, and their middles."""
+    side = _WINDOW if min(first.shape) >= 2 * _WINDOW else _WINDOW // 2
+    starts = [_starts(length, side) for length in first.shape]
+    field, ratio = correlate_windows(first, second, (starts[0], starts[1]), (side, side))
+    rows, columns = (start + (side - 1) / 2 for start in starts)
+    return without_outliers(field, ratio < PEAK_RATIO), (rows, columns)
+
+
+def _starts(length: int, side: int) -> NDArray[np.intp]:
+    """Return at least four evenly spread first pixels of windows, as the cubic spline through them needs."""
+    n_windows = max(4, (length - side) // (side // 4) + 1)
+    return np.linspace(0, length - side, n_windows).round().astype(np.intp)

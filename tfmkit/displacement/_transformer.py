@@ -1,0 +1,221 @@
+"""What all transformers from image pairs to displacement share: the grid, the checks, flags and quality."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import Bunch, Tags
+from sklearn.utils.validation import check_is_fitted
+
+from tfmkit._validation import FloatArray, check_count
+from tfmkit.displacement._grid import nodes
+from tfmkit.displacement._images import DeformableImage, Image, Mask, check_excluded, check_pairs, prepare
+from tfmkit.displacement._least_squares import Lattice
+from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, replace
+
+# Correlation of the two images under which a window holds no match, and the standard deviation of that window.
+_LEAST_QUALITY = 0.3
+_QUALITY_SIGMA = 6.0
+# Fields are resolved on nodes no further apart than this, however few of them are asked for.
+_FINEST_SPACING = 4
+
+
+class Flag(IntEnum):
+    """What became of a vector."""
+
+    GOOD = 0
+    OUTLIER = 1
+    NO_MATCH = 2
+    EXCLUDED = 3
+
+
+class DisplacementTransformer(TransformerMixin, BaseEstimator):
+    """Base class of transformers from pairs of bead images to displacement fields.
+
+    A subclass has a parameter `spacing` and measures one pair of prepared images in `_measure_pair`.
+    """
+
+    spacing: int
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, exclude: ArrayLike | None = None) -> Any:
+        """Measure image pairs, and keep how well that went.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pairs, 2, height, width)
+            Relaxed and deformed image of each pair.
+        y : array-like, optional
+            Ignored.
+        exclude : array-like of shape (n_pairs, height, width) or (height, width), optional
+            True where the images show nothing that counts (debris, beads that do not move with the gel).
+
+        Returns
+        -------
+        DisplacementTransformer
+            The transformer itself.
+
+        Raises
+        ------
+        ValueError
+            If the pairs, the mask or a parameter are not valid.
+        """
+        self.fit_transform(X, y, exclude=exclude)
+        return self
+
+    def fit_transform(
+        self, X: ArrayLike, y: ArrayLike | None = None, *, exclude: ArrayLike | None = None
+    ) -> FloatArray:
+        """Measure image pairs, keep how well that went, and return the displacement.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pairs, 2, height, width)
+            Relaxed and deformed image of each pair.
+        y : array-like, optional
+            Ignored.
+        exclude : array-like of shape (n_pairs, height, width) or (height, width), optional
+            True where the images show nothing that counts.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs, 2, n_y, n_x)
+            Displacement of the gel (x to the right, y down) in image pixels.
+
+        Raises
+        ------
+        ValueError
+            If the pairs, the mask or a parameter are not valid.
+        """
+        result = self.measure(X, exclude=exclude)
+        self.grid_x_, self.grid_y_, self.spacing_ = result.grid_x, result.grid_y, self.spacing
+        self.flags_, self.quality_ = result.flags, result.quality
+        self.image_shape_ = np.shape(X)[2:]
+        return result.displacement
+
+    def transform(self, X: ArrayLike, *, exclude: ArrayLike | None = None) -> FloatArray:
+        """Measure the displacement of image pairs of the size that `fit` saw.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pairs, 2, height, width)
+            Relaxed and deformed image of each pair.
+        exclude : array-like of shape (n_pairs, height, width) or (height, width), optional
+            True where the images show nothing that counts.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs, 2, n_y, n_x)
+            Displacement of the gel (x to the right, y down) in image pixels.
+
+        Raises
+        ------
+        ValueError
+            If the pairs, the mask or a parameter are not valid, or the images have another size.
+        """
+        check_is_fitted(self)
+        if np.ndim(X) == 4 and np.shape(X)[2:] != self.image_shape_:
+            raise ValueError(f"Expected images of the fitted shape {self.image_shape_}, got {np.shape(X)[2:]}.")
+        return self.measure(X, exclude=exclude).displacement
+
+    def measure(self, X: ArrayLike, *, exclude: ArrayLike | None = None) -> Bunch:
+        """Measure image pairs and tell how far each vector is to be trusted; needs no fit and keeps nothing.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_pairs, 2, height, width)
+            Relaxed and deformed image of each pair.
+        exclude : array-like of shape (n_pairs, height, width) or (height, width), optional
+            True where the images show nothing that counts.
+
+        Returns
+        -------
+        Bunch
+            ``displacement`` (n_pairs, 2, n_y, n_x) in image pixels, with vectors that are not good replaced from those
+            around them; ``flags`` (n_pairs, n_y, n_x), a :class:`Flag` each; ``quality`` of the same shape, the
+            correlation of the two images around the node once the displacement is undone, 1 at best; ``grid_x`` and
+            ``grid_y``, positions of the nodes in image pixels.
+
+        Raises
+        ------
+        ValueError
+            If the pairs, the mask or a parameter are not valid.
+        """
+        self._check()
+        pairs = check_pairs(X)
+        excluded = check_excluded(exclude, pairs.shape)
+        parts = [self._measure_checked(pair, out) for pair, out in zip(pairs, excluded, strict=True)]
+        displacement, flags, quality = (np.stack(part) for part in zip(*parts, strict=True))
+        height, width = pairs.shape[2:]
+        return Bunch(
+            displacement=displacement.astype(pairs.dtype),
+            flags=flags,
+            quality=quality,
+            grid_x=nodes(width, self.spacing),
+            grid_y=nodes(height, self.spacing),
+        )
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return scikit-learn's tags of a transformer of image pairs.
+
+        Returns
+        -------
+        Tags
+            The tags.
+        """
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.requires_fit = True
+        return tags
+
+    def _check(self) -> None:
+        check_count(self.spacing, "spacing")
+
+    def _measure_checked(self, pair: FloatArray, excluded: Mask) -> tuple[FloatArray, NDArray[np.uint8], FloatArray]:
+        """Measure one pair, flag what is no good, and thin the nodes out to those that are asked for."""
+        shape = pair.shape[1], pair.shape[2]
+        if min(shape) < 8 * self.spacing:
+            raise ValueError(f"Expected at least 8 nodes a side, got images of {shape} px with spacing={self.spacing}.")
+        images = prepare(pair[0], excluded), prepare(pair[1], excluded)
+        fine = Lattice(shape, min(self.spacing, _FINEST_SPACING))
+        field = self._measure_pair(images[0], images[1], ~excluded, fine)
+        quality = _match(images[0], DeformableImage(images[1], ~excluded), ~excluded, field, fine)
+        flags = _judge(field, quality, excluded, fine)
+        field = replace(field, flags != Flag.GOOD)
+        wanted = Lattice(shape, self.spacing)
+        if wanted == fine:
+            return field, flags, quality
+        nearest = np.ix_(*(_nearest(a, b) for a, b in zip(fine.positions(), wanted.positions(), strict=True)))
+        return fine.interpolate(field, wanted), flags[nearest], quality[nearest]
+
+    def _measure_pair(self, relaxed: Image, deformed: Image, valid: Mask, lattice: Lattice) -> FloatArray:
+        raise NotImplementedError
+
+
+def _match(relaxed: Image, target: DeformableImage, valid: Mask, field: FloatArray, lattice: Lattice) -> FloatArray:
+    """Return the correlation coefficient of the two images around each node, the second deformed back."""
+    moved, inside = target.sample(lattice.spread(field))
+    weight = (inside & valid).astype(np.float32)
+    total, a, b, aa, bb, ab = (
+        lattice.gather_pixels(part * weight, _QUALITY_SIGMA)
+        for part in (np.ones_like(weight), relaxed, moved, relaxed * relaxed, moved * moved, relaxed * moved)
+    )
+    total = np.maximum(total, 1e-6)
+    spread = np.maximum(aa - a * a / total, 0) * np.maximum(bb - b * b / total, 0)
+    return np.where(spread > 0, (ab - a * b / total) / np.sqrt(np.where(spread > 0, spread, 1)), 0).clip(-1, 1)
+
+
+def _judge(field: FloatArray, quality: FloatArray, excluded: Mask, lattice: Lattice) -> NDArray[np.uint8]:
+    flags = np.full(quality.shape, Flag.GOOD, dtype=np.uint8)
+    flags[normalised_median(field) > MEDIAN_THRESHOLD] = Flag.OUTLIER
+    flags[quality < _LEAST_QUALITY] = Flag.NO_MATCH
+    rows, columns = (np.rint(position).astype(int) for position in lattice.positions())
+    flags[excluded[np.ix_(rows, columns)]] = Flag.EXCLUDED
+    return flags
+
+
+def _nearest(known: FloatArray, wanted: FloatArray) -> NDArray[np.intp]:
+    return np.abs(wanted[:, None] - known).argmin(axis=1)
