@@ -239,10 +239,13 @@ def _smooth_modes(shape: Shape, poisson: float, order: float) -> tuple[Array, Ar
     planes /= np.linalg.norm(planes, axis=(-2, -1), keepdims=True)
     modes = np.concatenate([np.stack([planes, 0 * planes], 1), np.stack([0 * planes, planes], 1)])
     grid, symbol = padded_grid(shape), bandlimited_symbol(shape, poisson)
-    spectrum = _forward(modes, grid)
-    displacement = _backward(multiply(symbol, spectrum), grid, shape)
-    misfit = _backward(multiply(symbol, _forward(displacement, grid)), grid, shape)
-    rough = _backward(penalty(grid, order) * spectrum, grid, shape)
+    misfit, rough = np.empty_like(modes), np.empty_like(modes)
+    # One at a time: on large grids the spectra of all of them would not fit into memory.
+    for i, mode in enumerate(modes):
+        spectrum = _forward(mode, grid)
+        displacement = _backward(multiply(symbol, spectrum), grid, shape)
+        misfit[i] = _backward(multiply(symbol, _forward(displacement, grid)), grid, shape)
+        rough[i] = _backward(penalty(grid, order) * spectrum, grid, shape)
     flat_modes, flat_misfit, flat_rough = (part.reshape(len(modes), -1) for part in (modes, misfit, rough))
     return flat_modes, flat_misfit, flat_rough
 

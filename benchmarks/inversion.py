@@ -1,0 +1,118 @@
+"""Errors of the closed-form and open inverses, and of every rule that chooses lambda, against their oracles.
+
+Families, noise levels and correlation are those of `families.py`; the error is the relative RMSE over the whole field.
+An oracle is the best lambda (and order, where it says so) of each field, known only in hindsight. Two tables:
+
+- `inversion.csv`: error per family, noise and method (mean and standard deviation over fields), its median ratio to the
+  oracle of the extended boundary, and to periodic zeroth-order FTTC at its own oracle;
+- `inversion_mask.csv`: error inside the mask, with the mask and without it, lambda chosen without it.
+
+    OMP_NUM_THREADS=1 python benchmarks/inversion.py --fields 12
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from families import CORRELATION, FAMILIES, LEVELS, family_fields
+from tables import write_table
+
+from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.metrics import relative_rmse
+from tfmkit.selection import CRITERIA, SINGLE_ORDER, scores, statistics
+from tfmkit.simulate import add_noise
+
+POISSON = 0.45
+LAMS = np.geomspace(1e-3, 1e3, 31)
+ORDERS = (0.0, 0.5, 1.0, 1.5, 2.0)
+# Conjugate gradients are slower: every third lambda, and the orders that bracket the best one.
+OPEN_LAMS, OPEN_ORDERS = LAMS[::3], (0.0, 1.0)
+# Hertz patches of 2 um are about one paper pixel wide, below what any solver on that grid resolves: a finer one too.
+CASES: dict[str, dict[str, Any]] = {**{name: {} for name in FAMILIES}, "hertz 0.5 um/px": {"pixel_size": 0.5}}
+
+
+def path_errors(strain: np.ndarray, stress: np.ndarray, lams: Any, orders: Any, boundary: str) -> np.ndarray:
+    """Return the error of every order, lambda and field."""
+    errors = []
+    for order in orders:
+        for lam in lams:
+            model = FTTC(lam, order=order, boundary=boundary, poisson=POISSON, max_iter=200).fit(strain)
+            errors.append(relative_rmse(stress, model.predict(strain), multioutput="raw_values"))
+    return np.reshape(errors, (len(orders), len(lams), -1))
+
+
+def rule_errors(strain: np.ndarray, errors: np.ndarray) -> dict[str, np.ndarray]:
+    """Return the error of each field at the lambda and order that each rule chooses."""
+    data, chosen = statistics(strain, poisson=POISSON), {}
+    for criterion in CRITERIA:
+        orders = (1.0,) if criterion in SINGLE_ORDER else ORDERS
+        score = np.stack([scores(data, LAMS, order, criterion=criterion) for order in orders])
+        allowed = np.stack([errors[ORDERS.index(order)] for order in orders])
+        best = np.moveaxis(score, 1, 2).reshape(-1, len(strain)).argmin(axis=0)
+        chosen[f"FTTCCV {criterion}"] = allowed.reshape(-1, len(strain))[best, np.arange(len(strain))]
+    return chosen
+
+
+def study(family: str, level: float, correlation: float, n_fields: int) -> tuple[list[Any], list[Any]]:
+    """Return the rows of both tables for one family and noise."""
+    name, changes = family.split(maxsplit=1)[0], CASES[family]
+    fields = family_fields(name, n_fields, poisson=POISSON, **changes)
+    strain = add_noise(fields.strain, level, unit="rms", correlation=correlation, random_state=7)
+    extended = path_errors(strain, fields.stress, LAMS, ORDERS, "extended")
+    periodic = path_errors(strain, fields.stress, LAMS, (0.0,), "periodic").min(axis=(0, 1))
+    oracle = extended.min(axis=(0, 1))
+    methods = {
+        "periodic order 0, oracle": periodic,
+        "extended order 0, oracle": extended[0].min(axis=0),
+        "extended order 1, oracle": extended[ORDERS.index(1.0)].min(axis=0),
+        "extended any order, oracle": oracle,
+        "open order 0 or 1, oracle": path_errors(strain, fields.stress, OPEN_LAMS, OPEN_ORDERS, "open").min(
+            axis=(0, 1)
+        ),
+        **(rule_errors(strain, extended) if level else {}),
+    }
+    setting = {"family": family, "noise": level, "correlation_px": correlation}
+    rows = [
+        {
+            **setting,
+            "method": method,
+            "error": error.mean(),
+            "std": error.std(ddof=1),
+            "median_over_oracle": np.median(error / oracle),
+            "mean_over_periodic_oracle": error.mean() / periodic.mean(),
+        }
+        for method, error in methods.items()
+    ]
+    model = FTTCCV(poisson=POISSON, max_iter=200).fit(strain)
+    inside = [
+        relative_rmse(fields.stress, model.predict(strain, mask=mask), mask=fields.mask, multioutput="raw_values")
+        for mask in (None, fields.mask)
+    ]
+    without, with_mask = inside
+    masked = {**setting, "error_without_mask": without.mean(), "error_with_mask": with_mask.mean()}
+    return rows, [{**masked, "worst_ratio": (with_mask / without).max()}]
+
+
+def main() -> None:
+    """Run all families and levels and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fields", type=int, default=12, help="fields per family")
+    n_fields = parser.parse_args().fields
+    rows, masks = [], []
+    for family in CASES:
+        for level in LEVELS:
+            for correlation in (0.0, CORRELATION) if level else (0.0,):
+                print(family, level, correlation, flush=True)
+                new_rows, new_masks = study(family, level, correlation, n_fields)
+                rows += new_rows
+                masks += new_masks
+    settings = {"fields": n_fields, "poisson": POISSON, "lams": [LAMS[0], LAMS[-1], len(LAMS)], "orders": ORDERS}
+    write_table(pd.DataFrame(rows), "inversion", **settings)
+    write_table(pd.DataFrame(masks), "inversion_mask", **settings)
+
+
+if __name__ == "__main__":
+    main()
