@@ -40,9 +40,11 @@ def layer_factors(
 
     Returns
     -------
-    along, across : ndarray
-        Factors ``g_l`` and ``g_t`` in pixels per unit of traction over Young's modulus. At ``k = 0`` both are those
-        of uniform shear, ``(thickness - depth) / mu``, and 0 for the half-space, where they diverge.
+    along : ndarray
+        Factor ``g_l`` in pixels per unit of traction over Young's modulus. At ``k = 0`` both are those of uniform
+        shear, ``(thickness - depth) / mu``, and 0 for the half-space, where they diverge.
+    across : ndarray
+        Factor ``g_t``.
 
     Raises
     ------

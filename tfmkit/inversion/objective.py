@@ -25,7 +25,7 @@ Symbol = tuple[Array, Array, Array]
 class SparseProblem:
     """One field and its penalties.
 
-    Parameters
+    Attributes
     ----------
     displacement : ndarray of shape (2, height, width)
         Displacement in pixels.
@@ -35,7 +35,7 @@ class SparseProblem:
         Weight of the quadratic penalty, >= 0.
     poisson : float
         Poisson ratio.
-    order : float, default=1.0
+    order : float
         Order of the quadratic penalty: 0 weighs the traction, 1 its gradient.
     """
 

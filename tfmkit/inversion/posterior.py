@@ -173,8 +173,10 @@ def pivot(estimate: Array, samples: Array) -> tuple[Array, Array]:
 
     Returns
     -------
-    centre, std : ndarray of shape (n_statistics,)
-        The estimate less its bias, and its uncertainty.
+    centre : ndarray of shape (n_statistics,)
+        The estimate less its bias.
+    std : ndarray of shape (n_statistics,)
+        Its uncertainty.
 
     Notes
     -----

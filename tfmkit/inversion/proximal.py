@@ -44,7 +44,7 @@ _CYCLE = 20
 class SparseSolution:
     """Traction and how far it may be from the minimum.
 
-    Parameters
+    Attributes
     ----------
     traction : ndarray of shape (2, height, width)
         Traction over Young's modulus.

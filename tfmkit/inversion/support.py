@@ -42,13 +42,13 @@ def polish(problem: SparseProblem, traction: Array, n_iter: int = 4) -> Array:
         return traction
     weight = np.where(support, problem.lam1, 0) / np.where(support, length, 1)
 
-    def curvature(p: Array) -> Array:
+    def _curvature(p: Array) -> Array:
         return weight * p
 
     rhs = np.where(support, convolve(problem, problem.displacement), 0)
     precondition = quadratic_inverse(problem, float(weight.sum() / support.sum()), 1.0)
     return _conjugate_gradients(
-        problem, rhs, traction, support=support, curvature=curvature, precondition=precondition, n_iter=n_iter
+        problem, rhs, traction, support=support, curvature=_curvature, precondition=precondition, n_iter=n_iter
     )
 
 
@@ -83,7 +83,7 @@ def degrees_of_freedom(problem: SparseProblem, traction: Array, probe: Array, n_
     safe = np.where(support, length, 1)
     direction, weight = traction / safe, np.where(support, problem.lam1, 0) / safe
 
-    def curvature(p: Array) -> Array:
+    def _curvature(p: Array) -> Array:
         return weight * (p - direction * (direction * p).sum(axis=0))
 
     rhs = np.where(support, convolve(problem, probe), 0)
@@ -93,7 +93,7 @@ def degrees_of_freedom(problem: SparseProblem, traction: Array, probe: Array, n_
         rhs,
         np.zeros_like(rhs),
         support=support,
-        curvature=curvature,
+        curvature=_curvature,
         precondition=precondition,
         n_iter=n_iter,
     )
