@@ -16,15 +16,18 @@ __version__ = "0.1.0"
 
 # Public name -> the module that defines it; a module that is public as a whole stands for itself.
 _HOMES: dict[str, str] = {
+    "BayesianFTTC": "bayes",
     "CellSimulator": "simulate",
     "CutoffFilter": "filters",
     "DeepTFM": "deep",
     "ElasticNetTFM": "sparse",
     "FTTC": "fttc",
     "FTTCCV": "fttc",
+    "PIV": "displacement",
     "PatchSimulator": "simulate",
     "benchmark": "benchmark",
     "datasets": "datasets",
+    "displacement": "displacement",
     "elasticity": "elasticity",
     "estimator_checks": "estimator_checks",
     "io": "io",
