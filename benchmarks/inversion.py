@@ -5,7 +5,7 @@ An oracle is the best lambda (and order, where it says so) of each field, known 
 
 - `inversion.csv`: error per family, noise and method (mean and standard deviation over fields), its median ratio to the
   oracle of the extended boundary, and to periodic zeroth-order FTTC at its own oracle;
-- `inversion_mask.csv`: error inside the mask, with the mask and without it, lambda chosen without it.
+- `inversion_mask.csv`: error inside the mask, without it (or cut with it) and fitted inside it, lambda chosen without.
 
     OMP_NUM_THREADS=1 python benchmarks/inversion.py --fields 12
 """
@@ -86,7 +86,7 @@ def study(family: str, level: float, correlation: float, n_fields: int) -> tuple
         }
         for method, error in methods.items()
     ]
-    model = FTTCCV(poisson=POISSON, max_iter=200).fit(strain)
+    model = FTTCCV(poisson=POISSON, support="fit", max_iter=200).fit(strain)
     inside = [
         relative_rmse(fields.stress, model.predict(strain, mask=mask), mask=fields.mask, multioutput="raw_values")
         for mask in (None, fields.mask)

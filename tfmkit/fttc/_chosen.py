@@ -45,6 +45,8 @@ class FTTCCV(QuadraticTFM):
         Distance between grid points in the unit of the displacement.
     boundary : {"extended", "open", "periodic"}, default="extended"
         As for `FTTC`.
+    support : {"cut", "fit"}, default="cut"
+        As for `FTTC`.
     tol : float, default=5e-3
         As for `FTTC`.
     max_iter : int, default=50
@@ -87,6 +89,7 @@ class FTTCCV(QuadraticTFM):
         poisson: float = 0.45,
         spacing: float = 1.0,
         boundary: str = "extended",
+        support: str = "cut",
         tol: float = 5e-3,
         max_iter: int = 50,
     ) -> None:
@@ -101,6 +104,7 @@ class FTTCCV(QuadraticTFM):
         self.poisson = poisson
         self.spacing = spacing
         self.boundary = boundary
+        self.support = support
         self.tol = tol
         self.max_iter = max_iter
 
@@ -187,7 +191,10 @@ class FTTCCV(QuadraticTFM):
     def _fit_against_truth(self, displacement: FloatArray, y: ArrayLike | None) -> FTTCCV:
         if y is None:
             raise ValueError("Expected the true traction y, which cross-validation (cv) compares with, got None.")
-        shared = {name: getattr(self, name) for name in ("young", "poisson", "spacing", "boundary", "tol", "max_iter")}
+        shared = {
+            name: getattr(self, name)
+            for name in ("young", "poisson", "spacing", "boundary", "support", "tol", "max_iter")
+        }
         grid = {"lam": self.lams_.tolist(), "order": self.orders_.tolist()}
         search = GridSearchCV(FTTC(**shared), grid, cv=self.cv, scoring=self.scoring, refit=False)
         search.fit(displacement, y)

@@ -30,9 +30,14 @@ class FTTC(QuadraticTFM):
         fits the traction inside the field on a gel without end, by conjugate gradients.
     order : float, default=0.0
         Order of the penalty, >= 0: 0 weighs the traction, 1 its gradient, numbers in between something in between.
+    support : {"cut", "fit"}, default="cut"
+        What a mask given to `predict` does. ``"cut"`` multiplies the traction by it: the error inside stays what it is.
+        ``"fit"`` explains the displacement by traction inside alone, its prior standard deviation proportional to the
+        mask, by conjugate gradients. That is better where noise is white and no traction lies outside; where it does,
+        or noise is correlated, it is pushed into the mask (`benchmarks/inversion_mask.csv`).
     tol : float, default=5e-3
-        Where conjugate gradients stop (``boundary="open"`` or a mask): norm of the gradient, in the metric of the
-        preconditioner, over that of the displacement.
+        Where conjugate gradients stop (``boundary="open"`` or ``support="fit"``): norm of the gradient, in the metric
+        of the preconditioner, over that of the displacement.
     max_iter : int, default=50
         Most iterations; a `ConvergenceWarning` says when they were not enough.
 
@@ -74,6 +79,7 @@ class FTTC(QuadraticTFM):
         spacing: float = 1.0,
         boundary: str = "periodic",
         order: float = 0.0,
+        support: str = "cut",
         tol: float = 5e-3,
         max_iter: int = 50,
     ) -> None:
@@ -83,6 +89,7 @@ class FTTC(QuadraticTFM):
         self.spacing = spacing
         self.boundary = boundary
         self.order = order
+        self.support = support
         self.tol = tol
         self.max_iter = max_iter
 
@@ -121,8 +128,7 @@ class FTTC(QuadraticTFM):
         X : array-like of shape (n_fields, 2, height, width)
             Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
         mask : array-like of shape (n_fields, height, width) or (height, width), optional
-            Where traction is expected, from 0 (none) to 1; its prior standard deviation is proportional to it. Solved
-            by conjugate gradients, on the open operator unless the boundary is periodic.
+            Where traction is expected, from 0 (none) to 1; see `support`.
 
         Returns
         -------

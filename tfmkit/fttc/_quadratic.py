@@ -15,6 +15,7 @@ from tfmkit.inversion.bounded import bounded_inverse
 from tfmkit.inversion.fourier import fourier_inverse
 
 BOUNDARIES = ("extended", "open", "periodic")
+SUPPORTS = ("cut", "fit")
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -29,16 +30,24 @@ class QuadraticTFM(TractionEstimator):
     poisson: float
     spacing: float
     boundary: str
+    support: str
     tol: float
     max_iter: int
 
     def _check_parameters(self) -> None:
         check_gel(self.young, self.poisson, self.spacing)
         check_choice(self.boundary, "boundary", BOUNDARIES)
+        check_choice(self.support, "support", SUPPORTS)
         check_number(self.tol, "tol", low=0)
         check_count(self.max_iter, "max_iter", low=0)
 
     def _recover(self, displacement: FloatArray, lam: float, order: float, mask: NDArray[Any] | None) -> FloatArray:
+        if mask is not None and self.support == "cut":
+            traction = self._invert(displacement, lam, order, None)
+            return traction * mask[:, None].astype(traction.dtype)
+        return self._invert(displacement, lam, order, mask)
+
+    def _invert(self, displacement: FloatArray, lam: float, order: float, mask: NDArray[Any] | None) -> FloatArray:
         young, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
         closed_form = "periodic" if self.boundary == "periodic" else "extended"
         traction: FloatArray = fourier_inverse(
@@ -62,7 +71,7 @@ class QuadraticTFM(TractionEstimator):
                 f"{(solution.residual > self.tol).sum()} of {len(displacement)} fields have not converged to "
                 f"tol={self.tol} in {self.max_iter} iterations (residual up to {solution.residual.max():.1e}).",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         return np.asarray(solution.x * displacement.dtype.type(young / spacing))
 

@@ -100,10 +100,10 @@ def noise_power(levels: Array, excess: Array, wavenumber: Array) -> Array:
 
 @lru_cache(maxsize=16)
 def _sample(shape: Shape, dtype: str) -> tuple[slice, slice, NDArray[Any]]:
-    """Every other row and all columns away from the border, and what undoes the taper there."""
+    """Rows and columns away from the border, and what undoes the taper there."""
     window = taper(shape)
     inside_y, inside_x = (np.flatnonzero(line > _LEAST_TAPER * line.max()) for line in (window.max(1), window.max(0)))
-    rows, columns = slice(inside_y[0], inside_y[-1] + 1, 2), slice(inside_x[0], inside_x[-1] + 1)
+    rows, columns = slice(inside_y[0], inside_y[-1] + 1), slice(inside_x[0], inside_x[-1] + 1)
     return rows, columns, (np.sqrt(np.square(window).sum()) / window[rows, columns]).astype(dtype)
 
 
@@ -120,7 +120,9 @@ def _band_filters(shape: Shape, poisson: float, dtype: str) -> list[tuple[Symbol
         distance = np.minimum(np.abs(np.log(k / centre)) / step, 1)
         along, across = np.cos(np.pi / 2 * distance) ** 2 / gains(k, poisson)
         along[0, 0] = across[0, 0] = 0
-        symbol = (along * cos**2 + across * sin**2, along * sin**2 + across * cos**2, (along - across) * cos * sin)
+        cross = (along - across) * cos * sin
+        cross[np.isclose(np.abs(ky), np.pi) | np.isclose(kx, np.pi)] = 0
+        symbol = (along * cos**2 + across * sin**2, along * sin**2 + across * cos**2, cross)
         full = np.full(k.shape, 2.0)
         full[:, 0] = 1
         full[:, -1] = 2 - (shape[1] % 2 == 0)

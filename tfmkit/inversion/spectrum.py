@@ -97,10 +97,12 @@ def ring_power(spectrum: NDArray[Any], shape: Shape) -> Array:
     ndarray of shape (n_fields, 2, n_rings)
         Power along the wave vector and across it.
     """
-    along_x, along_y, sums = _directions(shape)
+    cos_square, sin_cos, sums = _directions(shape)
     x, y = spectrum[:, 0], spectrum[:, 1]
-    parts = (along_x * x + along_y * y, along_x * y - along_y * x)
-    power = np.stack([part.real**2 + part.imag**2 for part in parts], axis=1)
+    squared_x, squared_y = x.real**2 + x.imag**2, y.real**2 + y.imag**2
+    total = squared_x + squared_y
+    along = cos_square * (squared_x - squared_y) + squared_y + 2 * sin_cos * (x.real * y.real + x.imag * y.imag)
+    power = np.stack([along, total - along], axis=1)
     rings = sums @ power.reshape(-1, power.shape[-2] * power.shape[-1]).T
     return np.asarray(rings.T.reshape(len(spectrum), 2, -1), dtype=float)
 
@@ -167,11 +169,14 @@ def gains(wavenumber: Array, poisson: float) -> Array:
 
 @lru_cache(maxsize=16)
 def _directions(shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.float32], Any]:
-    """Cosines of the wave vectors and the sparse matrix that sums a half plane over rings."""
+    """Squared cosines of the wave vectors, cosine times sine, and the sparse matrix of sums over rings."""
     ky, kx = np.broadcast_arrays(*wavenumbers(shape))
     k = np.hypot(ky, kx)
     inside = k > 0
-    cosines = (np.divide(part, k, out=np.zeros_like(k), where=inside).astype(np.float32) for part in (kx, ky))
+    cos, sin = (np.divide(part, k, out=np.zeros_like(k), where=inside) for part in (kx, ky))
+    sin_cos = sin * cos
+    # At the Nyquist row and column +k and -k are one: the two components have no relative sign there.
+    sin_cos[np.isclose(np.abs(ky), np.pi) | np.isclose(kx, np.pi)] = 0
     _, ring = np.unique(np.floor(k[inside] * max(shape) / np.pi), return_inverse=True)
     # A wave vector inside the half plane stands for its mirror image too.
     twice = np.full(k.shape, 2.0)
@@ -180,5 +185,4 @@ def _directions(shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.float32],
         twice[:, -1] = 1
     where = (ring, np.flatnonzero(inside))
     sums = scipy.sparse.csr_array((twice[inside].astype(np.float32), where), shape=(ring.max() + 1, k.size))
-    along_x, along_y = cosines
-    return along_x, along_y, sums
+    return (cos**2).astype(np.float32), sin_cos.astype(np.float32), sums

@@ -1,0 +1,166 @@
+"""FTTC and FTTCCV: contract, parameters, masks, choice of lambda."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sklearn
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+
+from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.metrics import relative_rmse
+from tfmkit.simulate import CellSimulator, PatchSimulator, add_noise
+
+BOUNDARIES = ("periodic", "extended", "open")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    return CellSimulator("adhesion", shape=48, noise=0.1, noise_unit="rms", oversample=3, random_state=3).sample(4)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_precision_and_unit_are_kept(boundary: str, dtype: str, cells) -> None:
+    strain = cells.strain.astype(dtype)
+    plain = FTTC(0.3, boundary=boundary).fit(strain).predict(strain)
+    assert plain.dtype == np.dtype(dtype)
+    scaled = FTTC(0.3, boundary=boundary, young=5_335.0, spacing=2.0).fit(strain).predict(2 * strain)
+    np.testing.assert_allclose(scaled, plain / 2, rtol=1e-4, atol=1e-5 * np.abs(plain).max())
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_one_field_alone_is_the_same_field_in_a_batch(boundary: str, cells) -> None:
+    strain = cells.strain.astype(float)
+    for model in (FTTC(0.3, boundary=boundary, order=1.0), FTTCCV(boundary=boundary)):
+        together = model.fit(strain).predict(strain)
+        np.testing.assert_allclose(model.predict(strain[1:2]), together[1:2], rtol=1e-8, atol=1e-6)
+
+
+def test_extended_and_open_beat_periodic_where_traction_reaches_the_border() -> None:
+    discs = PatchSimulator("disc", shape=64, poisson=0.45, random_state=0).sample(3)
+    error = {
+        boundary: min(
+            relative_rmse(discs.stress, FTTC(lam, boundary=boundary).fit(discs.strain).predict(discs.strain))
+            for lam in (0.03, 0.1, 0.3)
+        )
+        for boundary in BOUNDARIES
+    }
+    assert error["extended"] < 0.4 * error["periodic"]
+    assert error["open"] < 1.05 * error["extended"]
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("support", ["cut", "fit"])
+def test_a_mask_confines_the_traction(boundary: str, support: str, cells) -> None:
+    model = FTTC(0.5, boundary=boundary, order=0.5, support=support).fit(cells.strain)
+    masked, free = model.predict(cells.strain, mask=cells.mask), model.predict(cells.strain)
+    assert not np.moveaxis(masked, 1, -1)[~cells.mask].any()
+    assert relative_rmse(cells.stress, masked) < relative_rmse(cells.stress, free)
+    inside = [relative_rmse(cells.stress, x, mask=cells.mask, multioutput="raw_values") for x in (masked, free)]
+    if support == "cut":
+        np.testing.assert_array_equal(*inside)
+    soft = model.predict(cells.strain, mask=np.where(cells.mask, 1.0, 0.05))
+    outside = [np.abs(np.moveaxis(x, 1, -1)[~cells.mask]).mean() for x in (soft, free)]
+    assert outside[0] < 0.5 * outside[1]
+
+
+def test_fitting_inside_the_mask_helps_where_nothing_lies_outside() -> None:
+    fields = PatchSimulator("hertz", poisson=0.45, shape=64, noise=0.1, noise_unit="rms", random_state=0).sample(3)
+    model = FTTC(0.1, support="fit", boundary="extended").fit(fields.strain)
+    inside = [
+        relative_rmse(fields.stress, model.predict(fields.strain, mask=mask), mask=fields.mask)
+        for mask in (fields.mask, None)
+    ]
+    assert inside[0] < 0.98 * inside[1]
+
+
+def test_a_mask_is_routed_through_a_pipeline(cells) -> None:
+    with sklearn.config_context(enable_metadata_routing=True):
+        pipeline = Pipeline([("fttc", FTTC(0.5))]).fit(cells.strain)
+        routed = pipeline.predict(cells.strain, mask=cells.mask)
+    np.testing.assert_array_equal(routed, pipeline["fttc"].predict(cells.strain, mask=cells.mask))
+
+
+def test_too_few_iterations_give_a_warning(cells) -> None:
+    with pytest.warns(ConvergenceWarning, match="4 of 4 fields have not converged"):
+        FTTC(0.01, boundary="open", tol=1e-8, max_iter=1).fit(cells.strain).predict(cells.strain.astype(float))
+
+
+@pytest.mark.parametrize("criterion", ["risk", "evidence", "discrepancy"])
+@pytest.mark.parametrize("correlation", [0.0, 1.0])
+def test_measured_noise_keeps_the_choice_near_the_oracle(criterion: str, correlation: float) -> None:
+    clean = CellSimulator("adhesion", shape=64, oversample=3, random_state=5).sample(4)
+    strain = add_noise(clean.strain, 0.1, unit="rms", correlation=correlation, random_state=1)
+    model = FTTCCV(criterion=criterion, orders=[1.0]).fit(strain)
+    chosen = relative_rmse(clean.stress, model.predict(strain), multioutput="raw_values")
+    paths = [FTTC(lam, order=1.0, boundary="extended").fit(strain).predict(strain) for lam in model.lams_[::3]]
+    oracle = np.min([relative_rmse(clean.stress, x, multioutput="raw_values") for x in paths], axis=0)
+    assert np.median(chosen / oracle) < {"risk": 1.1, "evidence": 1.4, "discrepancy": 1.6}[criterion]
+
+
+def test_one_lambda_for_all_or_one_per_field(cells) -> None:
+    own = FTTCCV().fit(cells.strain)
+    assert own.lam_.shape == own.order_.shape == (4,)
+    assert own.cv_results_["score"].shape == (5 * 50, 4)
+    shared = FTTCCV(per_field=False).fit(cells.strain)
+    fixed = FTTC(float(shared.lam_), order=float(shared.order_), boundary="extended").fit(cells.strain)
+    np.testing.assert_array_equal(shared.predict(cells.strain), fixed.predict(cells.strain))
+
+
+def test_cross_validation_against_known_traction_is_a_grid_search(cells) -> None:
+    grid = {"lam": [0.1, 1.0, 10.0], "order": [0.0, 1.0]}
+    model = FTTCCV(grid["lam"], orders=grid["order"], cv=2).fit(cells.strain, cells.stress)
+    search = GridSearchCV(FTTC(boundary="extended"), grid, cv=2).fit(cells.strain, cells.stress)
+    assert {"lam": model.lam_, "order": model.order_} == search.best_params_
+    with pytest.raises(ValueError, match="true traction"):
+        FTTCCV(cv=2).fit(cells.strain)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lam": -1.0},
+        {"lam": np.nan},
+        {"order": -0.5},
+        {"poisson": 0.51},
+        {"spacing": 0.0},
+        {"young": "stiff"},
+        {"boundary": "closed"},
+        {"tol": -1.0},
+        {"max_iter": 1.5},
+    ],
+)
+def test_bad_parameters_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match=next(iter(change))):
+        FTTC(**change).fit(np.ones((1, 2, 8, 8)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"lams": [0.0, 1.0]},
+        {"lams": [2.0, 1.0]},
+        {"lams": []},
+        {"orders": []},
+        {"orders": [-1.0]},
+        {"criterion": "guess"},
+        {"criterion": "l_curve", "orders": [0.0, 1.0]},
+        {"noise": -1.0},
+    ],
+)
+def test_bad_candidates_are_refused(change: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="Expected"):
+        FTTCCV(**change).fit(np.ones((1, 2, 8, 8)))
+
+
+@pytest.mark.parametrize("model", [FTTC(), FTTCCV()])
+def test_fields_without_displacement_have_no_traction(model) -> None:
+    for value in (0.0, 3.0):
+        field = np.full((1, 2, 12, 12), value)
+        predicted = model.set_params(boundary="periodic").fit(field).predict(field)
+        np.testing.assert_allclose(predicted, 0, atol=1e-9)
+    with pytest.raises(NotFittedError):
+        sklearn.clone(model).predict(field)
