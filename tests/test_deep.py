@@ -15,7 +15,14 @@ from skorch.callbacks import Callback, EpochScoring, LRScheduler
 from tfmkit.deep import DeepTFM, RelativeError
 from tfmkit.operators import ForwardOperator
 
-TINY = {"module__widths": (2, 4), "max_epochs": 3, "batch_size": 4, "random_state": 0, "verbose": 0}
+TINY = {
+    "module": "tracnet",
+    "module__widths": (2, 4),
+    "max_epochs": 3,
+    "batch_size": 4,
+    "random_state": 0,
+    "verbose": 0,
+}
 
 
 @pytest.fixture(scope="module")

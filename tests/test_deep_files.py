@@ -14,7 +14,14 @@ from skorch.callbacks import Callback
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.weights import FORMAT, write_tensors
 
-TINY = {"module__widths": (2, 4), "max_epochs": 3, "batch_size": 4, "random_state": 0, "verbose": 0}
+TINY = {
+    "module": "tracnet",
+    "module__widths": (2, 4),
+    "max_epochs": 3,
+    "batch_size": 4,
+    "random_state": 0,
+    "verbose": 0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +149,7 @@ def test_weights_are_for_one_poisson_ratio(weights):
 
 def test_weights_of_another_architecture_are_refused(weights):
     with pytest.raises(ValueError, match=r"Expected weights of this TracNet .* has shape"):
-        DeepTFM(module__widths=(3, 4)).load_weights(weights)
+        DeepTFM("tracnet", module__widths=(3, 4)).load_weights(weights)
 
 
 def test_unknown_names_are_refused():

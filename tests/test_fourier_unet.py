@@ -75,3 +75,9 @@ def test_noise_level_is_measured_from_a_smooth_field_with_noise(sigma):
     smooth = torch.stack([x.sin(), y.cos()])[None]
     noise = sigma * torch.randn(1, 2, 64, 64, generator=torch.Generator().manual_seed(3))
     assert noise_level(smooth + noise).exp().item() == pytest.approx(sigma, rel=0.1)
+
+
+@pytest.mark.parametrize("params", [{"widths": (0, 4)}, {"blocks": 0}, {"steps": 1.5}])
+def test_bad_sizes_are_refused(params):
+    with pytest.raises(ValueError, match="integer of at least 1"):
+        FourierUNet(**params)

@@ -30,7 +30,7 @@ class DeepTFM(TractionEstimator, FieldNet):
 
     Parameters
     ----------
-    module : str or torch module class, default="tracnet"
+    module : str or torch module class, default="fourier_unet"
         The network: a key of :data:`tfmkit.networks.NETWORKS`, or a class that keeps to the same rules.
     young : float, default=10670.0
         Young's modulus; traction has its unit.
@@ -111,7 +111,7 @@ class DeepTFM(TractionEstimator, FieldNet):
 
     def __init__(
         self,
-        module: Any = "tracnet",
+        module: Any = "fourier_unet",
         *,
         young: float = 10_670.0,
         poisson: float = 0.45,

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from tfmkit._validation import check_count
 from tfmkit.operators import convolve, green_symbol, irfft2, multiply, regularised_inverse, rfft2, wavenumbers
 
 # (lambda, order): weak to strong, |t|^2 first. Frozen with the trained weights, unlike the defaults of FTTC.
@@ -30,12 +31,17 @@ class FourierUNet(nn.Module):
 
     Parameters
     ----------
-    widths : sequence of int, default=(48, 96, 128, 128)
+    widths : sequence of int, default=(24, 48, 64)
         Channels of the levels, fine to coarse; each level halves the grid.
-    blocks : int, default=2
+    blocks : int, default=1
         Residual blocks per level on either side.
     steps : int, default=2
         Number of unrolled steps; each after the first looks at the residual of the one before.
+
+    Raises
+    ------
+    ValueError
+        If a width, `blocks` or `steps` is no positive integer.
 
     Notes
     -----
@@ -45,9 +51,11 @@ class FourierUNet(nn.Module):
     pixel does not depend on the size of the grid but through the physics, and inference is bare convolutions.
     """
 
-    def __init__(self, widths: Any = (48, 96, 128, 128), blocks: int = 2, steps: int = 2) -> None:
+    def __init__(self, widths: Any = (24, 48, 64), blocks: int = 1, steps: int = 2) -> None:
         super().__init__()
-        self.config = {"widths": list(widths), "blocks": blocks, "steps": steps}
+        widths = [check_count(width, "each of widths") for width in widths]
+        blocks, steps = check_count(blocks, "blocks"), check_count(steps, "steps")
+        self.config = {"widths": widths, "blocks": blocks, "steps": steps}
         n = len(FILTERS)
         self.gate = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, n))
         unets = [UNet(2 + 2 * n + 3, 2 + n, widths, blocks)]
