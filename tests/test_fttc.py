@@ -58,10 +58,10 @@ def test_a_mask_confines_the_traction(boundary: str, support: str, cells) -> Non
     model = FTTC(0.5, boundary=boundary, order=0.5, support=support).fit(cells.strain)
     masked, free = model.predict(cells.strain, mask=cells.mask), model.predict(cells.strain)
     assert not np.moveaxis(masked, 1, -1)[~cells.mask].any()
-    assert relative_rmse(cells.stress, masked) < relative_rmse(cells.stress, free)
     inside = [relative_rmse(cells.stress, x, mask=cells.mask, multioutput="raw_values") for x in (masked, free)]
     if support == "cut":
         np.testing.assert_array_equal(*inside)
+        assert relative_rmse(cells.stress, masked) < relative_rmse(cells.stress, free)
     soft = model.predict(cells.strain, mask=np.where(cells.mask, 1.0, 0.05))
     outside = [np.abs(np.moveaxis(x, 1, -1)[~cells.mask]).mean() for x in (soft, free)]
     assert outside[0] < 0.5 * outside[1]
