@@ -39,7 +39,7 @@ def path_errors(strain: np.ndarray, stress: np.ndarray, lams: Any, orders: Any, 
     errors = []
     for order in orders:
         for lam in lams:
-            model = FTTC(lam, order=order, boundary=boundary, poisson=POISSON, max_iter=200).fit(strain)
+            model = FTTC(lam, order=order, boundary=boundary, poisson=POISSON).fit(strain)
             errors.append(relative_rmse(stress, model.predict(strain), multioutput="raw_values"))
     return np.reshape(errors, (len(orders), len(lams), -1))
 
@@ -86,7 +86,7 @@ def study(family: str, level: float, correlation: float, n_fields: int) -> tuple
         }
         for method, error in methods.items()
     ]
-    model = FTTCCV(poisson=POISSON, support="fit", max_iter=200).fit(strain)
+    model = FTTCCV(poisson=POISSON, support="fit").fit(strain)
     inside = [
         relative_rmse(fields.stress, model.predict(strain, mask=mask), mask=fields.mask, multioutput="raw_values")
         for mask in (None, fields.mask)

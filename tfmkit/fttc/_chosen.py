@@ -49,7 +49,7 @@ class FTTCCV(QuadraticTFM):
         As for `FTTC`.
     tol : float, default=5e-3
         As for `FTTC`.
-    max_iter : int, default=50
+    max_iter : int, default=200
         As for `FTTC`.
 
     Attributes
@@ -91,7 +91,7 @@ class FTTCCV(QuadraticTFM):
         boundary: str = "extended",
         support: str = "cut",
         tol: float = 5e-3,
-        max_iter: int = 50,
+        max_iter: int = 200,
     ) -> None:
         self.lams = lams
         self.orders = orders

@@ -38,7 +38,7 @@ class FTTC(QuadraticTFM):
     tol : float, default=5e-3
         Where conjugate gradients stop (``boundary="open"`` or ``support="fit"``): norm of the gradient, in the metric
         of the preconditioner, over that of the displacement.
-    max_iter : int, default=50
+    max_iter : int, default=200
         Most iterations; a `ConvergenceWarning` says when they were not enough.
 
     Attributes
@@ -81,7 +81,7 @@ class FTTC(QuadraticTFM):
         order: float = 0.0,
         support: str = "cut",
         tol: float = 5e-3,
-        max_iter: int = 50,
+        max_iter: int = 200,
     ) -> None:
         self.lam = lam
         self.young = young

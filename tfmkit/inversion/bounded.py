@@ -51,7 +51,7 @@ def bounded_inverse(
     mask: Array | None = None,
     start: Array | None = None,
     tol: float = 5e-3,
-    max_iter: int = 50,
+    max_iter: int = 200,
 ) -> Solution:
     """Minimise ``|u - G t|^2 + lam |L t|^2`` on an open or periodic gel, with or without a support prior.
 
@@ -74,7 +74,7 @@ def bounded_inverse(
     tol : float, default=5e-3
         A field has converged when the residual of its normal equations, in the metric of the preconditioner, is
         below this fraction of the displacement's norm.
-    max_iter : int, default=50
+    max_iter : int, default=200
         Most iterations; the residual tells whether they were enough.
 
     Returns
