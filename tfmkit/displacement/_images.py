@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+import scipy.fft
 from scipy import ndimage
 
 from tfmkit._validation import FloatArray, check_field, check_mask
@@ -19,6 +21,9 @@ _FLOOR = 0.05
 # Width of the high-pass filter in pixels, far wider than a bead, and the grid on which it is computed.
 _BACKGROUND_SIGMA = 16.0
 _BACKGROUND_SPACING = 8
+# Rings of wavelengths per cycle and pixel, and the frequency above which no optics shows anything.
+_RINGS = 64
+_NOISE_BAND = 0.42
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -80,7 +85,61 @@ def check_excluded(exclude: ArrayLike | None, shape: tuple[int, ...]) -> Mask:
     return excluded
 
 
-def prepare(image: FloatArray, excluded: Mask) -> Image:
+@dataclass(frozen=True)
+class Prepared:
+    """A pair of images that is ready to be measured.
+
+    Attributes
+    ----------
+    relaxed, deformed : ndarray of shape (height, width)
+        Images of uniform background, with what is nothing but noise taken out.
+    noisy : (ndarray, ndarray)
+        The same before that, with equally strong noise everywhere.
+    valid : ndarray of shape (height, width)
+        True where pixels count.
+    """
+
+    relaxed: Image
+    deformed: Image
+    noisy: tuple[Image, Image]
+    valid: Mask
+
+
+def prepare(pair: tuple[FloatArray, FloatArray], excluded: Mask) -> Prepared:
+    """Bring two images to uniform noise and no background, and take out what is nothing but noise.
+
+    Parameters
+    ----------
+    pair : (ndarray, ndarray)
+        Bead images of one shape.
+    excluded : ndarray of shape (height, width)
+        Pixels that count as empty.
+
+    Returns
+    -------
+    Prepared
+        The images, float32.
+
+    Notes
+    -----
+    Both go through the same Wiener filter, which keeps of each wavelength the share of the power that stands above
+    the floor of white noise. Where beads are bright that changes little; where they are faint, the gradients of the
+    noise would otherwise outweigh those of the beads.
+    """
+    first, second = flatten(pair[0], excluded), flatten(pair[1], excluded)
+    spectra = scipy.fft.rfft2(first), scipy.fft.rfft2(second)
+    power = abs(spectra[0]) ** 2 + abs(spectra[1]) ** 2
+    frequency = np.hypot(scipy.fft.fftfreq(first.shape[0])[:, None], scipy.fft.rfftfreq(first.shape[1]))
+    ring = np.rint(frequency * _RINGS).astype(int)
+    mean_power = np.bincount(ring.ravel(), power.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
+    floor = power[frequency > _NOISE_BAND].mean()
+    share = np.maximum(1 - floor / np.maximum(mean_power, floor + 1e-30), 0).astype(np.float32)[ring]
+    keep = (~excluded).astype(np.float32)
+    filtered = [scipy.fft.irfft2(spectrum * share, first.shape) * keep for spectrum in spectra]
+    return Prepared(filtered[0], filtered[1], (first, second), ~excluded)
+
+
+def flatten(image: FloatArray, excluded: Mask) -> Image:
     """Bring an image to uniform noise and no background.
 
     Parameters
@@ -109,7 +168,7 @@ def prepare(image: FloatArray, excluded: Mask) -> Image:
         (pixel_matrix(side, _BACKGROUND_SPACING), window_matrix(side, _BACKGROUND_SPACING, _BACKGROUND_SIGMA, 1))
         for side in image.shape
     )
-    mean, weight = (columns_of @ columns[1].T for columns_of in (rows[1] @ (flat * keep), rows[1] @ keep))
+    mean, weight = (rows[1] @ plane @ columns[1].T for plane in (flat * keep, keep))
     background = rows[0] @ (mean / np.maximum(weight, 1)) @ columns[0].T
     return (flat - background) * keep
 

@@ -216,15 +216,16 @@ def refine(
     return field
 
 
-def collect(reference: Image, moved: Image, valid: Mask) -> Sums:
+def collect(smooth: tuple[Image, Image], noisy: tuple[Image, Image], valid: Mask) -> Sums:
     """Sum what windows of any size need, with outlying pixels weighted down.
 
     Parameters
     ----------
-    reference : ndarray of shape (height, width)
-        Reference image.
-    moved : ndarray of shape (height, width)
-        The other image, deformed back onto it.
+    smooth : (ndarray, ndarray)
+        Reference image and the other one, deformed back onto it, free of noise as far as may be: for the gradients.
+    noisy : (ndarray, ndarray)
+        The same images with all of their noise, which is independent from pixel to pixel: for the differences, so that
+        the errors come out right.
     valid : ndarray of shape (height, width)
         Pixels that count.
 
@@ -233,18 +234,20 @@ def collect(reference: Image, moved: Image, valid: Mask) -> Sums:
     Sums
         Sums over blocks.
     """
-    along = gradients((reference + moved) / 2)
-    difference = reference - moved
+    along = gradients((smooth[0] + smooth[1]) / 2)
+    difference = noisy[0] - noisy[1]
     noise = 1.4826 * np.median(np.abs(difference[valid])) if valid.any() else 1.0
     # A bead that one image lacks leaves a difference far above the noise.
     weight = valid / (1 + (difference / (_ROBUST * noise + 1e-12)) ** 2)
     weighted = weight * difference
     square = weighted * weighted
     products = (along[0] * along[0], along[0] * along[1], along[1] * along[1])
+    tensor = [block_sum(weight * product, _BLOCK) for product in products]
+    scatter = [block_sum(square * product, _BLOCK) for product in products]
     return Sums(
-        tensor=tuple(block_sum(weight * product, _BLOCK) for product in products),
-        force=tuple(block_sum(slope * weighted, _BLOCK) for slope in along),
-        scatter=tuple(block_sum(square * product, _BLOCK) for product in products),
+        tensor=(tensor[0], tensor[1], tensor[2]),
+        force=(block_sum(along[0] * weighted, _BLOCK), block_sum(along[1] * weighted, _BLOCK)),
+        scatter=(scatter[0], scatter[1], scatter[2]),
     )
 
 
@@ -329,7 +332,7 @@ def adapt(estimates: FloatArray, errors: FloatArray, threshold: float) -> tuple[
         + share * values[above, :, rows, columns].transpose(2, 0, 1)
         for values in (estimates, errors)
     ]
-    return mixed[0], mixed[1]
+    return np.ascontiguousarray(mixed[0]), np.ascontiguousarray(mixed[1])
 
 
 def _ridged(tensor: list[FloatArray]) -> Triple:

@@ -13,6 +13,8 @@ from tfmkit._validation import FloatArray
 # Threshold and noise level (px) of the normalised median test, both from Westerweel & Scarano (2005).
 MEDIAN_THRESHOLD = 2.0
 MEDIAN_NOISE = 0.1
+# Share of good vectors under a Gaussian window from which its mean is taken.
+_LEAST_WEIGHT = 0.05
 
 _NEIGHBOURS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
 
@@ -59,12 +61,16 @@ def replace(field: FloatArray, bad: NDArray[Any]) -> FloatArray:
         The field, with Gaussian-weighted means of good vectors in place of bad ones, as local as there are any; 0 if
         there is no good vector at all.
     """
-    result = np.where(bad, 0, field)
-    missing, known = bad.copy(), (~bad).astype(field.dtype)
+    good = ~bad
+    if not good.any():
+        return np.zeros_like(field)
+    # What is too far from all good vectors gets their mean.
+    result = np.where(bad, field[:, good].mean(axis=1)[:, None, None], field)
+    missing, known = bad.copy(), good.astype(field.dtype)
     sigma = 1.0
-    while missing.any() and not bad.all():
+    while missing.any() and sigma < max(bad.shape):
         weight = ndimage.gaussian_filter(known, sigma, mode="constant")
-        near = missing & (weight > 0.05)
+        near = missing & (weight > _LEAST_WEIGHT)
         if near.any():
             for component in range(2):
                 mean = ndimage.gaussian_filter(np.where(bad, 0, field[component]), sigma, mode="constant")

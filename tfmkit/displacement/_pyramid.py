@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from tfmkit._validation import FloatArray
 from tfmkit.displacement._correlation import correlate_windows
 from tfmkit.displacement._grid import resample
-from tfmkit.displacement._images import MIN_IMAGE_SIDE, DeformableImage, Image, Mask, bin_image
+from tfmkit.displacement._images import MIN_IMAGE_SIDE, DeformableImage, Image, Prepared, bin_image
 from tfmkit.displacement._least_squares import Lattice, refine
 from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, replace
 
@@ -22,15 +22,13 @@ _SIGMAS = [6.0] * 4
 _WINDOW = 32
 
 
-def find_displacement(relaxed: Image, deformed: Image, valid: Mask, lattice: Lattice) -> FloatArray:
+def find_displacement(prepared: Prepared, lattice: Lattice) -> FloatArray:
     """Find displacements of up to dozens of pixels to within a fraction of a pixel.
 
     Parameters
     ----------
-    relaxed, deformed : ndarray of shape (height, width)
-        Prepared images.
-    valid : ndarray of shape (height, width)
-        Pixels that count.
+    prepared : Prepared
+        The images.
     lattice : Lattice
         Nodes of the result.
 
@@ -39,11 +37,11 @@ def find_displacement(relaxed: Image, deformed: Image, valid: Mask, lattice: Lat
     ndarray of shape (2, n_y, n_x)
         Displacement (x, y) at the nodes, in pixels.
     """
-    factors = [factor for factor in _FACTORS if min(relaxed.shape) // factor >= MIN_IMAGE_SIDE] or [1]
-    field, grid = _correlate_coarsely(bin_image(relaxed, factors[0]), bin_image(deformed, factors[0]))
+    factors = [factor for factor in _FACTORS if min(lattice.shape) // factor >= MIN_IMAGE_SIDE] or [1]
+    field, grid = _correlate_coarsely(*(bin_image(image, factors[0]) for image in (prepared.relaxed, prepared.deformed)))
     for index, factor in enumerate(factors):
-        images = bin_image(relaxed, factor), bin_image(deformed, factor)
-        counts = bin_image(valid.astype(np.float32), factor) > 0.5
+        images = bin_image(prepared.relaxed, factor), bin_image(prepared.deformed, factor)
+        counts = bin_image(prepared.valid.astype(np.float32), factor) > 0.5
         coarse = Lattice(images[0].shape, _SPACING)
         field = resample(field, grid, coarse.positions())
         field = refine(images[0], DeformableImage(images[1], counts), counts, field, coarse, _SIGMAS)

@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import FloatArray, check_count
 from tfmkit.displacement._grid import nodes
-from tfmkit.displacement._images import DeformableImage, Image, Mask, check_excluded, check_pairs, prepare
+from tfmkit.displacement._images import DeformableImage, Mask, Prepared, check_excluded, check_pairs, prepare
 from tfmkit.displacement._least_squares import Lattice
 from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, replace
 
@@ -179,10 +179,10 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         shape = pair.shape[1], pair.shape[2]
         if min(shape) < 8 * self.spacing:
             raise ValueError(f"Expected at least 8 nodes a side, got images of {shape} px with spacing={self.spacing}.")
-        images = prepare(pair[0], excluded), prepare(pair[1], excluded)
+        images = prepare((pair[0], pair[1]), excluded)
         fine = Lattice(shape, min(self.spacing, _FINEST_SPACING))
-        field = self._measure_pair(images[0], images[1], ~excluded, fine)
-        quality = _match(images[0], DeformableImage(images[1], ~excluded), ~excluded, field, fine)
+        field = self._measure_pair(images, fine)
+        quality = _match(images, field, fine)
         flags = _judge(field, quality, excluded, fine)
         field = replace(field, flags != Flag.GOOD)
         wanted = Lattice(shape, self.spacing)
@@ -191,14 +191,14 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         nearest = np.ix_(*(_nearest(a, b) for a, b in zip(fine.positions(), wanted.positions(), strict=True)))
         return fine.interpolate(field, wanted), flags[nearest], quality[nearest]
 
-    def _measure_pair(self, relaxed: Image, deformed: Image, valid: Mask, lattice: Lattice) -> FloatArray:
+    def _measure_pair(self, images: Prepared, lattice: Lattice) -> FloatArray:
         raise NotImplementedError
 
 
-def _match(relaxed: Image, target: DeformableImage, valid: Mask, field: FloatArray, lattice: Lattice) -> FloatArray:
+def _match(images: Prepared, field: FloatArray, lattice: Lattice) -> FloatArray:
     """Return the correlation coefficient of the two images around each node, the second deformed back."""
-    moved, inside = target.sample(lattice.spread(field))
-    weight = (inside & valid).astype(np.float32)
+    moved, inside = DeformableImage(images.deformed, images.valid).sample(lattice.spread(field))
+    relaxed, weight = images.relaxed, (inside & images.valid).astype(np.float32)
     total, a, b, aa, bb, ab = (
         lattice.gather_pixels(part * weight, _QUALITY_SIGMA)
         for part in (np.ones_like(weight), relaxed, moved, relaxed * relaxed, moved * moved, relaxed * moved)

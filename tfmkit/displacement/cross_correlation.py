@@ -6,7 +6,7 @@ import numpy as np
 
 from tfmkit._validation import FloatArray, check_count
 from tfmkit.displacement._correlation import correlate_windows
-from tfmkit.displacement._images import DeformableImage, Image, Mask
+from tfmkit.displacement._images import DeformableImage, Image, Prepared
 from tfmkit.displacement._least_squares import Lattice
 from tfmkit.displacement._pyramid import PEAK_RATIO, find_displacement, without_outliers
 from tfmkit.displacement._transformer import DisplacementTransformer
@@ -20,8 +20,8 @@ class CrossCorrelation(DisplacementTransformer):
 
     After the same start as :class:`PIV`, every pass deforms one image back by what is known, correlates square windows
     (all at once, by Fourier transforms), fits a Gaussian to the peak, and replaces vectors whose peak does not stand out
-    or that fail the normalised median test. :class:`PIV` is several times more exact on beads; this one is there to be
-    compared with, and for images that are no beads.
+    or that fail the normalised median test. :class:`PIV` is quicker and more exact on beads; this one is there to be compared
+    with.
 
     Parameters
     ----------
@@ -57,13 +57,17 @@ class CrossCorrelation(DisplacementTransformer):
         super()._check()
         check_count(self.window, "window", low=8)
 
-    def _measure_pair(self, relaxed: Image, deformed: Image, valid: Mask, lattice: Lattice) -> FloatArray:
-        target = DeformableImage(deformed, valid)
-        field = find_displacement(relaxed, deformed, valid, lattice)
+    def _measure_pair(self, images: Prepared, lattice: Lattice) -> FloatArray:
+        target = DeformableImage(images.deformed, images.valid)
+        field = find_displacement(images, lattice)
         for factor in _PASSES:
             moved, inside = target.sample(lattice.spread(field))
-            step, ratio = _correlate_around(relaxed, np.where(inside, moved, 0), lattice, factor * self.window)
-            field = without_outliers(field + np.where(ratio < PEAK_RATIO, 0, step), ratio < PEAK_RATIO)
+            side = factor * self.window
+            # Windows that overlap by more than three quarters say the same again.
+            coarse = Lattice(lattice.shape, max(lattice.spacing, min(side // 4, min(lattice.shape) // 4)))
+            step, ratio = _correlate_around(images.relaxed, np.where(inside, moved, 0), coarse, side)
+            step = without_outliers(step, ratio < PEAK_RATIO)
+            field = field + coarse.interpolate(step, lattice)
         return field
 
 

@@ -210,14 +210,14 @@ def _motion_at(motion: FloatArray, rows: FloatArray, columns: FloatArray, shape:
 
 
 def _rigid_motion(pair: FloatArray, cell: Mask, rotation: bool) -> FloatArray:
-    images = prepare(pair[0], cell), prepare(pair[1], cell)
-    whole = _whole_shift(*images)
+    images = prepare((pair[0], pair[1]), cell)
+    whole = _whole_shift(images.relaxed, images.deformed)
     kept, moved = _overlap(pair[0], whole), _overlap(pair[1], -whole)
     lattice = Lattice(kept.shape, min(_SPACING, min(kept.shape) // 8))
     hidden = _overlap(cell, whole) | _overlap(cell, -whole)
     if hidden.all():
         raise ValueError("Expected pixels outside the cell in both images of every pair, got a mask that leaves none.")
-    field = find_displacement(prepare(kept, hidden), prepare(moved, hidden), ~hidden, lattice)
+    field = find_displacement(prepare((kept, moved), hidden), lattice)
     rows, columns = lattice.positions()
     counts = ~hidden[np.ix_(np.rint(rows).astype(int), np.rint(columns).astype(int))]
     # Nodes are counted from the middle of the whole first image, of which the overlap is a part.

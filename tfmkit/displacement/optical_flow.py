@@ -6,7 +6,7 @@ import numpy as np
 from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
 from tfmkit._validation import FloatArray, check_choice, check_count
-from tfmkit.displacement._images import Image, Mask
+from tfmkit.displacement._images import Prepared
 from tfmkit.displacement._least_squares import Lattice
 from tfmkit.displacement._transformer import DisplacementTransformer
 
@@ -53,10 +53,10 @@ class OpticalFlow(DisplacementTransformer):
         check_choice(self.method, "method", METHODS)
         check_count(self.radius, "radius")
 
-    def _measure_pair(self, relaxed: Image, deformed: Image, valid: Mask, lattice: Lattice) -> FloatArray:  # noqa: ARG002
+    def _measure_pair(self, images: Prepared, lattice: Lattice) -> FloatArray:
         if self.method == "ilk":
-            flow = optical_flow_ilk(relaxed, deformed, radius=self.radius, dtype=np.float32)
+            flow = optical_flow_ilk(images.relaxed, images.deformed, radius=self.radius, dtype=np.float32)
         else:
-            flow = optical_flow_tvl1(relaxed, deformed, dtype=np.float32)
+            flow = optical_flow_tvl1(images.relaxed, images.deformed, dtype=np.float32)
         # scikit-image has rows first.
         return lattice.sample(flow[::-1])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tfmkit._validation import FloatArray, check_number
-from tfmkit.displacement._images import DeformableImage, Image, Mask
+from tfmkit.displacement._images import DeformableImage, Prepared
 from tfmkit.displacement._least_squares import Lattice, adapt, collect, refine, solve_windows
 from tfmkit.displacement._pyramid import find_displacement, without_outliers
 from tfmkit.displacement._transformer import DisplacementTransformer
@@ -27,13 +27,14 @@ class PIV(DisplacementTransformer):
 
     Parameters
     ----------
-    window : float, default=10.0
+    window : float, default=7.0
         Width of the narrowest window in pixels: that of a square with the second moment of the Gaussian that is used.
-        It should hold two beads or more.
+        About the distance between beads or more; wider where images are noisy.
     spacing : int, default=4
         Pixels between the nodes at which the displacement is returned.
     threshold : float, default=1.5
-        By how many standard errors a wide window may disagree with narrower ones. More means smoother fields; 0 leaves
+        By how many standard errors a wide window may disagree with narrower ones. More means smoother fields, as faint or
+        sparse beads want them (3, say); 0 leaves
         nothing but the narrowest window.
 
     Attributes
@@ -70,7 +71,7 @@ class PIV(DisplacementTransformer):
     (1, 2, 16, 16)
     """
 
-    def __init__(self, window: float = 10.0, *, spacing: int = 4, threshold: float = 1.5) -> None:
+    def __init__(self, window: float = 7.0, *, spacing: int = 4, threshold: float = 1.5) -> None:
         self.window = window
         self.spacing = spacing
         self.threshold = threshold
@@ -80,15 +81,17 @@ class PIV(DisplacementTransformer):
         check_number(self.window, "window", low=4)
         check_number(self.threshold, "threshold", low=0)
 
-    def _measure_pair(self, relaxed: Image, deformed: Image, valid: Mask, lattice: Lattice) -> FloatArray:
+    def _measure_pair(self, images: Prepared, lattice: Lattice) -> FloatArray:
         # A uniform square of side w has the variance w^2 / 12 along each axis.
         narrowest = self.window / np.sqrt(12)
-        target = DeformableImage(deformed, valid)
-        field = find_displacement(relaxed, deformed, valid, lattice)
-        field = refine(relaxed, target, valid, field, lattice, [step * narrowest for step in _STEPS])
+        target = DeformableImage(images.deformed, images.valid)
+        field = find_displacement(images, lattice)
+        field = refine(images.relaxed, target, images.valid, field, lattice, [step * narrowest for step in _STEPS])
         field = without_outliers(field)
-        moved, inside = target.sample(lattice.spread(field))
-        sums = collect(relaxed, moved, inside & valid)
+        pixels = lattice.spread(field)
+        moved, inside = target.sample(pixels)
+        noisy, _ = DeformableImage(images.noisy[1], images.valid).sample(pixels)
+        sums = collect((images.relaxed, moved), (images.noisy[0], noisy), inside & images.valid)
         sigmas = narrowest * _GROWTH ** np.arange(1 + round(np.log(_WIDEST) / np.log(_GROWTH)))
         estimates, errors = zip(*(solve_windows(sums, field, lattice, float(sigma)) for sigma in sigmas), strict=True)
         return adapt(np.stack(estimates), np.stack(errors), self.threshold)[0]
