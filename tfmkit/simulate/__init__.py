@@ -1,5 +1,6 @@
 """Simulated cells and traction patches with known stress, and the noise of measured displacements."""
 
+from tfmkit.simulate.beads import BeadSimulator
 from tfmkit.simulate.cell_simulator import CELL_FAMILIES, CellSimulator
 from tfmkit.simulate.circuit import CIRCUITS, Circuit, simulate_borders
 from tfmkit.simulate.noise import add_noise, add_outliers
@@ -9,6 +10,7 @@ __all__ = [
     "CELL_FAMILIES",
     "CIRCUITS",
     "PATCH_FAMILIES",
+    "BeadSimulator",
     "CellSimulator",
     "Circuit",
     "PatchSimulator",
