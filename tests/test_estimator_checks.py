@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._base import TractionEstimator
 from tfmkit._validation import check_field, check_pair
+from tfmkit.bayes import BayesianFTTC
 from tfmkit.deep import DeepTFM
 from tfmkit.estimator_checks import (
     FoldedEstimator,
@@ -21,10 +22,13 @@ from tfmkit.estimator_checks import (
 from tfmkit.estimator_checks._fields import FIELD_CHECKS
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC
+from tfmkit.sparse import ElasticNetTFM
 
 ESTIMATORS = [
     FTTC(),
     FTTC(lam=0.0, poisson=0.5, young=1.0, spacing=3.0),
+    BayesianFTTC(),
+    ElasticNetTFM(lam2=1.0, tol=0.5),
     CutoffFilter(FTTC(), percentile=50),
     DeepTFM(module__widths=(2, 4), max_epochs=1, random_state=0, verbose=0),
 ]
@@ -35,8 +39,12 @@ NETWORK_FAILURES = {
 }
 
 
+SUPPORT_FAILURES = {"fields:check_score": "a mask confines the fit, the score predicts without it"}
+
+
 def expected_failures(estimator):
-    return NETWORK_FAILURES if isinstance(estimator, DeepTFM) else {}
+    failures = {DeepTFM: NETWORK_FAILURES, ElasticNetTFM: SUPPORT_FAILURES}
+    return failures.get(type(estimator), {})
 
 
 @parametrize_with_traction_checks(ESTIMATORS, expected_failed_checks=expected_failures)
