@@ -20,11 +20,11 @@ from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import CellSimulator, PatchSimulator
 from tfmkit.sparse import ElasticNetTFM
 
-N_FIELDS = 6
-NOISE = (0.04, 0.1, 0.3)
-LAMBDAS = np.geomspace(1e-5, 1e2, 40)
-LAM1 = (3.0, 6.0, 10.0)
-LAM2 = (0.02, 0.1, 0.4, 1.5, 6.0)
+N_FIELDS = 4
+NOISE = (0.1, 0.3)
+LAMBDAS = np.geomspace(1e-5, 1e2, 30)
+LAM1 = (4.0, 8.0)
+LAM2 = (0.05, 0.3, 1.5)
 SIMULATORS = {
     "adhesion": CellSimulator("adhesion", oversample=3, random_state=0),
     "disc": PatchSimulator("disc", random_state=0),
