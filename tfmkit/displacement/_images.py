@@ -24,6 +24,8 @@ _BACKGROUND_SPACING = 8
 # Rings of wavelengths per cycle and pixel, and the frequency above which no optics shows anything.
 _RINGS = 64
 _NOISE_BAND = 0.42
+# Pixels around what is left out that do not count either.
+_FILTER_REACH = 4
 
 Image = NDArray[np.float32]
 Mask = NDArray[np.bool_]
@@ -136,7 +138,9 @@ def prepare(pair: tuple[FloatArray, FloatArray], excluded: Mask) -> Prepared:
     share = np.maximum(1 - floor / np.maximum(mean_power, floor + 1e-30), 0).astype(np.float32)[ring]
     keep = (~excluded).astype(np.float32)
     filtered = [scipy.fft.irfft2(spectrum * share, first.shape) * keep for spectrum in spectra]
-    return Prepared(filtered[0], filtered[1], (first, second), ~excluded)
+    # Filter and gradients carry the edges of what is left out, which do not move, into their surroundings.
+    reached = ndimage.binary_dilation(excluded, iterations=_FILTER_REACH) if excluded.any() else excluded
+    return Prepared(filtered[0], filtered[1], (first, second), ~reached)
 
 
 def flatten(image: FloatArray, excluded: Mask) -> Image:

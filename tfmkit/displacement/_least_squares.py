@@ -19,7 +19,7 @@ from tfmkit.displacement._images import DeformableImage, Image, Mask, block_sum
 # Fourth-order central difference.
 _DIFFERENCE = np.array([1, -8, 0, 8, -1], dtype=np.float32) / 12
 # Added to the eigenvalues of the normal matrix, as a share of its typical trace: windows without beads stay put.
-_RIDGE = 1e-3
+_RIDGE = 0.02
 # Longest step of one iteration in pixels: gradients tell nothing about what is a bead's width away.
 _MAX_STEP = 1.5
 # Residuals of this many robust standard deviations count half (Geman & McClure's weights, square-rooted).
@@ -236,9 +236,7 @@ def collect(smooth: tuple[Image, Image], noisy: tuple[Image, Image], valid: Mask
     """
     along = gradients((smooth[0] + smooth[1]) / 2)
     difference = noisy[0] - noisy[1]
-    noise = 1.4826 * np.median(np.abs(difference[valid])) if valid.any() else 1.0
-    # A bead that one image lacks leaves a difference far above the noise.
-    weight = valid / (1 + (difference / (_ROBUST * noise + 1e-12)) ** 2)
+    weight = _robust_weight(difference, valid)
     weighted = weight * difference
     square = weighted * weighted
     products = (along[0] * along[0], along[0] * along[1], along[1] * along[1])
@@ -279,12 +277,16 @@ def solve_windows(sums: Sums, field: FloatArray, lattice: Lattice, sigma: float)
     are the sandwich estimate of White (1980): no model of the noise, and lack of fit counts.
     """
     xx, xy, yy = sums.tensor
-    tensor = _ridged([lattice.gather(part, sigma) for part in sums.tensor])
+    plain = [lattice.gather(part, sigma) for part in sums.tensor]
+    tensor = _ridged(plain)
+    # What the ridge adds says that the displacement at the node is the one that is known already.
+    ridge = tensor[0] - plain[0]
     result = np.zeros_like(field)
     for _ in range(_TWICING + 1):
         left = lattice.spread(field - result, _BLOCK)
         force = (sums.force[0] + xx * left[0] + xy * left[1], sums.force[1] + xy * left[0] + yy * left[1])
-        result = result + _solve(tensor, [lattice.gather(part, sigma) for part in force])
+        gathered = [lattice.gather(part, sigma) for part in force]
+        result = result + _solve(tensor, [gathered[axis] + ridge * (field - result)[axis] for axis in range(2)])
     # Squared weights of a Gaussian window are a Gaussian window of a narrower kind.
     scatter = [lattice.gather(part, sigma / np.sqrt(2)) for part in sums.scatter]
     return result, _NOISE_GAIN * np.sqrt(_variances(tensor, scatter))
@@ -333,6 +335,12 @@ def adapt(estimates: FloatArray, errors: FloatArray, threshold: float) -> tuple[
         for values in (estimates, errors)
     ]
     return np.ascontiguousarray(mixed[0]), np.ascontiguousarray(mixed[1])
+
+
+def _robust_weight(difference: Image, valid: Mask) -> Image:
+    """Return weights that let pixels count less where a bead that one image lacks leaves a difference above the noise."""
+    noise = 1.4826 * float(np.median(np.abs(difference[valid]))) if valid.any() else 1.0
+    return (valid / (1 + (difference / np.float32(_ROBUST * noise + 1e-12)) ** 2)).astype(np.float32, copy=False)
 
 
 def _ridged(tensor: list[FloatArray]) -> Triple:

@@ -20,6 +20,8 @@ _FACTORS = (4, 2)
 _SPACING = 4
 _SIGMAS = [6.0] * 4
 _WINDOW = 32
+# Share of valid pixels from which a bin counts: all of them, but for rounding.
+_FULL = 0.999
 
 
 def find_displacement(prepared: Prepared, lattice: Lattice) -> FloatArray:
@@ -41,7 +43,7 @@ def find_displacement(prepared: Prepared, lattice: Lattice) -> FloatArray:
     field, grid = _correlate_coarsely(*(bin_image(image, factors[0]) for image in (prepared.relaxed, prepared.deformed)))
     for index, factor in enumerate(factors):
         images = bin_image(prepared.relaxed, factor), bin_image(prepared.deformed, factor)
-        counts = bin_image(prepared.valid.astype(np.float32), factor) > 0.5
+        counts = bin_image(prepared.valid.astype(np.float32), factor) > _FULL
         coarse = Lattice(images[0].shape, _SPACING)
         field = resample(field, grid, coarse.positions())
         field = refine(images[0], DeformableImage(images[1], counts), counts, field, coarse, _SIGMAS)
@@ -74,12 +76,20 @@ def without_outliers(field: FloatArray, also: NDArray[np.bool_] | None = None) -
 
 
 def _correlate_coarsely(first: Image, second: Image) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    """Return the displacement in bins of overlapping windows that lie inside the image, and their middles."""
-    side = _WINDOW if min(first.shape) >= 2 * _WINDOW else _WINDOW // 2
-    starts = [_starts(length, side) for length in first.shape]
-    field, ratio = correlate_windows(first, second, (starts[0], starts[1]), (side, side))
-    rows, columns = (start + (side - 1) / 2 for start in starts)
-    return without_outliers(field, ratio < PEAK_RATIO), (rows, columns)
+    """Correlate windows inside the image, large ones and then smaller ones; return displacements in bins and middles."""
+    largest = _WINDOW if min(first.shape) >= 2 * _WINDOW else _WINDOW // 2
+    grid = tuple(np.linspace(0, side - 1, 4) for side in first.shape)
+    field = np.zeros((2, 4, 4), dtype=np.float32)
+    target = DeformableImage(second, np.ones(second.shape, dtype=bool))
+    pixels = tuple(np.arange(side, dtype=float) for side in first.shape)
+    for side in (largest, largest // 2):
+        moved, inside = target.sample(resample(field, grid, pixels))
+        starts = _starts(first.shape[0], side), _starts(first.shape[1], side)
+        step, ratio = correlate_windows(first, np.where(inside, moved, 0), starts, (side, side))
+        wanted = starts[0] + (side - 1) / 2, starts[1] + (side - 1) / 2
+        known = resample(field, grid, wanted)
+        field, grid = without_outliers(known + step, ratio < PEAK_RATIO), wanted
+    return field, grid
 
 
 def _starts(length: int, side: int) -> NDArray[np.intp]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Bunch, Tags
 from sklearn.utils.validation import check_is_fitted
@@ -20,6 +21,10 @@ from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, r
 # Correlation of the two images under which a window holds no match, and the standard deviation of that window.
 _LEAST_QUALITY = 0.3
 _QUALITY_SIGMA = 6.0
+# Variance of what counts as an empty window, as a share of the typical one.
+_FAINT = 0.05
+# Nodes around one without a match that are not trusted either.
+_SPOILT = 2
 # Fields are resolved on nodes no further apart than this, however few of them are asked for.
 _FINEST_SPACING = 4
 
@@ -204,14 +209,17 @@ def _match(images: Prepared, field: FloatArray, lattice: Lattice) -> FloatArray:
         for part in (np.ones_like(weight), relaxed, moved, relaxed * relaxed, moved * moved, relaxed * moved)
     )
     total = np.maximum(total, 1e-6)
-    spread = np.maximum(aa - a * a / total, 0) * np.maximum(bb - b * b / total, 0)
-    return np.where(spread > 0, (ab - a * b / total) / np.sqrt(np.where(spread > 0, spread, 1)), 0).clip(-1, 1)
+    spread = np.sqrt(np.maximum(aa - a * a / total, 0) * np.maximum(bb - b * b / total, 0))
+    # Where both images are all but empty, noise can be deformed until it looks alike: that is no match.
+    faint = _FAINT * float(np.median(spread)) + 1e-12
+    return (ab - a * b / total) / (spread + faint)
 
 
 def _judge(field: FloatArray, quality: FloatArray, excluded: Mask, lattice: Lattice) -> NDArray[np.uint8]:
     flags = np.full(quality.shape, Flag.GOOD, dtype=np.uint8)
     flags[normalised_median(field) > MEDIAN_THRESHOLD] = Flag.OUTLIER
-    flags[quality < _LEAST_QUALITY] = Flag.NO_MATCH
+    # Vectors next to those without a match have windows that reach into the same emptiness.
+    flags[ndimage.binary_dilation(quality < _LEAST_QUALITY, iterations=_SPOILT)] = Flag.NO_MATCH
     rows, columns = (np.rint(position).astype(int) for position in lattice.positions())
     flags[excluded[np.ix_(rows, columns)]] = Flag.EXCLUDED
     return flags
