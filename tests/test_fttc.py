@@ -79,7 +79,7 @@ def test_fitting_inside_the_mask_helps_where_nothing_lies_outside() -> None:
 
 def test_a_mask_is_routed_through_a_pipeline(cells) -> None:
     with sklearn.config_context(enable_metadata_routing=True):
-        pipeline = Pipeline([("fttc", FTTC(0.5))]).fit(cells.strain)
+        pipeline = Pipeline([("fttc", FTTC(0.5).set_predict_request(mask=True))]).fit(cells.strain)
         routed = pipeline.predict(cells.strain, mask=cells.mask)
     np.testing.assert_array_equal(routed, pipeline["fttc"].predict(cells.strain, mask=cells.mask))
 

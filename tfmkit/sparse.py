@@ -86,7 +86,8 @@ class ElasticNetTFM(TractionEstimator):
     True
     """
 
-    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": True}
+    # As for FTTC: a mask on its way to a filter or a score is no support prior.
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": False}
 
     def __init__(
         self,

@@ -23,8 +23,8 @@ FloatArray = NDArray[np.floating[Any]]
 class QuadraticTFM(TractionEstimator):
     """What the two estimators share: the gel, the boundary and the inverse for given lambda and order."""
 
-    # A mask given to a meta-estimator's `predict` is meant for the estimator inside.
-    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": True}
+    # A mask that is meant for a filter or a score is no support prior unless one says set_predict_request(mask=True).
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": False}
 
     young: float
     poisson: float
