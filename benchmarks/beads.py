@@ -101,7 +101,7 @@ def main() -> None:
             beads = BeadSimulator(random_state=100 + seed, **settings).sample()
             rows += [{"case": case, **measure(name, method, beads)} for name, method in compared.items()]
     table = pd.DataFrame(rows)
-    means = {name: "mean" for name in ("median_error_px", "p95_error_px", "peak_recovery")}
+    means = dict.fromkeys(("median_error_px", "p95_error_px", "peak_recovery"), "mean")
     summary = table.groupby(["case", "method"], sort=False).agg({**means, "seconds": "min"}).round(4)
     summary.to_csv(TABLE)
     print(summary.to_string())

@@ -55,7 +55,9 @@ def _correlate(first: FloatArray, second: FloatArray) -> tuple[FloatArray, Float
     plane = np.roll(plane, (size[0] // 2, size[1] // 2), axis=(-2, -1))
     flat = plane.reshape(-1, *size)
     row, column = np.unravel_index(flat.reshape(len(flat), -1).argmax(axis=1), size)
-    shift = np.stack([column - size[1] // 2 + _subpixel(flat, row, column, 1), row - size[0] // 2 + _subpixel(flat, row, column, 0)])
+    shift = np.stack(
+        [column - size[1] // 2 + _subpixel(flat, row, column, 1), row - size[0] // 2 + _subpixel(flat, row, column, 0)]
+    )
     ratio = _peak_ratio(flat, row, column)
     return shift.reshape(2, *plane.shape[:2]).astype(first.dtype), ratio.reshape(plane.shape[:2])
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
 import scipy.fft
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from tfmkit._validation import FloatArray, check_field, check_mask
@@ -212,8 +213,8 @@ def block_sum(image: NDArray[Any], factor: int) -> NDArray[Any]:
     """
     height, width = (side // factor * factor for side in image.shape)
     # Adding strided slices is several times faster than a reduction over short axes.
-    lines = sum(image[offset:height:factor, :width] for offset in range(factor))
-    return sum(lines[:, offset::factor] for offset in range(factor))
+    lines = reduce(np.add, (image[offset:height:factor, :width] for offset in range(factor)))
+    return reduce(np.add, (lines[:, offset::factor] for offset in range(factor)))
 
 
 class DeformableImage:
@@ -230,8 +231,9 @@ class DeformableImage:
     def __init__(self, image: Image, valid: Mask) -> None:
         self._coefficients = ndimage.spline_filter(image, order=3, output=np.float32, mode="mirror")
         self._valid = None if valid.all() else valid
-        rows, columns = np.indices(image.shape, dtype=np.float32, sparse=True)
-        self._rows, self._columns = rows, columns
+        height, width = image.shape
+        self._rows = np.arange(height, dtype=np.float32)[:, None]
+        self._columns = np.arange(width, dtype=np.float32)
 
     def sample(self, displacement: FloatArray) -> tuple[Image, Mask]:
         """Sample the image where a displacement field leads.

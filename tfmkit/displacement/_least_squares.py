@@ -234,7 +234,7 @@ def collect(smooth: tuple[Image, Image], noisy: tuple[Image, Image], valid: Mask
     Sums
         Sums over blocks.
     """
-    along = gradients((smooth[0] + smooth[1]) / 2)
+    along = gradients((smooth[0] + smooth[1]) * np.float32(0.5))
     difference = noisy[0] - noisy[1]
     weight = _robust_weight(difference, valid)
     weighted = weight * difference
@@ -338,7 +338,7 @@ def adapt(estimates: FloatArray, errors: FloatArray, threshold: float) -> tuple[
 
 
 def _robust_weight(difference: Image, valid: Mask) -> Image:
-    """Return weights that let pixels count less where a bead that one image lacks leaves a difference above the noise."""
+    """Return weights under which a bead that one image lacks, far above the noise, counts little."""
     noise = 1.4826 * float(np.median(np.abs(difference[valid]))) if valid.any() else 1.0
     return (valid / (1 + (difference / np.float32(_ROBUST * noise + 1e-12)) ** 2)).astype(np.float32, copy=False)
 

@@ -40,7 +40,9 @@ def find_displacement(prepared: Prepared, lattice: Lattice) -> FloatArray:
         Displacement (x, y) at the nodes, in pixels.
     """
     factors = [factor for factor in _FACTORS if min(lattice.shape) // factor >= MIN_IMAGE_SIDE] or [1]
-    field, grid = _correlate_coarsely(*(bin_image(image, factors[0]) for image in (prepared.relaxed, prepared.deformed)))
+    field, grid = _correlate_coarsely(
+        *(bin_image(image, factors[0]) for image in (prepared.relaxed, prepared.deformed))
+    )
     for index, factor in enumerate(factors):
         images = bin_image(prepared.relaxed, factor), bin_image(prepared.deformed, factor)
         counts = bin_image(prepared.valid.astype(np.float32), factor) > _FULL
@@ -51,7 +53,8 @@ def find_displacement(prepared: Prepared, lattice: Lattice) -> FloatArray:
         following = factors[index + 1] if index + 1 < len(factors) else 1
         step = factor // following
         # The middle of a bin lies between the pixels, or finer bins, that it is made of.
-        grid = tuple(position * step + (step - 1) / 2 for position in coarse.positions())
+        rows, columns = (position * step + (step - 1) / 2 for position in coarse.positions())
+        grid = rows, columns
         field = field * np.float32(step)
     return resample(field, grid, lattice.positions())
 
@@ -76,15 +79,16 @@ def without_outliers(field: FloatArray, also: NDArray[np.bool_] | None = None) -
 
 
 def _correlate_coarsely(first: Image, second: Image) -> tuple[FloatArray, tuple[FloatArray, FloatArray]]:
-    """Correlate windows inside the image, large ones and then smaller ones; return displacements in bins and middles."""
+    """Correlate large windows, then smaller ones; return displacements in bins, and where they are."""
     largest = _WINDOW if min(first.shape) >= 2 * _WINDOW else _WINDOW // 2
-    grid = tuple(np.linspace(0, side - 1, 4) for side in first.shape)
+    height, width = first.shape
+    grid = np.linspace(0, height - 1, 4), np.linspace(0, width - 1, 4)
     field = np.zeros((2, 4, 4), dtype=np.float32)
     target = DeformableImage(second, np.ones(second.shape, dtype=bool))
-    pixels = tuple(np.arange(side, dtype=float) for side in first.shape)
+    pixels = np.arange(height, dtype=float), np.arange(width, dtype=float)
     for side in (largest, largest // 2):
         moved, inside = target.sample(resample(field, grid, pixels))
-        starts = _starts(first.shape[0], side), _starts(first.shape[1], side)
+        starts = _starts(height, side), _starts(width, side)
         step, ratio = correlate_windows(first, np.where(inside, moved, 0), starts, (side, side))
         wanted = starts[0] + (side - 1) / 2, starts[1] + (side - 1) / 2
         known = resample(field, grid, wanted)

@@ -72,7 +72,11 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         return self
 
     def fit_transform(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, exclude: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        y: ArrayLike | None = None,  # noqa: ARG002 - scikit-learn's signature
+        *,
+        exclude: ArrayLike | None = None,
     ) -> FloatArray:
         """Measure image pairs, keep how well that went, and return the displacement.
 

@@ -19,9 +19,9 @@ class CrossCorrelation(DisplacementTransformer):
     """Window-deforming cross-correlation of bead images, the classic way of PIV.
 
     After the same start as :class:`PIV`, every pass deforms one image back by what is known, correlates square windows
-    (all at once, by Fourier transforms), fits a Gaussian to the peak, and replaces vectors whose peak does not stand out
-    or that fail the normalised median test. :class:`PIV` is quicker and more exact on beads; this one is there to be compared
-    with.
+    (all at once, by Fourier transforms), fits a Gaussian to the peak, and replaces vectors whose peak does not stand
+    out or that fail the normalised median test. :class:`PIV` is quicker and more exact on beads; this one is there to
+    be compared with.
 
     Parameters
     ----------

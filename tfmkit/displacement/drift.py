@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import ndimage
+from skimage.registration import phase_cross_correlation
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
-from skimage.registration import phase_cross_correlation
 
 from tfmkit._validation import FloatArray
 from tfmkit.displacement._images import MIN_IMAGE_SIDE, Image, Mask, check_excluded, check_pairs, prepare
@@ -51,8 +51,8 @@ def estimate_drift(pairs: ArrayLike, *, mask: ArrayLike | None = None, rotation:
     Notes
     -----
     Phase correlation of the whole images gives the shift in whole pixels, least squares in windows what is left
-    of it, and an iteratively reweighted fit (Cauchy weights) the rigid motion of the vectors: the cell's own displacement
-    counts as outlying even where no mask says where it is.
+    of it, and an iteratively reweighted fit (Cauchy weights) the rigid motion of the vectors: the cell's own
+    displacement counts as outlying even where no mask says where it is.
     """
     images = check_pairs(pairs)
     inside = check_excluded(mask, images.shape)
@@ -84,7 +84,7 @@ class DriftCorrection(TransformerMixin, BaseEstimator):
     def __init__(self, *, rotation: bool = False) -> None:
         self.rotation = rotation
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, mask: ArrayLike | None = None) -> DriftCorrection:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, mask: ArrayLike | None = None) -> DriftCorrection:  # noqa: ARG002
         """Estimate the drift of image pairs.
 
         Parameters
@@ -109,9 +109,7 @@ class DriftCorrection(TransformerMixin, BaseEstimator):
         self.drift_ = estimate_drift(X, mask=mask, rotation=self.rotation)
         return self
 
-    def fit_transform(
-        self, X: ArrayLike, y: ArrayLike | None = None, *, mask: ArrayLike | None = None
-    ) -> FloatArray:
+    def fit_transform(self, X: ArrayLike, y: ArrayLike | None = None, *, mask: ArrayLike | None = None) -> FloatArray:
         """Estimate the drift of image pairs and undo it.
 
         Parameters
@@ -198,7 +196,9 @@ def undo_drift(pairs: ArrayLike, drift: ArrayLike) -> FloatArray:
     rows, columns = (np.arange(side, dtype=np.float64) for side in images.shape[2:])
     for pair, motion in zip(images, motions, strict=True):
         along_x, along_y = _motion_at(motion, rows[:, None], columns, images.shape[2:])
-        pair[1] = ndimage.map_coordinates(pair[1], (rows[:, None] + along_y, columns + along_x), order=3, mode="nearest")
+        pair[1] = ndimage.map_coordinates(
+            pair[1], (rows[:, None] + along_y, columns + along_x), order=3, mode="nearest"
+        )
     return images
 
 

@@ -33,9 +33,8 @@ class PIV(DisplacementTransformer):
     spacing : int, default=4
         Pixels between the nodes at which the displacement is returned.
     threshold : float, default=1.5
-        By how many standard errors a wide window may disagree with narrower ones. More means smoother fields, as faint or
-        sparse beads want them (3, say); 0 leaves
-        nothing but the narrowest window.
+        By how many standard errors a wide window may disagree with narrower ones. More means smoother fields, as faint
+        or sparse beads want them (3, say); 0 leaves nothing but the narrowest window.
 
     Attributes
     ----------

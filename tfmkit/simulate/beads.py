@@ -129,7 +129,9 @@ class BeadSimulator(BaseEstimator):
         grid_y, grid_x = (_nodes(side, self.spacing) for side in shape)
         rows, columns = np.meshgrid(grid_y, grid_x, indexing="ij")
         return Bunch(
-            pairs=np.stack([self._pair(stream, shape, spline) for stream, spline in zip(root.spawn(n_pairs), splines)]),
+            pairs=np.stack(
+                [self._pair(stream, shape, spline) for stream, spline in zip(root.spawn(n_pairs), splines, strict=True)]
+            ),
             displacement=np.stack([spline(columns, rows) for spline in splines]).astype(np.float32),
             grid_x=grid_x,
             grid_y=grid_y,
