@@ -1,0 +1,49 @@
+"""Remake every figure and number of the paper, or what of it is missing."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks.paper import claims, errors, maps, measured, network, training, transfer
+from benchmarks.paper.methods import LEVELS, weights_digest
+from benchmarks.paper.stages import RESULTS, Settings, Stage, run_stages
+
+
+def plan(
+    folder: Path, n_cells: int, n_transfer: int, seed: int, training_changes: Settings
+) -> list[Callable[[], Stage | None]]:
+    """Return the stages in the order in which they need each other."""
+    settings: Settings = {"seed": seed, "weights": weights_digest()}
+    return [
+        *(partial(lambda stage: stage, stage) for stage in maps.stages(settings)),
+        *(partial(errors.level_stage, level, n_cells, settings) for level in LEVELS),
+        partial(errors.figure_stage, folder, settings),
+        partial(measured.stage, settings),
+        partial(network.stage, settings),
+        partial(training.stage, settings, training_changes),
+        partial(transfer.transfer_stage, n_transfer, settings),
+        partial(transfer.speed_stage, settings),
+        partial(claims.stage, folder),
+    ]
+
+
+def main() -> None:
+    """Run what is not done."""
+    parser = argparse.ArgumentParser(prog="benchmarks.paper", description=__doc__)
+    parser.add_argument("--force", action="store_true", help="make everything anew")
+    parser.add_argument("--cells", type=int, default=28, help="test cells (the paper has 28)")
+    parser.add_argument("--seed", type=int, default=2021, help="seed of the test cells and their noise")
+    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder of the results")
+    options = parser.parse_args()
+    run_stages(
+        plan(options.output, options.cells, min(options.cells, 8), options.seed, {}),
+        options.output,
+        force=options.force,
+    )
+
+
+if __name__ == "__main__":
+    main()

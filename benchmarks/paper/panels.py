@@ -1,0 +1,172 @@
+"""Panels of the figures: heat maps, vectors, scale bars and letters in one style."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+Window = tuple[slice, slice]
+
+# Networks warm, FTTC at fixed lambdas in blues, methods that choose for themselves in other colours.
+COLOURS = (
+    "#c1272d", "#f08a5d", "#08306b", "#2171b5", "#6baed6", "#b3cde3", "0.35", "#238b45", "#88419d", "#d9a400",
+)  # fmt: skip
+_STYLE: dict[str, Any] = {
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 8,
+    "font.family": "DejaVu Sans",
+    "font.size": 7.5,
+    "hatch.linewidth": 0.5,
+    "legend.frameon": False,
+    "savefig.dpi": 300,
+    "xtick.labelsize": 7,
+    "xtick.major.width": 0.6,
+    "ytick.labelsize": 7,
+    "ytick.major.width": 0.6,
+}
+
+_BACKING = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches; no window opens."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    mpl.rcParams.update(_STYLE)
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
+    return figure
+
+
+def letter(axis: Axes, text: str) -> None:
+    """Write the letter of a panel over its upper left corner."""
+    axis.set_title(text, loc="left", fontweight="bold", fontsize=9, pad=3)
+
+
+def head(axis: Axes, text: str) -> None:
+    """Write what a column of panels shows over its first one."""
+    axis.set_title(text, fontsize=7.5, pad=4)
+
+
+def draw_heat(axis: Axes, field: NDArray[Any], window: Window, top: float, *, colours: str = "inferno") -> Any:
+    """Draw the length of the vectors in a window.
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    field : ndarray of shape (2, height, width)
+        Traction in Pa.
+    window : (slice, slice)
+        Rows and columns to show.
+    top : float
+        End of the colour scale in Pa.
+    colours : str, default="inferno"
+        Colour map.
+
+    Returns
+    -------
+    matplotlib.image.AxesImage
+        The image, for a colour bar.
+    """
+    rows, columns = window
+    length = np.hypot(*field)[window]
+    extent = (columns.start - 0.5, columns.stop - 0.5, rows.stop - 0.5, rows.start - 0.5)
+    image = axis.imshow(length, cmap=colours, vmin=0, vmax=top, extent=extent, interpolation="nearest")
+    _clean(axis)
+    return image
+
+
+def draw_vectors(axis: Axes, field: NDArray[Any], window: Window, unit_length: float) -> None:
+    """Draw every vector in a window over its length in grey.
+
+    Parameters
+    ----------
+    axis : Axes
+        Where to draw.
+    field : ndarray of shape (2, height, width)
+        Traction in Pa.
+    window : (slice, slice)
+        Rows and columns to show.
+    unit_length : float
+        Pascals of an arrow as long as a pixel.
+    """
+    draw_heat(axis, field, window, 8 * unit_length, colours="Greys")
+    rows, columns = window
+    y, x = np.mgrid[rows, columns]
+    axis.quiver(
+        x, y, *(component[window] for component in field), angles="xy", scale_units="xy", scale=unit_length,
+        width=0.006, headwidth=3.2, headlength=3.6, color="#c1272d", minlength=0.1,
+    )  # fmt: skip
+
+
+def draw_arrow_key(axis: Axes, window: Window, unit_length: float, pascals: float) -> None:
+    """Draw a reference arrow in the lower left corner of a vector panel."""
+    rows, columns = window
+    start = (columns.start + 0.3, rows.stop - 2.0)
+    axis.annotate(
+        "", (start[0] + pascals / unit_length, start[1]), start,
+        arrowprops={"arrowstyle": "-|>", "color": "black", "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0},
+    )  # fmt: skip
+    axis.text(start[0], start[1] - 0.9, f"{pascals / 1000:g} kPa", va="bottom", ha="left", fontsize=6.5, bbox=_BACKING)
+
+
+def draw_scale_bar(axis: Axes, window: Window, pixel: float, length: float, *, colour: str = "white") -> None:
+    """Draw a bar of a length in micrometres in the lower right corner."""
+    rows, columns = window
+    side, bar = columns.stop - columns.start, length / pixel
+    # The text is wider than a short bar and has to stay inside the panel, too.
+    middle = columns.stop - 0.5 - 0.04 * side - max(bar / 2, 0.15 * side)
+    low = rows.stop - 0.5 - 0.06 * (rows.stop - rows.start)
+    axis.plot([middle - bar / 2, middle + bar / 2], [low, low], color=colour, linewidth=2.2, solid_capstyle="butt")
+    axis.text(
+        middle, low - 0.035 * side, f"{length:g} µm", color=colour, ha="center", va="bottom", fontsize=6.5,
+        bbox=_BACKING if colour == "black" else None,
+    )  # fmt: skip
+
+
+def draw_window(axis: Axes, window: Window) -> None:
+    """Draw the outline of the part that is shown magnified."""
+    rows, columns = window
+    box = [columns.start - 0.5, columns.stop - 0.5], [rows.start - 0.5, rows.stop - 0.5]
+    axis.plot(*_corners(*box), color="white", linewidth=0.6)
+
+
+def _corners(x: list[float], y: list[float]) -> tuple[list[float], list[float]]:
+    return [x[0], x[1], x[1], x[0], x[0]], [y[0], y[0], y[1], y[1], y[0]]
+
+
+def strongest_window(length: NDArray[Any], side: int) -> Window:
+    """Return the square window that holds the most.
+
+    Parameters
+    ----------
+    length : ndarray of shape (height, width)
+        Lengths of the vectors.
+    side : int
+        Pixels along its side.
+
+    Returns
+    -------
+    (slice, slice)
+        Rows and columns.
+    """
+    sums = np.pad(length.cumsum(0).cumsum(1), ((1, 0), (1, 0)))
+    inside = sums[side:, side:] - sums[:-side, side:] - sums[side:, :-side] + sums[:-side, :-side]
+    row, column = (int(place) for place in np.unravel_index(inside.argmax(), inside.shape))
+    return slice(row, row + side), slice(column, column + side)
+
+
+def _clean(axis: Axes) -> None:
+    axis.set(xticks=[], yticks=[])
+    for spine in axis.spines.values():
+        spine.set_visible(False)
