@@ -6,10 +6,13 @@ STAMP := .venv/.stamp
 # Two test processes with one thread each are faster than one with two, and they do not fight over the cores.
 test check: export OMP_NUM_THREADS := 1
 
-.PHONY: demo test check clean
+.PHONY: demo paper test check clean
 
 demo: $(STAMP)
 	$(BIN)/python benchmarks/demo.py
+
+paper: $(STAMP)
+	$(BIN)/python -m benchmarks.paper
 
 test: check
 	$(BIN)/python -m pytest -n 2 -q
