@@ -12,10 +12,10 @@ from tfmkit.displacement._transformer import DisplacementTransformer
 
 # Windows of the steps at full resolution, in standard deviations of the narrowest window: wide ones first, which
 # converge from further away.
-_STEPS = (5 / 3, 5 / 3, 5 / 3, 1.0, 1.0)
+_STEPS = (5 / 3, 5 / 3, 1.0, 1.0)
 # Each window is wider than the one before by this factor, up to this many times the narrowest.
 _GROWTH = np.sqrt(2)
-_WIDEST = 8.0
+_WIDEST = 16.0
 
 
 class PIV(DisplacementTransformer):
