@@ -39,12 +39,8 @@ NETWORK_FAILURES = {
 }
 
 
-SUPPORT_FAILURES = {"fields:check_score": "a mask confines the fit, the score predicts without it"}
-
-
 def expected_failures(estimator):
-    failures = {DeepTFM: NETWORK_FAILURES, ElasticNetTFM: SUPPORT_FAILURES}
-    return failures.get(type(estimator), {})
+    return NETWORK_FAILURES if isinstance(estimator, DeepTFM) else {}
 
 
 @parametrize_with_traction_checks(ESTIMATORS, expected_failed_checks=expected_failures)

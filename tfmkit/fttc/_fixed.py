@@ -24,7 +24,7 @@ class FTTC(QuadraticTFM):
         Poisson ratio in [0, 0.5].
     spacing : float, default=1.0
         Distance between grid points in the unit of the displacement.
-    boundary : {"periodic", "extended", "open"}, default="periodic"
+    boundary : {"periodic", "extended", "open"}, default="extended"
         What lies past the border of the field. ``"periodic"`` repeats it, as FTTC always did. ``"extended"`` continues
         the displacement by its edge values under a taper; still a closed form, at about twice the cost. ``"open"``
         fits the traction inside the field on a gel without end, by conjugate gradients.
@@ -77,7 +77,7 @@ class FTTC(QuadraticTFM):
         young: float = 10_670.0,
         poisson: float = 0.45,
         spacing: float = 1.0,
-        boundary: str = "periodic",
+        boundary: str = "extended",
         order: float = 0.0,
         support: str = "cut",
         tol: float = 5e-3,

@@ -309,7 +309,8 @@ def _fade(n: int) -> NDArray[np.float64]:
 
 
 def _rms(fields: Tensor) -> Tensor:
-    return fields.square().mean((-3, -2, -1), keepdim=True).sqrt() + _FLOOR
+    # The floor lies under the root: its slope at a field of zeros would be infinite.
+    return (fields.square().mean((-3, -2, -1), keepdim=True) + _FLOOR**2).sqrt()
 
 
 def _planes(like: Tensor, *values: Tensor) -> Tensor:
