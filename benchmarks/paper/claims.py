@@ -12,7 +12,7 @@ import pandas as pd
 
 from benchmarks.paper.errors import read_errors
 from benchmarks.paper.measured import CHOSEN
-from benchmarks.paper.methods import DEEP, FTTC_NAMES, LEVELS, ORACLE, TRACNET
+from benchmarks.paper.methods import DEEP, EXTENDED_ORACLE, FTTC_NAMES, LEVELS, TRACNET
 from benchmarks.paper.stages import Settings, Stage, digests, save_table
 from tfmkit.deep import DeepTFM
 
@@ -175,11 +175,12 @@ def _measured(folder: Path) -> list[Claim]:
             continue
         ratio = float((wide[DEEP] / wide[list(FTTC_NAMES[:3])].mean(axis=1)).mean())
         text = f"displacement residual of deep learning over that of FTTC, λ = 0 to 1e-9, {kind} fields"
-        chosen = float((wide[CHOSEN] / wide[DEEP]).mean())
-        found = (
-            f"{ratio:.0%} ({len(wide)} fields: too few for a test); that of {CHOSEN} is {chosen:.2f} times DeepTFM's"
-        )
+        found = f"{ratio:.0%} ({len(wide)} fields: too few for a test)"
         claims.append(Claim("figure 5m", text, "60 % (15 cells)", DEEP, found, judge_number(ratio, 0.6)))
+        # The paper's FTTC pays for repeating the field at its border, which has nothing to do with learning.
+        ratio = float((wide[DEEP] / wide[CHOSEN]).mean())
+        text = f"the same over that of {CHOSEN}, which does not repeat the field at its border, {kind} fields"
+        claims.append(Claim("figure 5m", text, "60 % (15 cells)", DEEP, f"{ratio:.0%}", judge_number(ratio, 0.6)))
         means = wide[list(FTTC_NAMES)].mean()
         text = f"FTTC's residual decreases at λ = 3e-9, {kind} fields"
         found = f"{means.iloc[2]:.3f} at 1e-9, {means.iloc[3]:.3f} at 3e-9"
@@ -234,10 +235,10 @@ def _scaling(folder: Path) -> list[Claim]:
         )
         for kind in ("largest stress", "grid", "cells"):
             part = wide.loc[kind]
-            worst = (part[name] / part[ORACLE]).idxmax()
-            text = f"works for every {kind} of the test families (worst error, against FTTC at its oracle λ)"
-            found = f"{worst}: {part[name][worst]:.3f} against {part[ORACLE][worst]:.3f}"
-            verdict = judge(bool((part[name] < part[ORACLE]).all()))
+            worst = (part[name] / part[EXTENDED_ORACLE]).idxmax()
+            text = f"works for every {kind} of the test families (worst error, against extended FTTC at its oracle λ)"
+            found = f"{worst}: {part[name][worst]:.3f} against {part[EXTENDED_ORACLE][worst]:.3f}"
+            verdict = judge(bool((part[name] < part[EXTENDED_ORACLE]).all()))
             claims.append(Claim("companion code", text, "works", name, found, verdict))
     return claims
 

@@ -41,7 +41,7 @@ def table_name(level: float) -> str:
 
 def level_stage(level: float, n_cells: int, settings: Settings) -> Stage:
     """Return the stage that measures the errors of every cell at one noise level."""
-    settings = {**settings, "n_cells": n_cells, "noise_px": level}
+    settings = {**settings, "n_cells": n_cells, "noise_px": level, "methods": list(METHODS)}
     return Stage((f"{table_name(level)}.csv",), settings, partial(_measure, level=level))
 
 

@@ -125,8 +125,8 @@ def _judge(displacement: Field, tractions: dict[str, Field], gel: dict[str, floa
 
 def _draw(tractions: dict[str, dict[str, Field]], pixels: dict[str, float], table: pd.DataFrame) -> Any:
     """Draw a row of heat maps per field, and the residuals under them."""
-    figure = new_figure(7.2, 1.55 * len(tractions) + 1.9)
-    maps, below = figure.subfigures(2, 1, height_ratios=[1.55 * len(tractions), 1.9])
+    figure = new_figure(7.2, 1.3 * len(tractions) + 2.0)
+    maps, below = figure.subfigures(2, 1, height_ratios=[1.3 * len(tractions), 2.0])
     axes = maps.subplots(len(tractions), len(METHODS), squeeze=False)
     for row, (name, recovered) in zip(axes, tractions.items(), strict=True):
         top = float(np.percentile(np.hypot(*recovered[DEEP]), 99.7))
@@ -137,7 +137,7 @@ def _draw(tractions: dict[str, dict[str, Field]], pixels: dict[str, float], tabl
         row[0].set_ylabel(name.replace(", ", ",\n"))
         maps.colorbar(image, ax=list(row), label="stress (Pa)", extend="max", fraction=0.02, pad=0.01)
     for axis, method in zip(axes[0], METHODS, strict=True):
-        head(axis, method)
+        head(axis, method.replace(", ", ",\n"))
     for position, axis in enumerate(axes.flat):
         letter(axis, _LETTERS[position])
     _draw_residuals(below.subplots(), table, _LETTERS[axes.size])
@@ -146,7 +146,7 @@ def _draw(tractions: dict[str, dict[str, Field]], pixels: dict[str, float], tabl
 
 def _draw_residuals(axis: Any, table: pd.DataFrame, name: str) -> None:
     wide = table.pivot(index="estimator", columns="field", values="displacement_residual").loc[list(METHODS)]
-    colours = (COLOURS[0], *COLOURS[2:6], COLOURS[7])
+    colours = (COLOURS[0], *COLOURS[2:6], COLOURS[8])
     places = np.arange(len(METHODS))
     spread = wide.std(axis=1, ddof=min(1, wide.shape[1] - 1))
     axis.bar(places, wide.mean(axis=1), 0.55, yerr=spread, color=colours, capsize=3, error_kw={"linewidth": 0.8})

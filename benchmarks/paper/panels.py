@@ -15,7 +15,17 @@ Window = tuple[slice, slice]
 
 # Networks warm, FTTC at fixed lambdas in blues, methods that choose for themselves in other colours.
 COLOURS = (
-    "#c1272d", "#f08a5d", "#08306b", "#2171b5", "#6baed6", "#b3cde3", "0.35", "#238b45", "#88419d", "#d9a400",
+    "#c1272d",
+    "#f08a5d",
+    "#08306b",
+    "#2171b5",
+    "#6baed6",
+    "#b3cde3",
+    "0.55",
+    "0.2",
+    "#238b45",
+    "#88419d",
+    "#d9a400",
 )  # fmt: skip
 _STYLE: dict[str, Any] = {
     "axes.linewidth": 0.6,

@@ -13,8 +13,8 @@ from tqdm.auto import tqdm
 
 from benchmarks.paper.methods import (
     DEEP,
+    EXTENDED_ORACLE,
     LEVELS,
-    ORACLE,
     POISSON,
     TRACNET,
     YOUNG,
@@ -46,7 +46,7 @@ _REPEATS = 3
 
 def transfer_stage(n_cells: int, settings: Settings) -> Stage:
     """Return the stage that measures errors under every change."""
-    settings = {**settings, "n_cells": n_cells, "noise_px": LEVELS[1], "changes": CHANGES}
+    settings = {**settings, "n_cells": n_cells, "noise_px": LEVELS[1], "changes": CHANGES, "baseline": EXTENDED_ORACLE}
     return Stage(("transfer.csv",), settings, _transfer)
 
 
@@ -64,7 +64,7 @@ def _transfer(folder: Path, settings: Settings) -> None:
         cells = paper_cells(settings["n_cells"], settings["seed"], **change)
         young = change.get("young", YOUNG)
         methods = {name: Once(network).fit(cells.strain) for name, network in networks(young).items()}
-        methods[ORACLE] = OracleLambda(FTTC(young=young, poisson=POISSON))
+        methods[EXTENDED_ORACLE] = OracleLambda(FTTC(young=young, poisson=POISSON, boundary="extended"))
         table = compare(
             methods,
             cells.strain,
