@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -39,21 +38,18 @@ def noise_model(correlation: float) -> Callable[..., Any]:
     return add
 
 
-def oracles(poisson: float) -> Estimators:
+def oracles() -> Estimators:
     """Return FTTC told its best lambda, for both boundaries and orders."""
-    periodic = FTTC(boundary="periodic", order=0.0, poisson=poisson)
-    extended = partial(FTTC, boundary="extended", poisson=poisson)
     return {
-        ORACLE: OracleLambda(periodic),
-        "FTTC extended, oracle lambda": OracleLambda(extended(order=0.0)),
-        "FTTC extended first order, oracle lambda": OracleLambda(extended(order=1.0)),
+        ORACLE: OracleLambda(FTTC(boundary="periodic")),
+        "FTTC extended, oracle lambda": OracleLambda(FTTC(boundary="extended")),
+        "FTTC extended first order, oracle lambda": OracleLambda(FTTC(boundary="extended", order=1.0)),
     }
 
 
-def networks(poisson: float, names: tuple[str, ...] = ("default", "small", "tracnet")) -> Estimators:
-    """Return the pretrained networks that serve a Poisson ratio."""
-    names = tuple(name for name in names if name != "tracnet" or poisson == 0.45)
-    return {f"DeepTFM ({name})": DeepTFM.from_pretrained(name, poisson=poisson) for name in names}
+def networks() -> Estimators:
+    """Return the pretrained networks."""
+    return {f"DeepTFM ({name})": DeepTFM.from_pretrained(name) for name in ("default", "small", "tracnet")}
 
 
 def errors(estimators: Estimators, fields: Any, correlation: float, seed: int) -> pd.DataFrame:
@@ -89,11 +85,10 @@ def coverage(model: DeepTFM, fields: Any, correlation: float, seed: int) -> pd.D
 def accuracy(n_fields: int, seed: int) -> None:
     """Write errors and coverage of the packaged weights on every family, noise level and kind of noise."""
     tables, intervals = [], []
-    for family in FAMILIES:
-        poisson = 0.45
-        fields = family_fields(family, n_fields, poisson=poisson, seed=seed)
+    estimators = oracles() | networks()
+    for family in (*FAMILIES, "cell on pixels"):
+        fields = family_fields(family, n_fields, seed=seed)
         for kind, correlation in KINDS.items():
-            estimators = oracles(poisson) | networks(poisson)
             tables.append(errors(estimators, fields, correlation, seed).assign(family=family, kind=kind))
             for name in ("default", "small"):
                 held = coverage(estimators[f"DeepTFM ({name})"], fields, correlation, seed)
@@ -132,7 +127,7 @@ def left_out(folder: Path, n_fields: int, seed: int) -> None:
     for family in FAMILIES:
         fields = family_fields(family, n_fields, seed=seed)
         model = DeepTFM.from_pretrained(folder / f"loo_{family}.safetensors")
-        estimators = {ORACLE: oracles(0.45)[ORACLE], "DeepTFM, family left out": model, **networks(0.45, ("default",))}
+        estimators = {ORACLE: oracles()[ORACLE], "DeepTFM, family left out": model}
         tables.append(errors(estimators, fields, 0.0, seed).assign(family=family))
     write_table(pd.concat(tables), "deep_left_out", n_fields=n_fields, seed=seed)
 

@@ -20,9 +20,9 @@ def family_fields(family: str, n_fields: int, *, poisson: float = 0.45, seed: in
 
     Parameters
     ----------
-    family : {"cell", "adhesion", "disc", "hertz"}
-        Circuit-model cells and adhesion cells, made on a grid three times finer, or discs and Hertz patches, whose
-        displacement is a closed form.
+    family : {"cell", "cell on pixels", "adhesion", "disc", "hertz"}
+        Circuit-model cells and adhesion cells, made on a grid three times finer; circuit-model cells whose vectors fill
+        pixels of the field, as the paper has them; or discs and Hertz patches, whose displacement is a closed form.
     n_fields : int
         Number of fields.
     poisson : float, default=0.45
@@ -40,5 +40,6 @@ def family_fields(family: str, n_fields: int, *, poisson: float = 0.45, seed: in
     settings = {"poisson": poisson, "random_state": seed, **changes}
     if family in ("disc", "hertz"):
         return PatchSimulator(family, **settings).sample(n_fields)
-    name = "generic" if family == "cell" else family
-    return CellSimulator(name, oversample=3, **settings).sample(n_fields)
+    name = "adhesion" if family == "adhesion" else "generic"
+    oversample = 1 if family == "cell on pixels" else 3
+    return CellSimulator(name, oversample=oversample, **settings).sample(n_fields)
