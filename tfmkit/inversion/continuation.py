@@ -2,7 +2,7 @@
 
 The gel goes on past the border of the field, the discrete Fourier transform thinks that it repeats. The edge values
 are continued outwards under a linear taper, a fifth of the field wide on every side; what is left of the wrap then
-happens outside. `benchmarks/continuation.csv` compares widths and tapers.
+happens outside.
 """
 
 from __future__ import annotations
