@@ -6,13 +6,16 @@ STAMP := .venv/.stamp
 # Two test processes with one thread each are faster than one with two, and they do not fight over the cores.
 test check: export OMP_NUM_THREADS := 1
 
-.PHONY: demo paper test check clean
+.PHONY: benchmark demo paper test check clean
 
 demo: $(STAMP)
 	$(BIN)/python benchmarks/demo.py
 
 paper: $(STAMP)
 	$(BIN)/python -m benchmarks.paper
+
+benchmark: $(STAMP)
+	$(BIN)/python -m benchmarks.robustness
 
 test: check
 	$(BIN)/python -m pytest -n 2 -q

@@ -1,0 +1,72 @@
+"""The sweeps of the robustness benchmark: what each varies, and that one of them runs through."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfmkit.benchmark import OracleLambda
+from tfmkit.fttc import FTTC
+
+# The benchmarks are no part of the installed package.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks import robustness
+from benchmarks.paper.stages import run_stages
+
+
+@pytest.fixture
+def field():
+    return np.random.default_rng(0).normal(size=(2, 2, 32, 32))
+
+
+def test_missing_vectors_are_those_of_a_neighbour(field):
+    filled = robustness.with_missing(field, 0.0, np.random.default_rng(1), share=0.3)
+    changed = (filled != field).any(axis=1)
+    assert 0.2 < changed.mean() < 0.4
+    vectors = {tuple(vector) for vector in field[0].reshape(2, -1).T}
+    assert {tuple(vector) for vector in filled[0].reshape(2, -1).T} <= vectors
+
+
+def test_no_missing_vectors_is_plain_noise(field):
+    with_none = robustness.with_missing(field, 0.1, np.random.default_rng(1), share=0.0)
+    np.testing.assert_array_equal(with_none, robustness.relative_noise(field, 0.1, np.random.default_rng(1)))
+
+
+@pytest.mark.parametrize("distance", [0, 20])
+def test_cells_stand_at_the_border(distance):
+    fields = robustness.cut_at_border(1, distance)
+    length = np.hypot(fields.stress[0, 0], fields.stress[0, 1])
+    assert fields.stress.shape == fields.noise_free_strain.shape == (1, 2, 104, 104)
+    assert (length[: -45 - distance] == 0).all()
+    whole = robustness.cut_at_border(1, 50).stress[0]
+    lost = 1 - length.sum() / np.hypot(whole[0], whole[1]).sum()
+    assert (lost > 0.2) == (distance == 0)
+
+
+@pytest.mark.parametrize("name", robustness.SWEEPS)
+def test_every_sweep_makes_points(name):
+    sweep = robustness.SWEEPS[name]
+    point = sweep.make(sweep.values[0], 1)
+    assert point.value == sweep.values[0]
+    noisy = point.noise(point.fields.noise_free_strain, point.level, np.random.default_rng(0))
+    assert noisy.shape == point.fields.stress.shape
+
+
+def test_sweeps_run_and_are_drawn(tmp_path, monkeypatch):
+    quick = {name: FTTC(0.1) for name in robustness.COLOURS} | {robustness.REFERENCE: OracleLambda(FTTC(), lams=[1.0])}
+    monkeypatch.setattr(robustness, "methods", lambda: quick)
+    sweep = robustness.SWEEPS["poisson"]
+    monkeypatch.setattr(robustness, "SWEEPS", {"grid": replace(sweep, values=(0.3, 0.45))})
+    settings = {"n_fields": 1, "seed": 0}
+    stages = [lambda: robustness.sweep_stage("grid", settings), lambda: robustness.figure_stage(tmp_path)]
+    run_stages(stages, tmp_path)
+    table = pd.read_csv(tmp_path / "grid.csv")
+    assert set(table["value"]) == {0.3, 0.45}
+    assert set(table["estimator"]) == set(robustness.COLOURS)
+    assert (tmp_path / "robustness.png").is_file()
