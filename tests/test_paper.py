@@ -245,7 +245,7 @@ def test_network_figure(tmp_path):
 
 def test_training_curve(tmp_path):
     changes = {"n_cells": 70, "side": 16, "epochs": 2, "widths": [2, 4]}
-    stage = training.stage(SETTINGS, changes)
+    stage = training.stage(SETTINGS, **changes)
     stage.make(tmp_path, stage.settings)
     table = pd.read_csv(tmp_path / "figure_s2.csv")
     assert table.groupby("recipe").size().tolist() == [2, 2]
@@ -258,5 +258,7 @@ def test_transfer_scales_with_the_gel(tmp_path, monkeypatch):
     monkeypatch.setattr(transfer, "networks", lambda young: {"DeepTFM": FTTC(0.1, young=young)})
     stage = transfer.transfer_stage(2, SETTINGS)
     stage.make(tmp_path, stage.settings)
-    table = pd.read_csv(tmp_path / "transfer.csv").pivot(index="change", columns=["estimator", "metric"], values="mean")
+    table = pd.read_csv(tmp_path / "transfer.csv").pivot(
+        index="change", columns=["estimator", "metric", "noise"], values="mean"
+    )
     np.testing.assert_allclose(table.loc["5 kPa"], table.loc["paper"], rtol=1e-4)

@@ -54,6 +54,7 @@ def figure_stage(folder: Path, settings: Settings) -> Stage:
 def read_errors(folder: Path) -> pd.DataFrame:
     """Return one row per filter, noise, method, cell and metric."""
     wide = pd.concat([pd.read_csv(folder / f"{table_name(level)}.csv") for level in LEVELS])
+    wide = wide.sort_values("estimator", key=lambda names: names.map(METHODS.index), kind="stable")
     return wide.melt(["filter", "noise", "estimator", "cell", "seconds"], var_name="metric", value_name="value")
 
 

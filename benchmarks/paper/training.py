@@ -68,7 +68,7 @@ RECIPES: dict[str, dict[str, Any]] = {
 }
 
 
-def stage(settings: Settings, changes: Settings) -> Stage:
+def stage(settings: Settings, **changes: Any) -> Stage:
     """Return the stage."""
     return Stage(("figure_s2.csv", "figure_s2.png"), {**SETTINGS, "seed": settings["seed"], **changes}, _make)
 

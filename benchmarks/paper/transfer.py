@@ -46,7 +46,7 @@ _REPEATS = 3
 
 def transfer_stage(n_cells: int, settings: Settings) -> Stage:
     """Return the stage that measures errors under every change."""
-    settings = {**settings, "n_cells": n_cells, "noise_px": LEVELS[1], "changes": CHANGES, "baseline": EXTENDED_ORACLE}
+    settings = {**settings, "n_cells": n_cells, "noise_px": LEVELS[:2], "changes": CHANGES, "baseline": EXTENDED_ORACLE}
     return Stage(("transfer.csv",), settings, _transfer)
 
 
@@ -69,7 +69,7 @@ def _transfer(folder: Path, settings: Settings) -> None:
             methods,
             cells.strain,
             cells.stress,
-            noise=(settings["noise_px"],),
+            noise=settings["noise_px"],
             metrics=METRICS,
             random_state=settings["seed"],
             progress=False,
