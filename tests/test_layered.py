@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tfmkit.elasticity import combine, fourier_basis
-from tfmkit.layered import layer_factors, layer_symbol
+from tfmkit.elasticity import combine, fourier_basis, pixel_basis
+from tfmkit.layered import HALF_SPACE, Layer, check_layer, layer_factors, layer_kernel, layer_symbol
 
 
 def chebyshev(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -102,3 +102,49 @@ def test_thinner_layers_and_deeper_beads_move_less() -> None:
 def test_bad_layers_are_refused(bad: dict[str, float], match: str) -> None:
     with pytest.raises(ValueError, match=match):
         layer_factors(1.0, **{"poisson": 0.4, **bad})
+
+
+def test_pixel_kernel_at_the_surface_is_that_of_the_half_space() -> None:
+    y, x = np.mgrid[-4:5, -3:4]
+    assert_allclose(layer_kernel(y, x, poisson=0.4), combine(pixel_basis(y, x), 0.4), rtol=0, atol=1e-14)
+    # Corners of the pixel on the axes and on the point itself are limits of 0 times infinity.
+    y, x = y + 0.5, x + 0.5
+    assert_allclose(layer_kernel(y, x, poisson=0.4), combine(pixel_basis(y, x), 0.4), rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("y", [0.0, 2.0])
+def test_pixel_kernel_at_depth_is_the_mean_of_the_point_solution(y: float) -> None:
+    nu, d, (points, weights) = 0.3, 1.5, np.polynomial.legendre.leggauss(24)
+    at_y, at_x = np.meshgrid(y + points / 2, 1 + points / 2, indexing="ij")
+    weight, rho = weights[:, None] * weights / 4, np.sqrt(at_y**2 + at_x**2 + d**2)
+    # Mindlin's solution for a force along x, printed with R1 = R2 = rho for a load on the surface itself.
+    far = rho + d
+    ux = 1 / rho + at_x**2 / rho**3 + (1 - 2 * nu) * (1 / far - at_x**2 / (rho * far**2))
+    uy = at_x * at_y * (1 / rho**3 - (1 - 2 * nu) / (rho * far**2))
+    expected = [(1 + nu) / (2 * np.pi) * (weight * part).sum() for part in (ux, uy)]
+    g_xx, _, g_xy = layer_kernel(y, 1.0, poisson=nu, depth=d)
+    assert_allclose([g_xx, g_xy], expected, rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parametrize(("h", "d", "nu"), [(4.0, 0.0, 0.4), (4.0, 2.0, 0.4), (1.0, 0.0, 0.5), (0.5, 0.1, 0.0)])
+def test_pixel_kernel_has_the_layer_symbol_of_averaged_traction(h: float, d: float, nu: float) -> None:
+    y, x = np.mgrid[-100:101, -100:101]
+    kernel = np.stack(layer_kernel(y, x, poisson=nu, thickness=h, depth=d))
+    fold_y, fold_x = 2 * np.pi * np.mgrid[-60:61, -60:61]
+    for ky, kx in ((0.0, 0.0), (0.0, 0.3), (0.5, 0.3), (2.0, 1.0)):
+        pixel = np.sinc((ky + fold_y) / (2 * np.pi)) * np.sinc((kx + fold_x) / (2 * np.pi))
+        symbol = np.stack(layer_symbol(ky + fold_y, kx + fold_x, poisson=nu, thickness=h, depth=d))
+        transform = (kernel * np.cos(ky * y + kx * x)).sum(axis=(1, 2))
+        assert_allclose(transform, (symbol * pixel).sum(axis=(1, 2)), rtol=0, atol=2e-6)
+
+
+def test_pixel_kernel_ends_where_nothing_moves() -> None:
+    assert not np.any(layer_kernel(0, [50.0, 60.0], poisson=0.4, thickness=2.0))
+
+
+def test_lengths_become_pixels() -> None:
+    assert check_layer(None, 0.0) == check_layer(np.inf, 0) == HALF_SPACE
+    assert check_layer(30.0, 3.0, 1.5) == Layer(20.0, 2.0)
+    for thickness in ("thin", True, np.nan):
+        with pytest.raises(ValueError, match="thickness"):
+            check_layer(thickness, 0.0)

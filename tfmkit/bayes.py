@@ -137,7 +137,7 @@ class BayesianFTTC(TractionEstimator):
         young, poisson, _ = self.gel_
         fields, noise = self._in_pixels(displacement)
         lams = evidence_lam(fields, noise, poisson=poisson, order=self.order)
-        settings = {"poisson": poisson, "order": self.order}
+        settings: dict[str, Any] = {"poisson": poisson, "order": self.order}
         mean = np.concatenate(
             [
                 fourier_inverse(field[None], lam, boundary="extended", scale=young, **settings)

@@ -17,12 +17,13 @@ from array_api_compat import is_torch_array
 
 from tfmkit._validation import check_choice, check_gel, check_shape
 from tfmkit.elasticity import combine, fourier_basis, pixel_basis
+from tfmkit.layered import HALF_SPACE, Layer, check_layer, layer_kernel, layer_symbol
 
 BOUNDARIES = ("open", "periodic")
 
 
 class ForwardOperator:
-    """The elastic half-space as a linear map from traction to displacement.
+    """The elastic gel, a half-space or a layer, as a linear map from traction to displacement.
 
     Parameters
     ----------
@@ -37,7 +38,13 @@ class ForwardOperator:
     boundary : {"open", "periodic"}, default="open"
         ``"open"``: no traction outside the field, on a gel without end (zero-padded convolution with the
         pixel-integrated tensor: exact for tractions that are constant on each pixel). ``"periodic"``: field and
-        gel repeat (product with the analytic Fourier tensor; the mean traction moves nothing).
+        gel repeat (product with the analytic Fourier tensor; the mean traction moves nothing on a half-space and
+        shears a layer uniformly).
+    thickness : float, optional
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
+        the half-space.
+    depth : float, default=0.0
+        Depth of the beads below the surface in the unit of `spacing`, in [0, thickness).
 
     Raises
     ------
@@ -47,7 +54,15 @@ class ForwardOperator:
     Notes
     -----
     ``u = spacing / young * (G * t)``. The tensor is even and symmetric, so the operator is self-adjoint under both
-    boundaries: `adjoint` is `apply`.
+    boundaries: `adjoint` is `apply`. With a base at ``h`` below the surface [1]_ and beads at a depth ``d`` [2]_ it is,
+    in Fourier space, ``G~ = g_l k k' / k^2 + g_t (I - k k' / k^2)`` with the factors of `tfmkit.layered`. Its value at
+    ``k = 0`` is the uniform shear ``2 (1 + nu) (h - d)``: on a periodic gel the displacement of an unbalanced force
+    grows with ``h``; that of a balanced one tends to the half-space's.
+
+    References
+    ----------
+    .. [1] R. Merkel, N. Kirchgessner, C. M. Cesa and B. Hoffmann, Biophys. J. 93, 3314 (2007).
+    .. [2] J. C. del Alamo et al., Proc. Natl. Acad. Sci. USA 104, 13343 (2007).
 
     Examples
     --------
@@ -67,10 +82,13 @@ class ForwardOperator:
         poisson: float = 0.45,
         spacing: float = 1.0,
         boundary: str = "open",
+        thickness: float | None = None,
+        depth: float = 0.0,
     ) -> None:
         self.shape = check_shape(shape)
         self.young, self.poisson, self.spacing = check_gel(young, poisson, spacing)
         self.boundary = check_choice(boundary, "boundary", BOUNDARIES)
+        self.layer = check_layer(thickness, depth, self.spacing)
 
     def apply(self, traction: Any) -> Any:
         """Compute the displacement of a traction field.
@@ -92,7 +110,8 @@ class ForwardOperator:
         """
         if tuple(traction.shape[-3:]) != (2, *self.shape):
             raise ValueError(f"Expected fields of shape (..., 2, {self.shape}), got {tuple(traction.shape)}.")
-        return convolve(traction, self.poisson, boundary=self.boundary) * (self.spacing / self.young)
+        displacement = convolve(traction, self.poisson, boundary=self.boundary, layer=self.layer)
+        return displacement * (self.spacing / self.young)
 
     def adjoint(self, displacement: Any) -> Any:
         """Apply the adjoint of the operator.
@@ -110,7 +129,7 @@ class ForwardOperator:
         return self.apply(displacement)
 
 
-def convolve(tau: Any, poisson: Any, *, boundary: str = "open") -> Any:
+def convolve(tau: Any, poisson: Any, *, boundary: str = "open", layer: Layer = HALF_SPACE) -> Any:
     """Convolve dimensionless traction with Green's tensor.
 
     Parameters
@@ -121,6 +140,8 @@ def convolve(tau: Any, poisson: Any, *, boundary: str = "open") -> Any:
         Poisson ratio, one for all or one per field.
     boundary : {"open", "periodic"}, default="open"
         See `ForwardOperator`.
+    layer : Layer, default=HALF_SPACE
+        Thickness and depth in pixels; all fields of a layer share one Poisson ratio.
 
     Returns
     -------
@@ -129,12 +150,14 @@ def convolve(tau: Any, poisson: Any, *, boundary: str = "open") -> Any:
     """
     height, width = tau.shape[-2:]
     grid = padded_grid((height, width)) if boundary == "open" else (height, width)
-    symbol = green_symbol((height, width), poisson, boundary=boundary, like=tau)
+    symbol = green_symbol((height, width), poisson, boundary=boundary, like=tau, layer=layer)
     spectrum = rfft2(tau, grid)
     return irfft2(multiply(symbol, spectrum), grid)[..., :height, :width]
 
 
-def green_symbol(shape: tuple[int, int], poisson: Any, *, boundary: str, like: Any) -> tuple[Any, Any, Any]:
+def green_symbol(
+    shape: tuple[int, int], poisson: Any, *, boundary: str, like: Any, layer: Layer = HALF_SPACE
+) -> tuple[Any, Any, Any]:
     """Return the real symbol of Green's tensor on the half plane of `rfft2`.
 
     Parameters
@@ -148,6 +171,8 @@ def green_symbol(shape: tuple[int, int], poisson: Any, *, boundary: str, like: A
         ``"periodic"`` the analytic Fourier tensor on the field's own grid.
     like : array
         Library, precision and device of the result.
+    layer : Layer, default=HALF_SPACE
+        Thickness and depth in pixels; any but the half-space needs a single Poisson ratio.
 
     Returns
     -------
@@ -155,6 +180,9 @@ def green_symbol(shape: tuple[int, int], poisson: Any, *, boundary: str, like: A
         ``Gxx``, ``Gyy`` and ``Gxy``.
     """
     kind = (like.dtype, device_of(like)) if is_torch_array(like) else (like.dtype.name, None)
+    if layer != HALF_SPACE:
+        g_xx, g_yy, g_xy = _layer(shape, boundary, float(poisson), layer, *kind)
+        return g_xx, g_yy, g_xy
     if isinstance(poisson, float):
         return _symbol(shape, boundary, poisson, *kind)
     return combine(_basis(shape, boundary, *kind), poisson)
@@ -289,23 +317,53 @@ def _torch() -> Any:
 def _symbol_basis(shape: tuple[int, int], boundary: str) -> np.ndarray:
     """Symbols of the three basis functions, float64."""
     if boundary == "open":
-        grid = padded_grid(shape)
-        lag_y, lag_x = (scipy.fft.fftfreq(n, 1 / n) for n in grid)
-        kernel = pixel_basis(lag_y[:, None], lag_x[None, :])
-        # On an even grid the lag n / 2 is its own mirror image: what is odd must vanish there.
-        kernel[2] *= (2 * lag_y[:, None] != -grid[0]) & (2 * lag_x[None, :] != -grid[1])
+        lags, mirrored = _lags(padded_grid(shape))
+        kernel = pixel_basis(*lags)
+        kernel[2] *= mirrored
         return np.ascontiguousarray(scipy.fft.rfft2(kernel).real)
-    basis = fourier_basis(*wavenumbers(shape))
+    return _without_nyquist(fourier_basis(*wavenumbers(shape)), shape)
+
+
+@lru_cache(maxsize=16)
+def _layer_symbol(shape: tuple[int, int], boundary: str, poisson: float, layer: Layer) -> np.ndarray:
+    """Symbol of a layer, float64."""
+    if boundary == "open":
+        (lag_y, lag_x), mirrored = _lags(padded_grid(shape))
+        row, column = abs(lag_y).astype(int), abs(lag_x).astype(int)
+        quadrant = np.ogrid[: row.max() + 1, : column.max() + 1]
+        kernel = np.stack(layer_kernel(*quadrant, poisson=poisson, **layer._asdict()))[:, row, column]
+        kernel[2] *= np.sign(lag_y) * np.sign(lag_x) * mirrored
+        return np.ascontiguousarray(scipy.fft.rfft2(kernel).real)
+    return _without_nyquist(np.stack(layer_symbol(*wavenumbers(shape), poisson=poisson, **layer._asdict())), shape)
+
+
+def _lags(grid: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
+    """Lags along y and x, and where they have a mirror image."""
+    lag_y, lag_x = (scipy.fft.fftfreq(n, 1 / n) for n in grid)
+    # On an even grid the lag n / 2 is its own mirror image: what is odd must vanish there.
+    mirrored = (2 * lag_y[:, None] != -grid[0]) & (2 * lag_x[None, :] != -grid[1])
+    return (lag_y[:, None], lag_x[None, :]), mirrored
+
+
+def _without_nyquist(symbol: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     # A real field cannot carry a cross term at the Nyquist row and column: +k and -k are one frequency there.
-    basis[2, shape[0] // 2 if shape[0] % 2 == 0 else slice(0, 0)] = 0
-    basis[2, :, shape[1] // 2 if shape[1] % 2 == 0 else slice(0, 0)] = 0
-    return basis
+    symbol[2, shape[0] // 2 if shape[0] % 2 == 0 else slice(0, 0)] = 0
+    symbol[2, :, shape[1] // 2 if shape[1] % 2 == 0 else slice(0, 0)] = 0
+    return symbol
 
 
 @lru_cache(maxsize=64)
 def _basis(shape: tuple[int, int], boundary: str, dtype: Any, device: Any) -> Any:
-    basis = _symbol_basis(shape, boundary)
-    return basis.astype(dtype) if device is None else _torch().as_tensor(basis, dtype=dtype, device=device)
+    return _convert(_symbol_basis(shape, boundary), dtype, device)
+
+
+@lru_cache(maxsize=64)
+def _layer(shape: tuple[int, int], boundary: str, poisson: float, layer: Layer, dtype: Any, device: Any) -> Any:
+    return _convert(_layer_symbol(shape, boundary, poisson, layer), dtype, device)
+
+
+def _convert(symbol: np.ndarray, dtype: Any, device: Any) -> Any:
+    return symbol.astype(dtype) if device is None else _torch().as_tensor(symbol, dtype=dtype, device=device)
 
 
 @lru_cache(maxsize=64)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from tfmkit.inversion.noise import noise_bands, noise_power
 from tfmkit.inversion.spectrum import Rings, gains, ring_mean, ring_power, rings_of, tapered_spectrum
+from tfmkit.layered import HALF_SPACE, Layer
 from tfmkit.operators import wavenumbers
 
 Array = NDArray[np.float64]
@@ -28,6 +29,8 @@ CRITERIA = ("risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discr
 SINGLE_ORDER = ("discrepancy", "l_curve")
 # Half width of the block around a held-out vector.
 _BLOCK = 2
+# Inverse squared gain of waves that beads are too deep to see; at the surface it is below 10.
+_UNSEEN = 1e8
 
 
 class Statistics(NamedTuple):
@@ -45,6 +48,8 @@ class Statistics(NamedTuple):
         Power of the displacement, summed over each ring.
     noise : ndarray of shape (n_fields, n_rings)
         Power of its noise per wave vector and component.
+    layer : Layer
+        Thickness of the gel and depth of the beads, in pixels.
     """
 
     shape: Shape
@@ -52,6 +57,7 @@ class Statistics(NamedTuple):
     rings: Rings
     power: Array
     noise: Array
+    layer: Layer = HALF_SPACE
 
 
 class Path(NamedTuple):
@@ -72,7 +78,9 @@ class Path(NamedTuple):
     shares: Array
 
 
-def statistics(displacement: NDArray[Any], *, poisson: float, noise: float | None = None) -> Statistics:
+def statistics(
+    displacement: NDArray[Any], *, poisson: float, noise: float | None = None, layer: Layer = HALF_SPACE
+) -> Statistics:
     """Measure the spectra of displacement and noise.
 
     Parameters
@@ -83,6 +91,8 @@ def statistics(displacement: NDArray[Any], *, poisson: float, noise: float | Non
         Poisson ratio.
     noise : float, optional
         Standard deviation of white noise per component, in pixels; by default its spectrum is measured.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
@@ -93,10 +103,11 @@ def statistics(displacement: NDArray[Any], *, poisson: float, noise: float | Non
     rings = rings_of(shape)
     spectrum = tapered_spectrum(displacement)
     if noise is None:
+        # Where traction is confined, so is what the half-space makes of its displacement: a layer and depth only damp.
         noise_spectrum = noise_power(*noise_bands(spectrum, shape, poisson), rings.wavenumber)
     else:
         noise_spectrum = np.full((len(displacement), len(rings.n_vectors)), noise**2)
-    return Statistics(shape, poisson, rings, ring_power(spectrum, shape), noise_spectrum)
+    return Statistics(shape, poisson, rings, ring_power(spectrum, shape), noise_spectrum, layer)
 
 
 def scores(data: Statistics, lams: Any, order: float, *, criterion: str = "risk") -> Array:
@@ -119,11 +130,11 @@ def scores(data: Statistics, lams: Any, order: float, *, criterion: str = "risk"
         Lower is better.
     """
     lams = np.asarray(lams, float)
-    shares = pass_shares(data.rings.wavenumber, lams, order, data.poisson)
+    shares = pass_shares(data.rings.wavenumber, lams, order, data.poisson, data.layer)
     return _CRITERIA[criterion](data, Path(lams, order, shares))
 
 
-def pass_shares(wavenumber: Array, lams: Array, order: float, poisson: float) -> Array:
+def pass_shares(wavenumber: Array, lams: Array, order: float, poisson: float, layer: Layer = HALF_SPACE) -> Array:
     """Return the share of the displacement that each lambda explains.
 
     Parameters
@@ -136,13 +147,15 @@ def pass_shares(wavenumber: Array, lams: Array, order: float, poisson: float) ->
         Order of the penalty.
     poisson : float
         Poisson ratio.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
     ndarray of shape (n_lams, 2, n_rings)
         ``g^2 / (g^2 + lam k^(2 order))`` along the wave vector and across it.
     """
-    squared_gain = gains(wavenumber, poisson) ** 2
+    squared_gain = gains(wavenumber, poisson, layer) ** 2
     return np.asarray(squared_gain / (squared_gain + lams[:, None, None] * wavenumber ** (2 * order)))
 
 
@@ -168,9 +181,11 @@ def risk(data: Statistics, path: Path) -> Array:
        instead of the data.
     """
     rings = data.rings
-    per_traction = 1 / gains(rings.wavenumber, data.poisson) ** 2
-    misfit = (path.shares**2 - 2 * path.shares * rings.pixel + rings.pixel_square) * per_traction
-    optimism = ((2 * path.shares * rings.pixel - rings.pixel_square) * per_traction).sum(axis=1) * rings.n_vectors
+    per_traction = 1 / gains(rings.wavenumber, data.poisson, data.layer) ** 2
+    # What no bead sees is the same large number for all lambdas, and would drown their differences.
+    square = np.where(per_traction < _UNSEEN, rings.pixel_square, 0.0)
+    misfit = (path.shares**2 - 2 * path.shares * rings.pixel + square) * per_traction
+    optimism = ((2 * path.shares * rings.pixel - square) * per_traction).sum(axis=1) * rings.n_vectors
     return _sum(data.power, misfit) + data.noise @ optimism.T
 
 
@@ -262,7 +277,9 @@ def blocked_cv(data: Statistics, path: Path) -> Array:
     ----------
     .. [1] P. Burman, E. Chow and D. Nolan, Biometrika 81, 351 (1994).
     """
-    return _sum(data.power, _blocked_weights(data.shape, data.poisson, tuple(path.lams.tolist()), path.order))
+    return _sum(
+        data.power, _blocked_weights(data.shape, data.poisson, tuple(path.lams.tolist()), path.order, data.layer)
+    )
 
 
 def discrepancy(data: Statistics, path: Path) -> Array:
@@ -306,7 +323,7 @@ def l_curve(data: Statistics, path: Path) -> Array:
     """
     tiny = np.finfo(float).tiny
     k = data.rings.wavenumber
-    size = k ** (2 * path.order) / gains(k, data.poisson) ** 2 * path.shares**2
+    size = k ** (2 * path.order) / gains(k, data.poisson, data.layer) ** 2 * path.shares**2
     x, y = (0.5 * np.log(_sum(data.power, part) + tiny) for part in ((1 - path.shares) ** 2, size))
     parameter = np.log(path.lams)
     dx, dy = (np.gradient(curve, parameter, axis=1) for curve in (x, y))
@@ -333,13 +350,15 @@ def _noise_level(data: Statistics) -> Array:
 
 
 @lru_cache(maxsize=16)
-def _blocked_weights(shape: Shape, poisson: float, lams: tuple[float, ...], order: float) -> Array:
+def _blocked_weights(
+    shape: Shape, poisson: float, lams: tuple[float, ...], order: float, layer: Layer = HALF_SPACE
+) -> Array:
     """Squared factors between a field and its blocked prediction errors, averaged over rings."""
     ky, kx = np.broadcast_arrays(*wavenumbers(shape))
     k = np.hypot(ky, kx)
     k[0, 0] = 1
     cos, sin = kx / k, ky / k
-    shares = pass_shares(k.ravel(), np.array(lams), order, poisson).reshape(len(lams), 2, *k.shape)
+    shares = pass_shares(k.ravel(), np.array(lams), order, poisson, layer).reshape(len(lams), 2, *k.shape)
     shares[..., 0, 0] = 0
     offsets = np.stack(np.meshgrid(*2 * [np.arange(-_BLOCK, _BLOCK + 1)], indexing="ij"), axis=-1).reshape(-1, 2)
     weights = []

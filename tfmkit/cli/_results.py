@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tfmkit import __version__
-from tfmkit._validation import FloatArray
+from tfmkit._validation import FloatArray, check_number
 from tfmkit.io import DisplacementData, write_csv, write_json, write_tiff, writing_folder
+from tfmkit.layered import check_layer
 from tfmkit.mechanics import force_summary
 from tfmkit.metrics import displacement_residual
 
@@ -56,6 +57,10 @@ class Results:
         Name and parameters of the estimator.
     choice : dict of str to ndarray of shape (n_fields,)
         What the estimator chose for every frame, such as lambda.
+    thickness : float or None
+        Thickness of the gel in micrometres; None for the half-space.
+    depth : float
+        Depth of the beads in micrometres.
     """
 
     data: DisplacementData
@@ -65,11 +70,45 @@ class Results:
     pixel_size: float | None
     method: dict[str, Any]
     choice: dict[str, NDArray[Any]]
+    thickness: float | None = None
+    depth: float = 0.0
 
     @property
     def length(self) -> tuple[float, str]:
         """Factor from pixels to the unit of tables and figures, and that unit's name."""
         return (1.0, "px") if self.pixel_size is None else (self.pixel_size, "um")
+
+
+def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | None) -> dict[str, Any]:
+    """Return the parameters of estimators for a gel of finite thickness and beads below its surface.
+
+    Parameters
+    ----------
+    thickness : float or None
+        Thickness of the gel in micrometres; None for the half-space.
+    depth : float
+        Depth of the beads in micrometres.
+    pixel_size : float or None
+        Micrometres per pixel; needed for any but the half-space.
+
+    Returns
+    -------
+    dict
+        ``"thickness"`` and ``"depth"`` in pixels.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range or the size of a pixel is missing.
+    """
+    if thickness is not None:
+        check_number(thickness, "thickness", low=0, include_low=False)
+    height, below = check_layer(thickness, depth)
+    if thickness is None and not depth:
+        return {"thickness": None, "depth": 0.0}
+    if pixel_size is None:
+        raise ValueError("Expected --pixel-size with --thickness or --depth, which are in micrometres, got none.")
+    return {"thickness": None if thickness is None else height / pixel_size, "depth": below / pixel_size}
 
 
 def save_results(results: Results, output: Path) -> dict[str, NDArray[Any]]:
@@ -134,6 +173,7 @@ def summarise(results: Results) -> dict[str, NDArray[Any]]:
             poisson=results.poisson,
             spacing=data.spacing,
             multioutput="raw_values",
+            **layer_in_pixels(results.thickness, results.depth, results.pixel_size),
         )
     )
     return columns | results.choice
@@ -192,6 +232,8 @@ def _settings(results: Results) -> dict[str, Any]:
         "pixel_size_um": results.pixel_size,
         "young_Pa": results.young,
         "poisson": results.poisson,
+        "thickness_um": results.thickness,
+        "depth_um": results.depth,
         "method": results.method,
         "versions": {
             "tfmkit": __version__,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_gel, check_number
-from tfmkit.cli._results import Results, save_results
+from tfmkit.cli._results import Results, layer_in_pixels, save_results
 from tfmkit.io import DisplacementData, read_displacement
 
 # Traction, the settings of the method, and what it chose for every frame.
@@ -44,6 +44,13 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--spacing", type=float, metavar="PX", help="pixels between grid points, for files that do not hold it"
     )
+    parser.add_argument(
+        "--thickness",
+        type=float,
+        metavar="UM",
+        help="thickness of a gel bonded to glass; by default it has no end (fttc)",
+    )
+    parser.add_argument("--depth", type=float, default=0.0, metavar="UM", help="depth of the beads in the gel (fttc)")
     parser.add_argument("--interpolate", action="store_true", help="fill holes of the grid from their neighbours")
     parser.add_argument("--method", choices=("fttc", "deep"), default="fttc", help="how to invert")
     parser.add_argument(
@@ -77,10 +84,23 @@ def run(options: argparse.Namespace) -> None:
         check_number(options.pixel_size, "pixel size", low=0, include_low=False)
     if options.lam is not None and options.method != "fttc":
         raise ValueError("--lam belongs to --method fttc; a network has no lambda.")
+    layer = layer_in_pixels(options.thickness, options.depth, options.pixel_size)
+    if any(layer.values()) and options.method != "fttc":
+        raise ValueError("--thickness and --depth belong to --method fttc; networks know the half-space only.")
     data = read_displacement(options.file, interpolate=options.interpolate, spacing=options.spacing)
     traction, method, choice = _INVERT[options.method](data, options)
     output = options.output or options.file.with_name(f"{options.file.stem}_traction")
-    results = Results(data, traction, options.young, options.poisson, options.pixel_size, method, choice)
+    results = Results(
+        data,
+        traction,
+        options.young,
+        options.poisson,
+        options.pixel_size,
+        method,
+        choice,
+        thickness=options.thickness,
+        depth=options.depth,
+    )
     summary = save_results(results, output)
     _report(results, summary, output)
 
@@ -89,6 +109,7 @@ def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> _Invers
     from tfmkit.fttc import FTTC, FTTCCV
 
     gel = {"young": options.young, "poisson": options.poisson, "spacing": data.spacing}
+    gel |= layer_in_pixels(options.thickness, options.depth, options.pixel_size)
     solver = FTTCCV(**gel) if options.lam is None else FTTC(options.lam, **gel)
     solver.fit(data.displacement)
     method = {"name": type(solver).__name__, **solver.get_params()}

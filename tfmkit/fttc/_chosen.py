@@ -12,7 +12,11 @@ from sklearn.utils.validation import check_is_fitted
 from tfmkit._validation import check_choice, check_field, check_gel, check_mask, check_number
 from tfmkit.fttc._fixed import FTTC
 from tfmkit.fttc._quadratic import FloatArray, QuadraticTFM, check_data
+from tfmkit.layered import check_layer
 from tfmkit.selection import CRITERIA, SINGLE_ORDER, scores, statistics
+
+# What `FTTC` has in common.
+_SHARED = ("young", "poisson", "spacing", "boundary", "support", "tol", "max_iter", "thickness", "depth")
 
 
 class FTTCCV(QuadraticTFM):
@@ -50,6 +54,10 @@ class FTTCCV(QuadraticTFM):
     tol : float, default=5e-3
         As for `FTTC`.
     max_iter : int, default=200
+        As for `FTTC`.
+    thickness : float, optional
+        As for `FTTC`; lambda is chosen on the layer too.
+    depth : float, default=0.0
         As for `FTTC`.
 
     Attributes
@@ -92,6 +100,8 @@ class FTTCCV(QuadraticTFM):
         support: str = "cut",
         tol: float = 5e-3,
         max_iter: int = 200,
+        thickness: float | None = None,
+        depth: float = 0.0,
     ) -> None:
         self.lams = lams
         self.orders = orders
@@ -107,6 +117,8 @@ class FTTCCV(QuadraticTFM):
         self.support = support
         self.tol = tol
         self.max_iter = max_iter
+        self.thickness = thickness
+        self.depth = depth
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> FTTCCV:
         """Choose lambda and order.
@@ -184,17 +196,15 @@ class FTTCCV(QuadraticTFM):
         """Scores of all candidates, order by order, for every field; shape (n_candidates, n_fields)."""
         _, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
         noise = None if self.noise is None else self.noise / spacing
-        data = statistics(displacement / displacement.dtype.type(spacing), poisson=poisson, noise=noise)
+        layer = check_layer(self.thickness, self.depth, spacing)
+        data = statistics(displacement / displacement.dtype.type(spacing), poisson=poisson, noise=noise, layer=layer)
         paths = [scores(data, self.lams_, float(order), criterion=self.criterion) for order in self.orders_]
         return np.concatenate(paths, axis=1).T
 
     def _fit_against_truth(self, displacement: FloatArray, y: ArrayLike | None) -> FTTCCV:
         if y is None:
             raise ValueError("Expected the true traction y, which cross-validation (cv) compares with, got None.")
-        shared = {
-            name: getattr(self, name)
-            for name in ("young", "poisson", "spacing", "boundary", "support", "tol", "max_iter")
-        }
+        shared = {name: getattr(self, name) for name in _SHARED}
         grid = {"lam": self.lams_.tolist(), "order": self.orders_.tolist()}
         search = GridSearchCV(FTTC(**shared), grid, cv=self.cv, scoring=self.scoring, refit=False)
         search.fit(displacement, y)

@@ -40,6 +40,12 @@ class FTTC(QuadraticTFM):
         of the preconditioner, over that of the displacement.
     max_iter : int, default=200
         Most iterations; a `ConvergenceWarning` says when they were not enough.
+    thickness : float, optional
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
+        the half-space. On a layer the mean displacement counts: remove a drift first. Not with ``boundary="open"`` nor
+        ``support="fit"``.
+    depth : float, default=0.0
+        Depth of the beads below the surface in the unit of `spacing`, in [0, thickness); otherwise as `thickness`.
 
     Attributes
     ----------
@@ -51,12 +57,15 @@ class FTTC(QuadraticTFM):
     With ``u`` in grid pixels and ``tau = t / young``, the traction minimises
     ``|u - K tau|^2 + lam ||k|^order tau|^2``, where ``K`` convolves with the Boussinesq-Cerruti tensor. On a periodic
     grid that is ``tau~ = (K~'K~ + lam |k|^(2 order))^-1 K~' u~`` at every wave vector [1]_, [2]_; the mean displacement
-    is a drift and carries no traction. The other boundaries take a drift for traction far away: remove it first.
+    is a drift and carries no traction. The other boundaries take a drift for traction far away: remove it first. With a
+    finite `thickness` or a `depth`, ``K`` is the tensor of an elastic layer, see `tfmkit.layered` [3]_, [4]_.
 
     References
     ----------
     .. [1] J. P. Butler et al., Am. J. Physiol. Cell Physiol. 282, C595 (2002).
     .. [2] B. Sabass et al., Biophys. J. 94, 207 (2008).
+    .. [3] R. Merkel, N. Kirchgessner, C. M. Cesa and B. Hoffmann, Biophys. J. 93, 3314 (2007): finite thickness.
+    .. [4] J. C. del Alamo et al., Proc. Natl. Acad. Sci. USA 104, 13343 (2007): finite thickness and depth.
 
     Examples
     --------
@@ -82,6 +91,8 @@ class FTTC(QuadraticTFM):
         support: str = "cut",
         tol: float = 5e-3,
         max_iter: int = 200,
+        thickness: float | None = None,
+        depth: float = 0.0,
     ) -> None:
         self.lam = lam
         self.young = young
@@ -92,6 +103,8 @@ class FTTC(QuadraticTFM):
         self.support = support
         self.tol = tol
         self.max_iter = max_iter
+        self.thickness = thickness
+        self.depth = depth
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> FTTC:
         """Check the parameters and the data; there is nothing to learn.

@@ -13,6 +13,7 @@ from tfmkit._base import TractionEstimator
 from tfmkit._validation import check_choice, check_count, check_field, check_gel, check_number, check_pair
 from tfmkit.inversion.bounded import bounded_inverse
 from tfmkit.inversion.fourier import fourier_inverse
+from tfmkit.layered import HALF_SPACE, check_layer
 
 BOUNDARIES = ("extended", "open", "periodic")
 SUPPORTS = ("cut", "fit")
@@ -33,11 +34,20 @@ class QuadraticTFM(TractionEstimator):
     support: str
     tol: float
     max_iter: int
+    thickness: float | None
+    depth: float
 
     def _check_parameters(self) -> None:
         check_gel(self.young, self.poisson, self.spacing)
         check_choice(self.boundary, "boundary", BOUNDARIES)
         check_choice(self.support, "support", SUPPORTS)
+        if check_layer(self.thickness, self.depth) != HALF_SPACE:
+            if self.boundary == "open":
+                raise ValueError(
+                    "Expected boundary='extended' or 'periodic' with a finite thickness or a depth, got 'open'."
+                )
+            if self.support == "fit":
+                raise ValueError("Expected support='cut' with a finite thickness or a depth, got 'fit'.")
         check_number(self.tol, "tol", low=0)
         check_count(self.max_iter, "max_iter", low=0)
 
@@ -49,9 +59,10 @@ class QuadraticTFM(TractionEstimator):
 
     def _invert(self, displacement: FloatArray, lam: float, order: float, mask: NDArray[Any] | None) -> FloatArray:
         young, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
+        layer = check_layer(self.thickness, self.depth, spacing)
         closed_form = "periodic" if self.boundary == "periodic" else "extended"
         traction: FloatArray = fourier_inverse(
-            displacement, lam, poisson=poisson, order=order, boundary=closed_form, scale=young / spacing
+            displacement, lam, poisson=poisson, order=order, boundary=closed_form, scale=young / spacing, layer=layer
         )
         if mask is None and self.boundary != "open":
             return traction

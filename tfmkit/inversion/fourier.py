@@ -21,6 +21,7 @@ from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
 from tfmkit.inversion.continuation import extend, extended_grid
+from tfmkit.layered import HALF_SPACE, Layer
 from tfmkit.operators import green_symbol, irfft2, multiply, regularised_inverse, rfft2, wavenumbers
 
 Shape = tuple[int, int]
@@ -38,6 +39,7 @@ def fourier_inverse(
     order: float = 0.0,
     boundary: str = "periodic",
     scale: float = 1.0,
+    layer: Layer = HALF_SPACE,
 ) -> Any:
     """Invert displacement under a quadratic penalty.
 
@@ -55,6 +57,8 @@ def fourier_inverse(
         Whether the field repeats or is continued past its border.
     scale : float, default=1.0
         Factor on the result: Young's modulus over spacing puts the units back without a pass over the data.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
@@ -64,11 +68,12 @@ def fourier_inverse(
     height, width = displacement.shape[-2:]
     grid = extended_grid((height, width)) if boundary == "extended" else (height, width)
     if is_torch_array(displacement):
-        symbol = green_symbol(grid, poisson, boundary="periodic", like=displacement)
+        symbol = green_symbol(grid, poisson, boundary="periodic", like=displacement, layer=layer)
         weight = displacement.new_tensor(lam * penalty(grid, order))
         spectrum = multiply(regularised_inverse(symbol, weight), rfft2(extend(displacement, grid), grid))
         return irfft2(spectrum, grid)[..., :height, :width] * scale
-    return _filter(displacement, grid, inverse_filter(grid, poisson, lam, order, scale, displacement.dtype.name))
+    factors = inverse_filter(grid, poisson, lam, order, scale, displacement.dtype.name, layer=layer)
+    return _filter(displacement, grid, factors)
 
 
 def penalty(grid: Shape, order: float) -> NDArray[np.float64]:
@@ -91,7 +96,16 @@ def penalty(grid: Shape, order: float) -> NDArray[np.float64]:
 
 
 @lru_cache(maxsize=8)
-def inverse_filter(grid: Shape, poisson: float, lam: float, order: float, scale: float, dtype: str) -> Symbol:
+def inverse_filter(
+    grid: Shape,
+    poisson: float,
+    lam: float,
+    order: float,
+    scale: float,
+    dtype: str,
+    *,
+    layer: Layer = HALF_SPACE,
+) -> Symbol:
     """Return the scaled regularised inverse as real factors of the interleaved half spectrum.
 
     Parameters
@@ -108,13 +122,15 @@ def inverse_filter(grid: Shape, poisson: float, lam: float, order: float, scale:
         Factor on the result.
     dtype : {"float32", "float64"}
         Precision of the result.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
     tuple of three ndarrays of shape (height, 2 * (width // 2 + 1))
         Entries xx, yy and xy; each factor stands twice in a row, for the real and the imaginary part.
     """
-    symbol = green_symbol(grid, poisson, boundary="periodic", like=np.empty(0))
+    symbol = green_symbol(grid, poisson, boundary="periodic", like=np.empty(0), layer=layer)
     inverse = regularised_inverse(symbol, lam * penalty(grid, order))
     return interleave(inverse, dtype, scale)
 

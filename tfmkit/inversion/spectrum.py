@@ -15,6 +15,7 @@ import scipy.fft
 import scipy.sparse
 from numpy.typing import NDArray
 
+from tfmkit.layered import HALF_SPACE, Layer, layer_factors
 from tfmkit.operators import wavenumbers
 
 Array = NDArray[np.float64]
@@ -22,6 +23,8 @@ Shape = tuple[int, int]
 
 # Part of the field, at either end, over which the taper rises.
 _RAMP = 0.25
+# Deep beads see nothing of short waves; a gain of 0 would have no inverse.
+_LEAST_GAIN = 1e-100
 
 
 class Rings(NamedTuple):
@@ -148,7 +151,7 @@ def ring_mean(plane: Array, shape: Shape) -> Array:
     return np.asarray(sums @ plane.ravel() / rings_of(shape).n_vectors)
 
 
-def gains(wavenumber: Array, poisson: float) -> Array:
+def gains(wavenumber: Array, poisson: float, layer: Layer = HALF_SPACE) -> Array:
     """Return the symbol's two eigenvalues.
 
     Parameters
@@ -157,12 +160,18 @@ def gains(wavenumber: Array, poisson: float) -> Array:
         Lengths of wave vectors in rad per pixel.
     poisson : float
         Poisson ratio.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
     ndarray of shape (2, ...)
-        Displacement over traction along the wave vector, ``2 (1 - nu^2) / k``, and across it, ``2 (1 + nu) / k``.
+        Displacement over traction along the wave vector, ``2 (1 - nu^2) / k`` at the surface of the half-space, and
+        across it, ``2 (1 + nu) / k``; never 0.
     """
+    if layer != HALF_SPACE:
+        factors = np.stack(layer_factors(wavenumber, poisson=poisson, **layer._asdict()))
+        return np.where(np.abs(factors) < _LEAST_GAIN, _LEAST_GAIN, factors)
     across = 2 * (1 + poisson) / wavenumber
     return np.stack([(1 - poisson) * across, across])
 

@@ -122,6 +122,8 @@ def displacement_residual(
     poisson: float = 0.45,
     spacing: float = 1.0,
     boundary: str = "open",
+    thickness: float | None = None,
+    depth: float = 0.0,
     multioutput: str = "uniform_average",
 ) -> float | FloatArray:
     """Return the relative error of the displacement that the recovered traction makes.
@@ -144,6 +146,10 @@ def displacement_residual(
         Distance between grid points, in the unit of the displacement.
     boundary : {"open", "periodic"}, default="open"
         Whether the gel goes on past the field or repeats it.
+    thickness : float, optional
+        Thickness of the gel in the unit of `spacing`; by default the half-space.
+    depth : float, default=0.0
+        Depth of the beads below the surface in the unit of `spacing`.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
         Mean over fields, or one value per field.
 
@@ -178,7 +184,15 @@ def displacement_residual(
         square = np.zeros((3, 3, 3), dtype=bool)
         square[1] = True
         region = binary_dilation(region, square, iterations=buffer)
-    gel = ForwardOperator(measured.shape[2:], young=young, poisson=poisson, spacing=spacing, boundary=boundary)
+    gel = ForwardOperator(
+        measured.shape[2:],
+        young=young,
+        poisson=poisson,
+        spacing=spacing,
+        boundary=boundary,
+        thickness=thickness,
+        depth=depth,
+    )
     recomputed = gel.apply(traction)
     return average(_relative_rmse(measured, recomputed, region, of="a displacement in the region"), multioutput)
 

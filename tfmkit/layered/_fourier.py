@@ -1,8 +1,6 @@
-"""Fourier tensors of an elastic layer bonded to a rigid base, and of beads below its surface.
+"""Fourier tensors of a layer: one factor along the wave vector and one across it.
 
-A gel thinner than the distance between adhesions, or beads that lie deeper than one grid pixel, no longer follow the
-half-space of `tfmkit.elasticity`. Everything here is dimensionless as there: lengths in grid pixels, Young's modulus
-1. The tensors have the same form for every wave vector, one factor along it and one across it::
+The tensors have the same form for every wave vector::
 
     G~(k) = g_l(k) k k' / k^2 + g_t(k) (I - k k' / k^2)
 
@@ -14,12 +12,63 @@ References
 
 from __future__ import annotations
 
+from numbers import Real
+from typing import Any, NamedTuple
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import check_number
 
 Array = NDArray[np.float64]
+
+
+class Layer(NamedTuple):
+    """How thick the gel is and how deep the beads lie.
+
+    Attributes
+    ----------
+    thickness : float
+        Thickness in pixels, bonded to a rigid base; infinite for the half-space.
+    depth : float
+        Depth of the beads below the surface in pixels.
+    """
+
+    thickness: float = np.inf
+    depth: float = 0.0
+
+
+HALF_SPACE = Layer()
+
+
+def check_layer(thickness: Any, depth: Any, spacing: float = 1.0) -> Layer:
+    """Return thickness and depth in pixels.
+
+    Parameters
+    ----------
+    thickness : float or None
+        Thickness of the gel, > 0; None or infinite for the half-space.
+    depth : float
+        Depth of the beads, in [0, thickness).
+    spacing : float, default=1.0
+        Distance between grid points in the unit of both.
+
+    Returns
+    -------
+    Layer
+        The two numbers.
+
+    Raises
+    ------
+    ValueError
+        If one of them is out of its range.
+    """
+    if thickness is None or (isinstance(thickness, Real) and thickness == np.inf):
+        height = np.inf
+    else:
+        height = check_number(thickness, "thickness", low=0, include_low=False)
+    below = check_number(depth, "depth", low=0, high=height, include_high=False)
+    return Layer(height / spacing, below / spacing)
 
 
 def layer_factors(
@@ -74,9 +123,7 @@ def layer_factors(
     0.56
     """
     nu = check_number(poisson, "poisson", low=0, high=0.5)
-    if thickness != np.inf:
-        thickness = check_number(thickness, "thickness", low=0, include_low=False)
-    depth = check_number(depth, "depth", low=0, high=thickness, include_high=False)
+    thickness, depth = check_layer(thickness, depth)
     k = np.asarray(k, dtype=float)
     safe = np.where(k > 0, k, 1.0)
     # Where the base is many wavelengths away it cannot be felt, and hyperbolic functions lose their digits.

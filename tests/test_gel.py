@@ -1,0 +1,208 @@
+"""Finite gels and deep beads, from the forward operator to the estimators that invert it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.inversion.fourier import fourier_inverse
+from tfmkit.layered import Layer
+from tfmkit.metrics import displacement_residual, relative_rmse
+from tfmkit.operators import ForwardOperator
+from tfmkit.selection import CRITERIA, SINGLE_ORDER
+from tfmkit.simulate import CellSimulator
+
+SHAPES = [(12, 12), (13, 13), (12, 17), (17, 12)]
+BOUNDARIES = ("open", "periodic")
+
+
+def noise(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """Return a random batch of fields."""
+    return np.random.default_rng(seed).normal(size=(2, 2, *shape))
+
+
+def balanced(shape: tuple[int, int]) -> np.ndarray:
+    """Return a pair of opposite forces in the middle of a field."""
+    traction = np.zeros((1, 2, *shape))
+    traction[0, :, shape[0] // 2, shape[1] // 2 - 2] = 1.0, 0.5
+    traction[0, :, shape[0] // 2, shape[1] // 2 + 2] = -1.0, -0.5
+    return traction
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Return cells with their traction, at rest as a whole."""
+    return CellSimulator("adhesion", shape=48, oversample=3, random_state=3).sample(3)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize(("thickness", "depth"), [(5.0, 0.0), (5.0, 2.0), (None, 3.0)])
+def test_operator_is_its_own_adjoint(shape: tuple[int, int], boundary: str, thickness: float, depth: float) -> None:
+    gel = ForwardOperator(shape, young=2.0, spacing=3.0, boundary=boundary, thickness=thickness, depth=depth)
+    traction, displacement = noise(shape, 1), noise(shape, 2)
+    assert_allclose(
+        (gel.apply(traction) * displacement).sum(), (traction * gel.adjoint(displacement)).sum(), rtol=1e-11
+    )
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_no_base_is_the_half_space_bit_for_bit(boundary: str) -> None:
+    plain, infinite = (
+        ForwardOperator((12, 17), boundary=boundary, thickness=h).apply(noise((12, 17))) for h in (None, np.inf)
+    )
+    assert_array_equal(plain, infinite)
+    assert_array_equal(plain, ForwardOperator((12, 17), boundary=boundary).apply(noise((12, 17))))
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_thick_layer_tends_to_the_half_space(boundary: str) -> None:
+    traction = balanced((24, 30))
+    half = ForwardOperator((24, 30), boundary=boundary).apply(traction)
+    errors = [
+        np.abs(ForwardOperator((24, 30), boundary=boundary, thickness=h).apply(traction) - half).max() / half.max()
+        for h in (10.0, 100.0, 1000.0)
+    ]
+    assert errors[0] > 10 * errors[1]
+    assert errors[2] < 1e-4
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_thin_layer_is_sheared_where_it_is_pulled(boundary: str) -> None:
+    # Traction that varies over many thicknesses: u = t 2 (1 + nu) (h - d) / E, lengths in the unit of spacing.
+    y, x = np.mgrid[:64, :64]
+    bell = np.exp(-((y - 32.0) ** 2 + (x - 30.0) ** 2) / (2 * 7.0**2))
+    traction = 100 * np.stack([bell, -0.5 * bell])[None]
+    gel = {"young": 1000.0, "poisson": 0.3, "spacing": 0.5, "thickness": 0.2, "depth": 0.05}
+    displacement = ForwardOperator(64, boundary=boundary, **gel).apply(traction)
+    sheared = traction * 2 * 1.3 * 0.15 / 1000
+    assert np.abs(displacement - sheared).max() < 0.01 * sheared.max()
+
+
+def test_boundaries_agree_where_the_layer_is_thin_against_the_margin() -> None:
+    # Unlike on the half-space a single force is forgotten within a few thicknesses.
+    y, x = np.mgrid[:64, :64]
+    traction = np.stack([np.exp(-((y - 32.0) ** 2 + (x - 32.0) ** 2) / 18), 0 * x])[None]
+    open_, periodic = (ForwardOperator(64, boundary=b, thickness=3.0, depth=0.5).apply(traction) for b in BOUNDARIES)
+    # What remains is the mean over the pixel, which the open operator takes: k^2 / 24 for waves of 3 px.
+    assert np.abs(open_ - periodic).max() < 0.01 * np.abs(open_).max()
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_lengths_share_the_unit_of_spacing(boundary: str) -> None:
+    traction = noise((12, 15))
+    pixels = ForwardOperator((12, 15), boundary=boundary, thickness=8.0, depth=1.0).apply(traction)
+    microns = ForwardOperator((12, 15), boundary=boundary, spacing=0.25, thickness=2.0, depth=0.25).apply(traction)
+    assert_allclose(microns, 0.25 * pixels, rtol=1e-12, atol=1e-18)
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+def test_deeper_beads_move_less(boundary: str) -> None:
+    depths = (0.0, 0.5, 1.0, 2.0, 4.0)
+    moved = [
+        np.square(ForwardOperator((24, 24), boundary=boundary, thickness=10.0, depth=d).apply(balanced((24, 24)))).sum()
+        for d in depths
+    ]
+    assert (np.diff(moved) < 0).all()
+
+
+@pytest.mark.parametrize("boundary", BOUNDARIES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_torch_gives_what_numpy_gives(boundary: str, dtype: str) -> None:
+    traction = noise((12, 15)).astype(dtype)
+    gel = ForwardOperator((12, 15), boundary=boundary, thickness=4.0, depth=0.5)
+    ours, theirs = gel.apply(traction), gel.apply(torch.from_numpy(traction))
+    assert ours.dtype == np.dtype(dtype)
+    assert theirs.dtype == getattr(torch, dtype)
+    assert_allclose(theirs.numpy(), ours, atol={"float32": 2e-6, "float64": 1e-14}[dtype] * np.abs(ours).max())
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "extended"])
+def test_torch_inverts_as_numpy_does(boundary: str) -> None:
+    u, layer = noise((12, 15)), Layer(4.0, 0.5)
+    ours, theirs = (
+        fourier_inverse(field, 0.2, poisson=0.4, boundary=boundary, layer=layer) for field in (u, torch.from_numpy(u))
+    )
+    assert_allclose(theirs.numpy(), ours, atol=1e-12)
+
+
+@pytest.mark.parametrize("shape", [(13, 13), (12, 17)])
+@pytest.mark.parametrize(("thickness", "depth"), [(6.0, 0.0), (6.0, 1.0), (0.5, 0.2)])
+def test_round_trip_on_a_periodic_layer(shape: tuple[int, int], thickness: float, depth: float) -> None:
+    # Unlike on the half-space the mean traction comes back too.
+    gel = {"young": 500.0, "spacing": 2.0, "boundary": "periodic", "thickness": thickness, "depth": depth}
+    traction = noise(shape) + 3.0
+    displacement = ForwardOperator(shape, **gel).apply(traction)
+    recovered = FTTC(0.0, **gel).fit(displacement).predict(displacement)
+    assert_allclose(recovered, traction, rtol=0, atol=1e-8)
+
+
+def test_estimators_without_a_base_are_what_they_were(cells) -> None:
+    for model in (FTTC, FTTCCV):
+        plain = model().fit(cells.strain).predict(cells.strain)
+        assert_array_equal(model(thickness=np.inf).fit(cells.strain).predict(cells.strain), plain)
+
+
+@pytest.mark.parametrize("gel", [{"thickness": 3.0}, {"depth": 1.0}, {"thickness": 8.0, "depth": 1.0}])
+def test_the_right_gel_is_the_better_one(cells, gel: dict[str, float]) -> None:
+    rng = np.random.default_rng(1)
+    clean = ForwardOperator(48, **gel).apply(cells.stress.astype(float))
+    strain = clean + 0.05 * clean.std() * rng.standard_normal(clean.shape)
+    error = {}
+    for name, parameters in (("layer", gel), ("half-space", {})):
+        recovered = FTTCCV(**parameters).fit(strain).predict(strain)
+        error[name] = relative_rmse(cells.stress, recovered)
+        assert displacement_residual(clean, cells.stress, **parameters) < (1e-6 if name == "layer" else np.inf)
+    assert error["layer"] < 0.9 * error["half-space"]
+    oracle = min(
+        relative_rmse(cells.stress, FTTC(lam, order=order, **gel).fit(strain).predict(strain))
+        for lam in np.geomspace(1e-3, 1e2, 11)
+        for order in (0.0, 1.0, 2.0)
+    )
+    assert error["layer"] < 1.3 * oracle
+
+
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_beads_far_below_the_surface_break_no_criterion(criterion: str) -> None:
+    orders = [1.0] if criterion in SINGLE_ORDER else [0.0, 1.0]
+    for depth in (10.0, 400.0):
+        model = FTTCCV(orders=orders, criterion=criterion, depth=depth).fit(noise((20, 20)))
+        assert np.isfinite(model.cv_results_["score"]).all()
+        assert np.isfinite(model.predict(noise((20, 20)))).all()
+
+
+def test_cross_validation_against_truth_knows_the_gel(cells) -> None:
+    strain = ForwardOperator(48, thickness=3.0).apply(cells.stress)
+    model = FTTCCV([1e-4, 1e-2], orders=[0.0], cv=3, thickness=3.0).fit(strain, cells.stress)
+    assert relative_rmse(cells.stress, model.predict(strain)) < -1.05 * model.cv_results_["mean_test_score"].min()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"thickness": 0.0}, "thickness"),
+        ({"thickness": -1.0}, "thickness"),
+        ({"thickness": np.nan}, "thickness"),
+        ({"thickness": "thin"}, "thickness"),
+        ({"depth": -1.0}, "depth"),
+        ({"depth": np.inf}, "depth"),
+        ({"thickness": 2.0, "depth": 2.0}, "depth"),
+    ],
+)
+def test_impossible_gels_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ForwardOperator(8, **change)
+    for model in (FTTC, FTTCCV):
+        with pytest.raises(ValueError, match=message):
+            model(**change).fit(noise((8, 8)))
+
+
+@pytest.mark.parametrize("model", [FTTC, FTTCCV])
+@pytest.mark.parametrize("gel", [{"thickness": 5.0}, {"depth": 1.0}])
+@pytest.mark.parametrize("way", [{"boundary": "open"}, {"support": "fit"}])
+def test_iterative_inverses_know_the_half_space_only(model, gel: dict[str, float], way: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match=f"Expected {next(iter(way))}="):
+        model(**gel, **way).fit(noise((8, 8)))
