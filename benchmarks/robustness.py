@@ -199,7 +199,7 @@ def _draw(folder: Path, settings: Settings) -> None:
         table = pd.read_csv(folder / f"{name}.csv")
         table = table[table["metric"] == "relative_rmse"]
         _draw_lines(axes[position], table, "mean", spread="std")
-        axes[position].set(xlabel=sweep.label, ylabel="relative RMSE", ylim=(0, 1.05))
+        axes[position].set(xlabel=sweep.label, ylabel="relative RMSE", ylim=(0, 1.15))
         letter(axes[position], "abcdefgh"[position])
     grid = pd.read_csv(folder / "grid.csv")
     _draw_lines(axes[7], grid[grid["metric"] == "relative_rmse"], "seconds")
