@@ -15,7 +15,7 @@ from tfmkit.cli import main
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.io import read_displacement
 from tfmkit.mechanics import strain_energy, total_force
-from tfmkit.metrics import relative_rmse
+from tfmkit.metrics import displacement_residual, relative_rmse
 from tfmkit.operators import ForwardOperator
 
 GEL = ["--young", "8000", "--poisson", "0.4"]
@@ -90,6 +90,24 @@ def test_summary_is_that_of_the_estimator(file, tmp_path):
     assert total_force(expected).shape == summary["frame"].shape
 
 
+def test_gel_of_finite_thickness_is_given_in_micrometres(file, tmp_path, traction):
+    layer = {"thickness": 6 / 0.25, "depth": 0.5 / 0.25}
+    gel = {"young": 8000, "poisson": 0.4, "spacing": SPACING, **layer}
+    displacement = ForwardOperator((16, 18), **gel).apply(traction)
+    np.save(file, displacement)
+    arguments = ["--spacing", "8", "--pixel-size", "0.25", "--lam", "0.01", "--thickness", "6", "--depth", "0.5"]
+    assert main(["traction", str(file), *GEL, *arguments, "-o", str(tmp_path / "a")]) == 0
+    expected = FTTC(0.01, **gel).fit(displacement).predict(displacement)
+    np.testing.assert_allclose(tifffile.imread(tmp_path / "a" / "traction.tif")[:, 1:], expected, rtol=1e-5, atol=1e-3)
+    assert relative_rmse(traction, expected) < 0.3
+    residual = displacement_residual(displacement, expected, **gel)
+    summary = read_csv(tmp_path / "a" / "summary.csv")
+    np.testing.assert_allclose(summary["displacement_residual"], residual, rtol=1e-6)
+    settings = json.loads((tmp_path / "a" / "settings.json").read_text())
+    assert (settings["thickness_um"], settings["depth_um"]) == (6.0, 0.5)
+    assert settings["method"].items() >= layer.items()
+
+
 def test_settings_say_what_was_done(file, tmp_path):
     assert main(["traction", str(file), *GEL, "--lam", "0.3", "-o", str(tmp_path / "a")]) == 0
     settings = json.loads((tmp_path / "a" / "settings.json").read_text())
@@ -143,6 +161,12 @@ def test_mask_of_the_file_limits_the_summary(tmp_path):
         ([*GEL, "--pixel-size", "0"], "pixel size"),
         ([*GEL, "--spacing", "-2"], "spacing"),
         ([*GEL, "--lam", "-1"], "lam"),
+        ([*GEL, "--thickness", "5"], "--pixel-size"),
+        ([*GEL, "--depth", "5"], "--pixel-size"),
+        ([*GEL, "--pixel-size", "0.1", "--thickness", "0"], "thickness"),
+        ([*GEL, "--pixel-size", "0.1", "--thickness", "inf"], "thickness"),
+        ([*GEL, "--pixel-size", "0.1", "--thickness", "5", "--depth", "5"], "depth"),
+        ([*GEL, "--pixel-size", "0.1", "--method", "deep", "--thickness", "5"], "half-space"),
         ([*GEL, "--method", "deep", "--lam", "1"], "no lambda"),
         ([*GEL, "--method", "deep", "--weights", "no/such.safetensors"], "no/such.safetensors"),
     ],

@@ -140,6 +140,11 @@ def test_round_trip_on_a_periodic_layer(shape: tuple[int, int], thickness: float
     assert_allclose(recovered, traction, rtol=0, atol=1e-8)
 
 
+def test_lambdas_on_offer_reach_lower_for_deeper_beads() -> None:
+    lowest = [FTTCCV(spacing=2.0, depth=d).fit(noise((16, 16))).lams_[0] for d in (0.0, 2.0, 200.0)]
+    assert_allclose(lowest, 1e-3 * np.exp([0.0, -2.0, -20.0]))
+
+
 def test_estimators_without_a_base_are_what_they_were(cells) -> None:
     for model in (FTTC, FTTCCV):
         plain = model().fit(cells.strain).predict(cells.strain)
@@ -162,7 +167,7 @@ def test_the_right_gel_is_the_better_one(cells, gel: dict[str, float]) -> None:
         for lam in np.geomspace(1e-3, 1e2, 11)
         for order in (0.0, 1.0, 2.0)
     )
-    assert error["layer"] < 1.3 * oracle
+    assert error["layer"] < 1.1 * oracle
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)

@@ -17,7 +17,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from tfmkit.inversion.noise import noise_bands, noise_power
-from tfmkit.inversion.spectrum import Rings, gains, ring_mean, ring_power, rings_of, tapered_spectrum
+from tfmkit.inversion.spectrum import Rings, gains, ring_mean, ring_power, rings_of, signal_power, tapered_spectrum
 from tfmkit.layered import HALF_SPACE, Layer
 from tfmkit.operators import wavenumbers
 
@@ -160,7 +160,7 @@ def pass_shares(wavenumber: Array, lams: Array, order: float, poisson: float, la
 
 
 def risk(data: Statistics, path: Path) -> Array:
-    """Estimate the squared error of the traction without bias [1]_.
+    """Estimate the squared error of the traction, without bias at the surface [1]_.
 
     Parameters
     ----------
@@ -173,7 +173,8 @@ def risk(data: Statistics, path: Path) -> Array:
     -------
     ndarray of shape (n_fields, n_lams)
         Sums of ``[(f - s)^2 (P - N) + f^2 N] / g^2``, where ``s`` is the transfer function of an average over the
-        pixel: the traction of a pixel is its mean, the displacement that of its centre.
+        pixel: the traction of a pixel is its mean, the displacement that of its centre. For beads below the surface
+        ``P - N`` is that of `tfmkit.inversion.spectrum.signal_power`.
 
     References
     ----------
@@ -181,11 +182,14 @@ def risk(data: Statistics, path: Path) -> Array:
        instead of the data.
     """
     rings = data.rings
-    per_traction = 1 / gains(rings.wavenumber, data.poisson, data.layer) ** 2
-    # What no bead sees is the same large number for all lambdas, and would drown their differences.
-    square = np.where(per_traction < _UNSEEN, rings.pixel_square, 0.0)
-    misfit = (path.shares**2 - 2 * path.shares * rings.pixel + square) * per_traction
-    optimism = ((2 * path.shares * rings.pixel - square) * per_traction).sum(axis=1) * rings.n_vectors
+    gain = gains(rings.wavenumber, data.poisson, data.layer)
+    per_traction = 1 / gain**2
+    misfit = (path.shares**2 - 2 * path.shares * rings.pixel + rings.pixel_square) * per_traction
+    if data.layer.depth:
+        # Short waves hardly reach deep beads: per traction, their noise would drown all else, were it not left out.
+        signal = signal_power(data.power, data.noise, rings, gain, data.layer.depth)
+        return _sum(signal, misfit) + data.noise @ ((path.shares**2 * per_traction).sum(axis=1) * rings.n_vectors).T
+    optimism = ((2 * path.shares * rings.pixel - rings.pixel_square) * per_traction).sum(axis=1) * rings.n_vectors
     return _sum(data.power, misfit) + data.noise @ optimism.T
 
 

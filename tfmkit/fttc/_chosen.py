@@ -17,6 +17,8 @@ from tfmkit.selection import CRITERIA, SINGLE_ORDER, scores, statistics
 
 # What `FTTC` has in common.
 _SHARED = ("young", "poisson", "spacing", "boundary", "support", "tol", "max_iter", "thickness", "depth")
+# Beads that lie deeper, in grid points, get the lambdas of this depth.
+_DEEPEST = 10.0
 
 
 class FTTCCV(QuadraticTFM):
@@ -25,7 +27,8 @@ class FTTCCV(QuadraticTFM):
     Parameters
     ----------
     lams : array-like of shape (n_lams,), optional
-        Ascending candidates, > 0; by default 50 from 1e-3 to 1e3.
+        Ascending candidates, > 0; by default 50 from 1e-3 to 1e3, or from ``1e-3 exp(-2 d)`` for beads ``d`` grid
+        points below the surface.
     orders : sequence of float, optional
         Candidate orders of the penalty; by default 0, 0.5, 1, 1.5 and 2, or 1 alone where `criterion` compares
         lambdas of one order only.
@@ -144,7 +147,8 @@ class FTTCCV(QuadraticTFM):
         check_choice(self.criterion, "criterion", CRITERIA)
         if self.noise is not None:
             check_number(self.noise, "noise", low=0)
-        lams, orders = _candidates(self.lams, self.orders, self.criterion)
+        depth = check_layer(self.thickness, self.depth, self.spacing).depth
+        lams, orders = _candidates(self.lams, self.orders, self.criterion, depth)
         displacement = check_data(X, y)
         self.lams_, self.orders_ = lams, orders
         if self.cv is not None:
@@ -213,9 +217,12 @@ class FTTCCV(QuadraticTFM):
         return self
 
 
-def _candidates(lams: Any, orders: Any, criterion: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _candidates(
+    lams: Any, orders: Any, criterion: str, depth: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return lambdas and orders as arrays."""
-    values = np.geomspace(1e-3, 1e3, 50) if lams is None else np.asarray(lams, dtype=float)
+    lowest = 1e-3 * np.exp(-2 * min(depth, _DEEPEST))
+    values = np.geomspace(lowest, 1e3, 50) if lams is None else np.asarray(lams, dtype=float)
     if values.ndim != 1 or not len(values) or not np.isfinite(values).all() or values[0] <= 0:
         raise ValueError(f"Expected lams as a list of finite numbers > 0, got {lams!r}.")
     if (np.diff(values) <= 0).any():

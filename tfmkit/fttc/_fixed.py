@@ -46,6 +46,7 @@ class FTTC(QuadraticTFM):
         ``support="fit"``.
     depth : float, default=0.0
         Depth of the beads below the surface in the unit of `spacing`, in [0, thickness); otherwise as `thickness`.
+        Short waves hardly reach deep beads, and need a `lam` above 0.
 
     Attributes
     ----------

@@ -25,6 +25,8 @@ Shape = tuple[int, int]
 _RAMP = 0.25
 # Deep beads see nothing of short waves; a gain of 0 would have no inverse.
 _LEAST_GAIN = 1e-100
+# Standard deviations of the noise's power above which there is signal.
+_CERTAIN = 4.0
 
 
 class Rings(NamedTuple):
@@ -130,6 +132,36 @@ def rings_of(shape: Shape) -> Rings:
     pixel = np.sinc(ky / (2 * np.pi)) * np.sinc(kx / (2 * np.pi))
     square, mean, mean_square = (sums @ plane.ravel() / count for plane in (ky**2 + kx**2, pixel, pixel**2))
     return Rings(np.sqrt(square), count, mean, mean_square)
+
+
+def signal_power(power: Array, noise: Array, rings: Rings, gain: Array, depth: float) -> Array:
+    """Return the power of the signal that stands out from the noise, for beads below the surface.
+
+    Parameters
+    ----------
+    power : ndarray of shape (n_fields, 2, n_rings)
+        From `ring_power`.
+    noise : ndarray of shape (n_fields, n_rings)
+        Power of the noise per wave vector and component.
+    rings : Rings
+        The rings.
+    gain : ndarray of shape (2, n_rings)
+        From `gains`.
+    depth : float
+        Depth of the beads in pixels, > 0.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2, n_rings)
+        Power above the noise and four of its standard deviations, or 0; per traction at most that of the strongest
+        ring of waves longer than ``2 pi depth``, which the depth weakens by less than ``e``.
+    """
+    above = 1 + _CERTAIN * np.sqrt(2 / rings.n_vectors)
+    signal = np.maximum(power - (noise * rings.n_vectors * above)[:, None], 0)
+    per_traction = rings.n_vectors * gain**2
+    clear = rings.wavenumber * depth <= 1
+    strongest = (signal / per_traction).max(axis=(1, 2), where=clear, initial=0)
+    return np.asarray(np.minimum(signal, strongest[:, None, None] * per_traction))
 
 
 def ring_mean(plane: Array, shape: Shape) -> Array:
