@@ -80,7 +80,7 @@ def compare(
 ) -> pd.DataFrame:
     """Return the errors of estimators on the same cells under the same noise, one row per number.
 
-    A row of periodic FTTC at its oracle lambda is added unless there is one already, on the gel of the first
+    A row of FTTC at its oracle lambda is added unless there is one already, on the gel of the first
     estimator that names one (:class:`OracleLambda` around another solver makes another baseline).
 
     Parameters
@@ -165,7 +165,7 @@ def _check_estimators(estimators: Any) -> dict[str, Any]:
             raise ValueError(f"Expected a fitted estimator: {name!r} learns from tractions and has seen none.")
     if any(isinstance(estimator, OracleLambda) for estimator in estimators.values()):
         return dict(estimators)
-    return {**estimators, ORACLE_NAME: OracleLambda(FTTC(boundary="periodic", **_gel(estimators)))}
+    return {**estimators, ORACLE_NAME: OracleLambda(FTTC(**_gel(estimators)))}
 
 
 def _gel(estimators: Mapping[str, Any]) -> dict[str, Any]:
