@@ -9,7 +9,7 @@ from tfmkit.inversion.fourier import fourier_inverse
 from tfmkit.inversion.noise import BANDS, noise_bands, noise_power
 from tfmkit.inversion.spectrum import gains, ring_power, rings_of, taper, tapered_spectrum
 from tfmkit.operators import convolve
-from tfmkit.selection import CRITERIA, Path, _blocked_weights, _centre_filter, pass_shares, scores, statistics
+from tfmkit.selection import CRITERIA, Path, pass_shares, scores, statistics
 from tfmkit.simulate import add_noise
 
 LAMS = np.geomspace(1e-3, 1e3, 19)
@@ -52,41 +52,25 @@ def test_residual_norms_of_the_path_need_no_inverse_transform() -> None:
         np.testing.assert_allclose(by_rings[:, i], direct, rtol=0.15)
 
 
-def test_blocked_prediction_is_that_of_a_fit_without_the_block() -> None:
-    # Ridge smoother on a tiny periodic grid: drop the block's rows, fit again, predict its centre.
-    shape, lam = (9, 8), 0.5
-    size = 2 * 9 * 8
-    basis = np.eye(size).reshape(size, 2, *shape)
-    forward = convolve(basis, 0.3, boundary="periodic").reshape(size, size).T
-    displacement = np.random.default_rng(0).normal(size=size)
-    offsets = np.stack(np.meshgrid([-1, 0, 1], [-1, 0, 1], indexing="ij"), axis=-1).reshape(-1, 2)
-    centre = (4, 3)
-    cells = [(row % 9) * 8 + column % 8 for row, column in offsets + centre]
-    block = np.array([*cells, *(cell + 72 for cell in cells)])
-    kept = np.setdiff1d(np.arange(size), block)
-    part = forward[kept]
-    traction = np.linalg.solve(part.T @ part + lam * np.eye(size), part.T @ displacement[kept])
-    direct = (displacement - forward @ traction)[[cells[4], cells[4] + 72]]
-    smoother = forward @ np.linalg.solve(forward.T @ forward + lam * np.eye(size), forward.T)
-    residual = displacement - smoother @ displacement
-    own = np.linalg.inv(np.eye(18) - smoother[np.ix_(block, block)])[[4, 13]] @ residual[block]
-    np.testing.assert_allclose(own, direct, atol=1e-10)
-    symbols = [
-        np.fft.rfft2(smoother[:72, :72][0].reshape(shape)).real,
-        np.fft.rfft2(smoother[72:, 72:][0].reshape(shape)).real,
+def test_blocked_choice_is_close_to_the_best_on_white_noise() -> None:
+    traction, displacement = _noisy()
+    orders = (0.0, 1.0, 2.0)
+    data = statistics(displacement, poisson=0.45)
+    score = np.concatenate([scores(data, LAMS, order, criterion="blocked_cv") for order in orders], axis=1)
+    recovered = [
+        fourier_inverse(displacement, lam, poisson=0.45, order=order, boundary="extended")
+        for order in orders
+        for lam in LAMS
     ]
-    symbols.append(np.fft.rfft2(smoother[:72, 72:][0].reshape(shape)).real)
-    filters = _centre_filter((symbols[0], symbols[1], symbols[2]), shape, offsets)
-    planes = np.fft.rfft2(residual.reshape(2, *shape))
-    x = np.fft.irfft2(filters[0] * planes[0] + filters[2] * planes[1], s=shape)
-    assert x[centre] == pytest.approx(direct[0], abs=1e-10)
+    errors = np.sqrt([np.square(part - traction).sum(axis=(1, 2, 3)) for part in recovered])
+    assert (errors[score.argmin(axis=1), [0, 1]] < 1.2 * errors.min(axis=0)).all()
 
 
-def test_unblocked_weights_grow_with_the_block() -> None:
-    weights = _blocked_weights((16, 16), 0.45, (0.01, 1.0, 100.0), 0.0)
-    shares = pass_shares(rings_of((16, 16)).wavenumber, np.array([0.01, 1.0, 100.0]), 0.0, 0.45)
-    # A vector's own data always help to predict it.
-    assert (weights >= 0.9 * (1 - shares) ** 2).mean() > 0.9
+def test_fields_of_one_batch_may_differ_in_their_blocks() -> None:
+    both = np.concatenate([_noisy(0)[1], _noisy(0, 1.5)[1]])
+    together = scores(statistics(both, poisson=0.45), LAMS, 1.0, criterion="blocked_cv")
+    apart = [scores(statistics(part, poisson=0.45), LAMS, 1.0, criterion="blocked_cv") for part in (both[:2], both[2:])]
+    np.testing.assert_allclose(together, np.concatenate(apart))
 
 
 @pytest.mark.parametrize("correlation", [0.0, 1.0])

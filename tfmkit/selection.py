@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-import scipy.fft
 from numpy.typing import NDArray
 
+from tfmkit.inversion.blocked import gap_error, half_width
 from tfmkit.inversion.noise import noise_bands, noise_power
 from tfmkit.inversion.spectrum import Rings, gains, ring_mean, ring_power, rings_of, signal_power, tapered_spectrum
 from tfmkit.layered import HALF_SPACE, Layer
@@ -27,10 +27,8 @@ Shape = tuple[int, int]
 CRITERIA = ("risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discrepancy", "l_curve")
 # These two compare lambdas of one order only: their scores have no common zero.
 SINGLE_ORDER = ("discrepancy", "l_curve")
-# Half width of the block around a held-out vector.
-_BLOCK = 2
-# Inverse squared gain of waves that beads are too deep to see; at the surface it is below 10.
-_UNSEEN = 1e8
+# Below this gain beads are too deep to see a wave; at the surface it is above 0.3.
+_LEAST_GAIN = 1e-4
 
 
 class Statistics(NamedTuple):
@@ -258,32 +256,35 @@ def profiled_evidence(data: Statistics, path: Path) -> Array:
 
 
 def blocked_cv(data: Statistics, path: Path) -> Array:
-    """Predict every vector from those outside a block around it [1]_.
+    """Squared error of the traction of every vector, by fits without the vectors that share its noise.
 
     Parameters
     ----------
     data : Statistics
-        Spectra.
+        Spectra; that of the noise tells the size of the block to leave out, one vector if it is white.
     path : Path
         Lambdas and what they let through.
 
     Returns
     -------
     ndarray of shape (n_fields, n_lams)
-        Sum of squared prediction errors.
+        Sums of the weights of `tfmkit.inversion.blocked.gap_error` times ``P``.
 
     Notes
     -----
-    Leaving out a block ``B`` changes the residual ``r`` to ``(1 - H_BB)^-1 r_B`` with ``H`` the smoother. As ``H`` is a
-    convolution, all blocks share one matrix, the row of its centre is one more filter, and Parseval's theorem holds.
-
-    References
-    ----------
-    .. [1] P. Burman, E. Chow and D. Nolan, Biometrika 81, 351 (1994).
+    Only the size of the block depends on the measured noise, not its strength. The price is that a block says nothing
+    of structures smaller than itself, and that correlated noise which is left is taken for signal. On white noise the
+    error is at most 1.16 times that of the oracle (1.44 on Hertz patches a pixel wide), with the orders of `FTTCCV` to
+    choose from; at order 0 alone it was 3 times on square patches. On correlated noise it does not hold up: over 1.5
+    pixels it is 1.07 to 1.35 times at 4 and 10 % noise, but up to 1.91 times at 30 % (discs); over 0.5 to 1.25 pixels,
+    1.2 to 5.0 times (adhesion cells and discs, 10 and 30 %). `risk` stays below 1.2 on all of these.
     """
-    return _sum(
-        data.power, _blocked_weights(data.shape, data.poisson, tuple(path.lams.tolist()), path.order, data.layer)
-    )
+    halves = half_width(data.noise, data.rings.n_vectors, data.shape)
+    score = np.empty((len(data.power), len(path.lams)))
+    for half in np.unique(halves).tolist():
+        weights = _blocked_weights(data.shape, data.poisson, tuple(path.lams.tolist()), path.order, data.layer, half)
+        score[halves == half] = _sum(data.power[halves == half], weights)
+    return score
 
 
 def discrepancy(data: Statistics, path: Path) -> Array:
@@ -355,38 +356,12 @@ def _noise_level(data: Statistics) -> Array:
 
 @lru_cache(maxsize=16)
 def _blocked_weights(
-    shape: Shape, poisson: float, lams: tuple[float, ...], order: float, layer: Layer = HALF_SPACE
+    shape: Shape, poisson: float, lams: tuple[float, ...], order: float, layer: Layer, half: int
 ) -> Array:
-    """Squared factors between a field and its blocked prediction errors, averaged over rings."""
-    ky, kx = np.broadcast_arrays(*wavenumbers(shape))
-    k = np.hypot(ky, kx)
+    """Weights of the power for gaps of one size, averaged over rings."""
+    k = np.hypot(*np.broadcast_arrays(*wavenumbers(shape)))
     k[0, 0] = 1
-    cos, sin = kx / k, ky / k
+    gain = np.maximum(np.abs(gains(k, poisson, layer)), _LEAST_GAIN)
     shares = pass_shares(k.ravel(), np.array(lams), order, poisson, layer).reshape(len(lams), 2, *k.shape)
     shares[..., 0, 0] = 0
-    offsets = np.stack(np.meshgrid(*2 * [np.arange(-_BLOCK, _BLOCK + 1)], indexing="ij"), axis=-1).reshape(-1, 2)
-    weights = []
-    for along, across in shares:
-        xx, yy, xy = along * cos**2 + across * sin**2, along * sin**2 + across * cos**2, (along - across) * cos * sin
-        own_xx, own_yy, own_xy = _centre_filter((xx, yy, xy), shape, offsets)
-        centre_along = own_xx * cos**2 + own_yy * sin**2 + 2 * own_xy * cos * sin
-        centre_across = own_xx * sin**2 + own_yy * cos**2 - 2 * own_xy * cos * sin
-        mixed = (own_yy - own_xx) * cos * sin + own_xy * (cos**2 - sin**2)
-        planes = (centre_along**2 + mixed**2) * (1 - along) ** 2, (centre_across**2 + mixed**2) * (1 - across) ** 2
-        weights.append([ring_mean(plane, shape) for plane in planes])
-    return np.array(weights)
-
-
-def _centre_filter(smoother: tuple[Array, Array, Array], shape: Shape, offsets: NDArray[Any]) -> list[Array]:
-    """Transforms of the middle rows of ``(1 - H_BB)^-1``: both components by themselves, and the one between them."""
-    lags = offsets[:, None] - offsets[None]
-    xx, yy, xy = (scipy.fft.irfft2(part, s=shape)[lags[..., 0], lags[..., 1]] for part in smoother)
-    block = np.block([[xx, xy], [xy, yy]])
-    inverse = np.linalg.inv(np.eye(len(block)) - block)
-    n, middle = len(offsets), len(offsets) // 2
-    filters = []
-    for row in (inverse[middle, :n], inverse[n + middle, n:], inverse[middle, n:]):
-        kernel = np.zeros(shape)
-        kernel[offsets[:, 0], offsets[:, 1]] = row
-        filters.append(scipy.fft.rfft2(kernel).real)
-    return filters
+    return np.array([[ring_mean(plane, shape) for plane in gap_error(share, gain, half, shape)] for share in shares])
