@@ -121,7 +121,7 @@ class TestCompare:
             return compare({"F": FTTC()}, X, y, noise=(0.1,), random_state=random_state, progress=False)[columns]
 
         pd.testing.assert_frame_equal(values(3), values(3))
-        pd.testing.assert_frame_equal(values(np.random.default_rng(3)), values(3))
+        pd.testing.assert_frame_equal(values(np.random.default_rng(3)), values(np.random.default_rng(3)))
         pd.testing.assert_frame_equal(values(np.random.RandomState(3)), values(np.random.RandomState(3)))
         assert not values(3).equals(values(4))
 

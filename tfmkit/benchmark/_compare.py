@@ -21,6 +21,8 @@ from tfmkit._base import predict_inside
 from tfmkit._validation import FloatArray, check_choice, check_mask, check_number, check_pair
 from tfmkit.benchmark._oracle import OracleLambda
 from tfmkit.fttc import FTTC
+from tfmkit.simulate import add_noise
+from tfmkit.simulate.streams import root_stream
 
 NoiseModel = Callable[[FloatArray, float, np.random.Generator], FloatArray]
 Metric = Callable[[FloatArray, FloatArray], Any]
@@ -61,8 +63,7 @@ def add_vector_noise(displacement: FloatArray, level: float, rng: np.random.Gene
     ndarray of shape (n_fields, 2, height, width)
         Noisy displacement, in the precision of `displacement`.
     """
-    noise = rng.normal(scale=level / np.sqrt(2), size=displacement.shape)
-    return displacement + noise.astype(displacement.dtype)
+    return add_noise(displacement, level, random_state=rng)
 
 
 def compare(
@@ -126,7 +127,7 @@ def compare(
         mask = check_mask(mask, displacement.shape)
     measures = _measures(metrics, {"mask": mask, "patches": patches})
     contenders = _check_estimators(estimators)
-    rng = _generator(random_state)
+    rng = root_stream(random_state)
     tables = []
     with tqdm(total=len(levels) * len(contenders), disable=None if progress else True) as bar:
         for level in levels:
@@ -210,9 +211,3 @@ def _rows(name: str, level: float, seconds: float, values: Mapping[str, FloatArr
     table.insert(0, "estimator", name)
     table.insert(1, "noise", level)
     return table.assign(seconds=seconds)
-
-
-def _generator(random_state: Any) -> np.random.Generator:
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31, size=4))
-    return np.random.default_rng(random_state)
