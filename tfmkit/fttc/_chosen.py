@@ -61,7 +61,8 @@ class FTTCCV(QuadraticTFM):
     thickness : float, optional
         As for `FTTC`; lambda is chosen on the layer too.
     depth : float, default=0.0
-        As for `FTTC`.
+        As for `FTTC`. With the default criterion the choice costs 3 % of error, 13 % at most, in the median over cells
+        with beads up to 4 grid points deep (`benchmarks/gel.csv`).
 
     Attributes
     ----------

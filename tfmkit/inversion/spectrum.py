@@ -25,7 +25,7 @@ Shape = tuple[int, int]
 _RAMP = 0.25
 # Deep beads see nothing of short waves; a gain of 0 would have no inverse.
 _LEAST_GAIN = 1e-100
-# Standard deviations of the noise's power above which there is signal.
+# Multiple of the noise above which there is signal; correlated noise is measured to about this factor.
 _CERTAIN = 4.0
 
 
@@ -153,10 +153,10 @@ def signal_power(power: Array, noise: Array, rings: Rings, gain: Array, depth: f
     Returns
     -------
     ndarray of shape (n_fields, 2, n_rings)
-        Power above the noise and four of its standard deviations, or 0; per traction at most that of the strongest
+        Power above four times the noise and its standard deviation, or 0; per traction at most that of the strongest
         ring of waves longer than ``2 pi depth``, which the depth weakens by less than ``e``.
     """
-    above = 1 + _CERTAIN * np.sqrt(2 / rings.n_vectors)
+    above = _CERTAIN * (1 + np.sqrt(2 / rings.n_vectors))
     signal = np.maximum(power - (noise * rings.n_vectors * above)[:, None], 0)
     per_traction = rings.n_vectors * gain**2
     clear = rings.wavenumber * depth <= 1
