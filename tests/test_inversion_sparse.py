@@ -10,9 +10,10 @@ from numpy.testing import assert_allclose
 
 from tfmkit.inversion.objective import SparseProblem, convolve, duality_gap, inner, roughness, slope
 from tfmkit.inversion.proximal import elastic_net, shrink
-from tfmkit.inversion.sparsity import adaptive_elastic_net, effective_noise, noise_level
+from tfmkit.inversion.sparsity import adaptive_elastic_net, effective_noise, noise_level, white_noise_level
 from tfmkit.inversion.support import degrees_of_freedom, polish
 from tfmkit.operators import ForwardOperator
+from tfmkit.simulate import add_noise
 
 
 def problem(
@@ -110,8 +111,18 @@ def test_noise_is_measured_beside_traction() -> None:
     p = problem((48, 48))
     clean = p.displacement - np.random.default_rng(0).normal(scale=0.02, size=p.displacement.shape)
     noise = np.random.default_rng(5).normal(scale=0.05, size=(2, 48, 48))
-    assert_allclose(noise_level((clean + noise)[None]), 0.05, rtol=0.1)
+    assert_allclose(white_noise_level((clean + noise)[None]), 0.05, rtol=0.1)
     assert effective_noise(clean, 0.0) > 0
+
+
+@pytest.mark.parametrize("correlation", [0.0, 1.5])
+def test_noise_is_measured_whether_neighbours_share_it_or_not(correlation: float) -> None:
+    tau = np.zeros((1, 2, 64, 64))
+    tau[:, 0, 20:24, 20:24], tau[:, 1, 40:44, 40:44] = 0.5, -0.4
+    clean = np.repeat(ForwardOperator(64, young=1.0).apply(tau), 6, axis=0)
+    noisy = add_noise(clean, 0.3, unit="rms", correlation=correlation, random_state=8)
+    true = np.std(noisy - clean, axis=(1, 2, 3))
+    assert_allclose(np.median(noise_level(noisy, 0.45) / true), 1, rtol=0.25)
 
 
 def test_quadratic_weight_grows_with_the_noise() -> None:

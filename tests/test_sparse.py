@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tfmkit.fttc import FTTC
 from tfmkit.metrics import relative_rmse
 from tfmkit.operators import ForwardOperator
+from tfmkit.simulate import CellSimulator, PatchSimulator, add_noise
 from tfmkit.sparse import ElasticNetTFM
 
 
@@ -38,18 +39,36 @@ def test_error_is_well_below_that_of_the_best_fttc(patches: Any) -> None:
     assert sparse < 0.73 * fttc
 
 
-def test_mask_confines_traction_and_does_not_hurt_inside(patches: Any) -> None:
+@pytest.mark.parametrize("support", ["cut", "fit"])
+def test_mask_confines_traction_and_does_not_hurt_inside(patches: Any, support: str) -> None:
     displacement, traction, mask = patches
-    estimator = ElasticNetTFM().fit(displacement)
+    estimator = ElasticNetTFM(support=support).fit(displacement)
     free, masked = estimator.predict(displacement), estimator.predict(displacement, mask=mask)
     assert not masked[:, :, ~mask].any()
     inside = np.broadcast_to(mask, (2, 40, 40))
-    assert relative_rmse(traction, masked, mask=inside) <= 1.02 * relative_rmse(traction, free, mask=inside)
+    # Fitting inside is allowed a little; cutting changes nothing there.
+    allowed = 1.02 if support == "fit" else 1.0
+    assert relative_rmse(traction, masked, mask=inside) <= allowed * relative_rmse(traction, free, mask=inside)
+
+
+@pytest.mark.parametrize("family", ["adhesion", "disc"])
+def test_mask_leaves_the_error_inside_as_it_is(family: str) -> None:
+    # Adhesion cells pull a little outside their masks, which a fit confined to the mask pays for.
+    simulate: Any = CellSimulator if family == "adhesion" else PatchSimulator
+    fields = simulate(family, shape=48, random_state=0).sample(2)
+    displacement = add_noise(fields.strain, 0.1, unit="rms", correlation=1.5, random_state=0)
+    estimator = ElasticNetTFM(tol=0.2).fit(displacement)
+    free, masked = estimator.predict(displacement), estimator.predict(displacement, mask=fields.mask)
+    errors = [
+        relative_rmse(fields.stress, found, mask=fields.mask, multioutput="raw_values") for found in (free, masked)
+    ]
+    assert (errors[1] <= errors[0]).all()
+    assert not masked[np.broadcast_to(~fields.mask[:, None], masked.shape)].any()
 
 
 def test_soft_mask_lies_between_none_and_hard(patches: Any) -> None:
     displacement, _, mask = patches
-    estimator = ElasticNetTFM(lam2=0.5).fit(displacement)
+    estimator = ElasticNetTFM(lam2=0.5, support="fit").fit(displacement)
     soft = estimator.predict(displacement, mask=np.where(mask, 1.0, 0.5))
     assert_allclose(soft[:, :, mask], estimator.predict(displacement)[:, :, mask], atol=200)
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
@@ -69,9 +88,9 @@ def test_units_and_amplitude_scale_through(patches: Any, factor: float) -> None:
     displacement = patches[0].astype(float)
     base = ElasticNetTFM().fit(displacement).predict(displacement)
     scaled = ElasticNetTFM(spacing=factor).fit(displacement).predict(factor * displacement)
-    # Rounding moves the pixels that are about to vanish by 1e-5 of the largest traction.
-    assert_allclose(scaled, base, atol=0.1)
-    assert_allclose(ElasticNetTFM(young=1.0).fit(displacement).predict(displacement) * 10_670, base, atol=0.1)
+    # Rounding alone, 1e-15 of the noise, moves single pixels by 3e-4 of the largest traction at this tolerance.
+    assert_allclose(scaled, base, atol=1)
+    assert_allclose(ElasticNetTFM(young=1.0).fit(displacement).predict(displacement) * 10_670, base, atol=1)
     louder = ElasticNetTFM().fit(displacement).predict(factor * displacement)
     assert_allclose(louder, factor * base, rtol=0.05, atol=factor * 100)
 
@@ -90,7 +109,16 @@ def test_too_few_iterations_warn(patches: Any) -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"lam1": 0.0}, {"lam2": -1.0}, {"noise": -1.0}, {"order": -1.0}, {"tol": 1.0}, {"max_iter": 0}, {"poisson": 0.7}],
+    [
+        {"lam1": 0.0},
+        {"lam2": -1.0},
+        {"noise": -1.0},
+        {"order": -1.0},
+        {"support": "glue"},
+        {"tol": 1.0},
+        {"max_iter": 0},
+        {"poisson": 0.7},
+    ],
 )
 def test_bad_parameters_are_refused(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):

@@ -14,7 +14,7 @@ from tfmkit._validation import check_count, check_field, check_gel, check_mask, 
 from tfmkit.inversion.fourier import fourier_inverse
 from tfmkit.inversion.objective import SparseProblem
 from tfmkit.inversion.posterior import evidence_lam, pivot, posterior_std, resample
-from tfmkit.inversion.sparsity import LENGTH_WEIGHT, adaptive_elastic_net, effective_noise, noise_level
+from tfmkit.inversion.sparsity import LENGTH_WEIGHT, adaptive_elastic_net, effective_noise, white_noise_level
 from tfmkit.mechanics import contractile_moment, strain_energy, total_force
 from tfmkit.operators import ForwardOperator
 
@@ -206,7 +206,7 @@ class BayesianFTTC(TractionEstimator):
     def _in_pixels(self, displacement: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
         spacing = self.gel_[2]
         fields = displacement / displacement.dtype.type(spacing)
-        measured = noise_level(fields) if self.noise is None else np.full(len(fields), self.noise / spacing)
+        measured = white_noise_level(fields) if self.noise is None else np.full(len(fields), self.noise / spacing)
         pairs = zip(fields, measured.tolist(), strict=True)
         return fields, np.array([effective_noise(field, level) for field, level in pairs])
 

@@ -12,10 +12,12 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._base import TractionEstimator
-from tfmkit._validation import check_count, check_field, check_gel, check_mask, check_number, check_pair
+from tfmkit._validation import check_choice, check_count, check_field, check_gel, check_mask, check_number, check_pair
 from tfmkit.inversion.objective import SparseProblem
 from tfmkit.inversion.proximal import SparseSolution, elastic_net
 from tfmkit.inversion.sparsity import LENGTH_WEIGHT, adaptive_elastic_net, effective_noise, noise_level
+
+SUPPORTS = ("cut", "fit")
 
 
 class ElasticNetTFM(TractionEstimator):
@@ -31,9 +33,13 @@ class ElasticNetTFM(TractionEstimator):
         field from its noise.
     noise : float, optional
         Standard deviation of the noise per component, >= 0, in the unit of `spacing`. By default it is measured in
-        every field; neighbouring vectors that share their noise hide it, so give it for overlapping windows.
+        every field, as for `FTTCCV`, whether neighbouring vectors share it or not.
     order : float, default=1.0
         Order of the quadratic penalty: 0 weighs the traction, as the elastic net of statistics, 1 its gradient.
+    support : {"cut", "fit"}, default="cut"
+        What a mask given to `predict` does. ``"cut"`` multiplies the traction by it: the error inside stays what it is.
+        ``"fit"`` explains the displacement by traction inside alone, with `lam1` divided by the mask. That is better
+        where all traction lies inside; where a tail of it does not, as on adhesion cells, it is pushed into the mask.
     young : float, default=10670.0
         Young's modulus; traction comes out in its unit.
     poisson : float, default=0.45
@@ -96,6 +102,7 @@ class ElasticNetTFM(TractionEstimator):
         *,
         noise: float | None = None,
         order: float = 1.0,
+        support: str = "cut",
         young: float = 10_670.0,
         poisson: float = 0.45,
         spacing: float = 1.0,
@@ -107,6 +114,7 @@ class ElasticNetTFM(TractionEstimator):
         self.lam2 = lam2
         self.noise = noise
         self.order = order
+        self.support = support
         self.young = young
         self.poisson = poisson
         self.spacing = spacing
@@ -140,6 +148,7 @@ class ElasticNetTFM(TractionEstimator):
             if value is not None:
                 check_number(value, name, low=0)
         check_number(self.order, "order", low=0)
+        check_choice(self.support, "support", SUPPORTS)
         check_number(self.tol, "tol", low=0, high=1, include_low=False, include_high=False)
         check_count(self.max_iter, "max_iter")
         if y is None:
@@ -157,8 +166,7 @@ class ElasticNetTFM(TractionEstimator):
         X : array-like of shape (n_fields, 2, height, width)
             Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
         mask : array-like of shape (n_fields, height, width) or (height, width), optional
-            Where traction may be: True inside the cell, or weights in [0, 1] by which `lam1` is divided. There is
-            none where the mask is 0.
+            Where traction is expected, from 0 (none) to 1; see `support`.
 
         Returns
         -------
@@ -173,18 +181,20 @@ class ElasticNetTFM(TractionEstimator):
         check_is_fitted(self)
         displacement = check_field(X)
         young, _, spacing = self.gel_
-        support = np.ones(displacement.shape[2:]) if mask is None else mask
-        support = check_mask(support, displacement.shape, soft=True)
+        everywhere = np.ones(displacement.shape[2:])
+        weight = check_mask(everywhere if mask is None else mask, displacement.shape, soft=True)
+        allowed = weight if self.support == "fit" else check_mask(everywhere, displacement.shape, soft=True)
         fields = displacement / displacement.dtype.type(spacing)
-        levels = noise_level(fields) if self.noise is None else np.full(len(fields), self.noise / spacing)
+        levels = noise_level(fields, self.gel_[1]) if self.noise is None else np.full(len(fields), self.noise / spacing)
         solutions = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._solve)(*data) for data in zip(fields, support, levels.tolist(), strict=True)
+            delayed(self._solve)(*data) for data in zip(fields, allowed, levels.tolist(), strict=True)
         )
         worst = max(solution.gap for solution in solutions)
         if worst > self.tol:
             message = f"A duality gap of {worst:.2g} is left after {self.max_iter} iterations (tol={self.tol})."
             warnings.warn(message, ConvergenceWarning, stacklevel=2)
-        return np.stack([solution.traction for solution in solutions]) * displacement.dtype.type(young)
+        traction = np.stack([solution.traction for solution in solutions]) * displacement.dtype.type(young)
+        return traction if self.support == "fit" else traction * weight[:, None].astype(traction.dtype)
 
     def _solve(self, field: NDArray[Any], support: NDArray[Any], noise: float) -> SparseSolution:
         weight = self.lam1 * effective_noise(field, noise)

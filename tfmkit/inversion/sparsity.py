@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmkit.inversion.noise import noise_bands, noise_power
 from tfmkit.inversion.objective import SparseProblem, roughness
 from tfmkit.inversion.proximal import SparseSolution, elastic_net
+from tfmkit.inversion.spectrum import rings_of, tapered_spectrum
 from tfmkit.inversion.support import degrees_of_freedom
 
 Array = NDArray[np.floating[Any]]
@@ -35,7 +37,30 @@ _LAM2_RANGE = (1e-3, 1e2)
 _FLOOR = 2e-3
 
 
-def noise_level(displacement: Array) -> Array:
+def noise_level(displacement: Array, poisson: float) -> Array:
+    """Estimate the standard deviation of the noise, white or correlated, from the data.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement.
+    poisson : float
+        Poisson ratio.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Standard deviation per component, in the unit of `displacement`: the root of the mean of the noise spectrum of
+        `tfmkit.inversion.noise`.
+    """
+    shape = (displacement.shape[-2], displacement.shape[-1])
+    rings = rings_of(shape)
+    bands = noise_bands(tapered_spectrum(displacement), shape, poisson)
+    power = noise_power(*bands, rings.wavenumber)
+    return np.asarray(np.sqrt(power @ rings.n_vectors / rings.n_vectors.sum()))
+
+
+def white_noise_level(displacement: Array) -> Array:
     """Estimate the standard deviation of white noise from the data.
 
     Parameters
