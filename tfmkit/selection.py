@@ -354,7 +354,8 @@ def _noise_level(data: Statistics) -> Array:
     return np.asarray(data.noise @ data.rings.n_vectors / data.rings.n_vectors.sum())
 
 
-@lru_cache(maxsize=16)
+# Five orders times seven sizes of the gap.
+@lru_cache(maxsize=35)
 def _blocked_weights(
     shape: Shape, poisson: float, lams: tuple[float, ...], order: float, layer: Layer, half: int
 ) -> Array:
