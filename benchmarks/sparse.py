@@ -48,7 +48,7 @@ def rows(family: str, noise: float) -> list[dict[str, Any]]:
     strain = (data.strain + sigma * rng.standard_normal(data.strain.shape)).astype(np.float32)
     gel = {"young": simulator.young, "poisson": simulator.poisson, "spacing": simulator.spacing}
     stress = data.stress
-    fttc = np.min([errors(FTTC(lam, **gel), strain, stress) for lam in LAMBDAS], axis=0)
+    fttc = np.min([errors(FTTC(lam, boundary="periodic", **gel), strain, stress) for lam in LAMBDAS], axis=0)
     weights = product(LAM1, LAM2)
     oracle = np.min([errors(ElasticNetTFM(a, b, **gel), strain, stress) for a, b in weights], axis=0)
     start = time.perf_counter()
