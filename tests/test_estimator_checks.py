@@ -21,12 +21,15 @@ from tfmkit.estimator_checks import (
 )
 from tfmkit.estimator_checks._fields import FIELD_CHECKS
 from tfmkit.filters import CutoffFilter
-from tfmkit.fttc import FTTC
+from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.sparse import ElasticNetTFM
 
 ESTIMATORS = [
     FTTC(),
     FTTC(lam=0.0, poisson=0.5, young=1.0, spacing=3.0),
+    FTTC(lam=0.5, boundary="periodic"),
+    FTTC(lam=0.5, boundary="open", order=1.0),
+    FTTCCV(orders=[0.0, 1.0]),
     BayesianFTTC(),
     ElasticNetTFM(lam2=1.0, tol=0.5),
     CutoffFilter(FTTC(), percentile=50),
