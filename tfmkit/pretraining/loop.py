@@ -148,7 +148,7 @@ class _TrainingState:
         for group in self.optimizer.param_groups:
             group["lr"] = self.recipe.lr * _schedule(self.update / self.recipe.n_updates)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu"):
-            steps, half_width = _forward(self.network, batch)
+            steps, half_width = self.network.trajectory(batch.displacement, batch.poisson)
         loss, error = _loss(steps, half_width, batch.traction)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -198,10 +198,6 @@ class _TrainingState:
                 self.mean[i].copy_(tensors[f"{i}.mean"])
                 names = ("step", "exp_avg", "exp_avg_sq")
                 self.optimizer.state[p] = {name: tensors[f"{i}.{name}"] for name in names}
-
-
-def _forward(network: FourierUNet, batch: Batch) -> tuple[list[Tensor], Tensor]:
-    return network.trajectory(batch.displacement, batch.poisson)
 
 
 def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
