@@ -1,10 +1,12 @@
-"""How errors grow as measurements get worse: noise, grid, patch size, border, Poisson ratio, missing vectors; and cost.
+"""How errors grow as measurements get worse: noise, grid, patch size, border, Poisson ratio, missing vectors; and cost,
+against the size of the grid and of the batch.
 
     python -m benchmarks.robustness            # sweeps that are missing in benchmarks/robustness
     python -m benchmarks.robustness --force    # all of them
 
 Every sweep is one call of `compare` per point, with FTTC told its best lambda as the reference: the one that repeats
-the field at its border, as most programs do, and the one that does not. Seconds stand beside errors.
+the field at its border, as most programs do, and the one that does not. Seconds stand beside errors. A cross-validation
+that leaves out whole families of cells (`benchmarks.left_out`) closes the page.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from scipy.ndimage import distance_transform_edt
 from sklearn.utils import Bunch
 from tqdm.auto import tqdm
 
+from benchmarks import left_out
 from benchmarks.families import CORRELATION, family_fields
 from benchmarks.paper.methods import Once, weights_digest
 from benchmarks.paper.panels import letter, new_figure
@@ -48,6 +51,9 @@ COLOURS = {
     "DeepTFM": "#c1272d",
     "DeepTFM, small": "#f08a5d",
 }
+
+# The sweeps whose seconds are shown.
+COST = ("grid", "batch")
 
 NoiseModel = Callable[[NDArray[Any], float, np.random.Generator], NDArray[Any]]
 
@@ -142,6 +148,10 @@ SWEEPS = {
     "poisson": Sweep(
         f"true Poisson ratio (solved with {POISSON})", (0.3, 0.4, 0.45, 0.5), lambda nu, n: _cells(nu, n, poisson=nu)
     ),
+    "batch": Sweep(
+        "fields in a batch", (1, 4, 16, 64),
+        lambda size, _: Point(size, family_fields("adhesion", int(size), poisson=POISSON), USUAL_NOISE, relative_noise),
+    ),
     "missing": Sweep("share of vectors missing", (0.0, 0.05, 0.1, 0.2, 0.4), _missing),
 }  # fmt: skip
 
@@ -193,20 +203,20 @@ def _run_sweep(folder: Path, settings: Settings, *, name: str) -> None:
 
 
 def _draw(folder: Path, settings: Settings) -> None:
-    figure = new_figure(7.2, 5.6)
+    figure = new_figure(7.2, 6.0)
     axes = figure.subplots(3, 3).ravel()
-    for position, (name, sweep) in enumerate(SWEEPS.items()):
-        table = pd.read_csv(folder / f"{name}.csv")
-        table = table[table["metric"] == "relative_rmse"]
-        _draw_lines(axes[position], table, "mean", spread="std")
-        axes[position].set(xlabel=sweep.label, ylabel="relative RMSE", ylim=(0, 1.15))
-        letter(axes[position], "abcdefgh"[position])
-    grid = pd.read_csv(folder / "grid.csv")
-    _draw_lines(axes[7], grid[grid["metric"] == "relative_rmse"], "seconds")
-    axes[7].set(xlabel=SWEEPS["grid"].label, ylabel="seconds per field", yscale="log")
-    letter(axes[7], "h")
-    axes[8].set_axis_off()
-    axes[8].legend(*axes[0].get_legend_handles_labels(), loc="center")
+    tables = {name: pd.read_csv(folder / f"{name}.csv").query("metric == 'relative_rmse'") for name in SWEEPS}
+    # The size of the batch costs time and changes no error.
+    panels = [(name, "mean") for name in SWEEPS if name != "batch"] + [(name, "seconds") for name in COST]
+    for axis, (name, column), label in zip(axes, panels, "abcdefghi", strict=False):
+        _draw_lines(axis, tables[name], column, spread="std" if column == "mean" else None)
+        axis.set(xlabel=SWEEPS[name].label)
+        if column == "mean":
+            axis.set(ylabel="relative RMSE", ylim=(0, 1.15))
+        else:
+            axis.set(ylabel="seconds per field", xscale="log", yscale="log")
+        letter(axis, label)
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     save_figure(figure, "robustness", folder, settings)
 
 
@@ -230,7 +240,11 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     settings = {"n_fields": options.fields, "seed": options.seed, "weights": weights_digest()}
-    stages = [*(partial(sweep_stage, name, settings) for name in SWEEPS), partial(figure_stage, options.output)]
+    stages = [
+        *(partial(sweep_stage, name, settings) for name in SWEEPS),
+        partial(figure_stage, options.output),
+        partial(left_out.stage, settings, POISSON),
+    ]
     run_stages(stages, options.output, force=options.force)
 
 

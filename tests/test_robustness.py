@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import GridSearchCV
 
 from tfmkit.benchmark import OracleLambda
 from tfmkit.fttc import FTTC
@@ -16,7 +18,7 @@ from tfmkit.fttc import FTTC
 # The benchmarks are no part of the installed package.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks import robustness
+from benchmarks import left_out, robustness
 from benchmarks.paper.stages import run_stages
 
 
@@ -62,11 +64,28 @@ def test_sweeps_run_and_are_drawn(tmp_path, monkeypatch):
     quick = {name: FTTC(0.1) for name in robustness.COLOURS} | {robustness.REFERENCE: OracleLambda(FTTC(), lams=[1.0])}
     monkeypatch.setattr(robustness, "methods", lambda: quick)
     sweep = robustness.SWEEPS["poisson"]
-    monkeypatch.setattr(robustness, "SWEEPS", {"grid": replace(sweep, values=(0.3, 0.45))})
+    monkeypatch.setattr(robustness, "SWEEPS", dict.fromkeys(robustness.COST, replace(sweep, values=(0.3, 0.45))))
     settings = {"n_fields": 1, "seed": 0}
-    stages = [lambda: robustness.sweep_stage("grid", settings), lambda: robustness.figure_stage(tmp_path)]
-    run_stages(stages, tmp_path)
+    stages = [partial(robustness.sweep_stage, name, settings) for name in robustness.COST]
+    run_stages([*stages, lambda: robustness.figure_stage(tmp_path)], tmp_path)
     table = pd.read_csv(tmp_path / "grid.csv")
     assert set(table["value"]) == {0.3, 0.45}
     assert set(table["estimator"]) == set(robustness.COLOURS)
     assert (tmp_path / "robustness.png").is_file()
+
+
+def test_a_batch_holds_as_many_fields_as_it_says():
+    point = robustness.SWEEPS["batch"].make(4, 1)
+    assert len(point.fields.stress) == 4
+
+
+def test_every_family_is_left_out_once(tmp_path, monkeypatch):
+    strain, stress = np.random.default_rng(0).normal(size=(2, 4, 2, 16, 16))
+    monkeypatch.setattr(left_out, "families", lambda *_: (strain, stress, np.array(left_out.FAMILIES)))
+    search = GridSearchCV(FTTC(), {"lam": [0.1, 1.0]}, cv=3)
+    monkeypatch.setattr(left_out, "estimators", lambda _: {left_out.SEARCH: search, "fixed": FTTC(0.1)})
+    run_stages([lambda: left_out.stage({"n_fields": 1, "seed": 0}, 0.45)], tmp_path)
+    table = pd.read_csv(tmp_path / "left_out.csv")
+    assert sorted(table["family"]) == sorted(2 * left_out.FAMILIES)
+    assert (table.loc[table["estimator"] == left_out.SEARCH, "lam"].isin([0.1, 1.0])).all()
+    assert (tmp_path / "left_out.png").is_file()
