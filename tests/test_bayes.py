@@ -41,6 +41,33 @@ def test_standard_deviation_is_the_error_that_is_made(gaussian: Any) -> None:
     assert 0.9 < score.std() < 1.15
 
 
+def test_draws_scatter_as_the_posterior_says(gaussian: Any) -> None:
+    u, _ = gaussian
+    model = BayesianFTTC(young=1.0, noise=SIGMA).fit(u)
+    mean, std = model.predict(u[:2], return_std=True)
+    draws = model.sample_y(u[:2], 200, random_state=0)
+    assert draws.shape == (200, *mean.shape)
+    assert_allclose(draws.std(axis=0).mean(axis=(2, 3)), std[..., 0, 0], rtol=0.03)
+    assert np.abs(draws.mean(axis=0) - mean).max() < 6 * std.max() / np.sqrt(200)
+    # Long waves are less certain than short ones: neighbours err together.
+    left, right = (draws - mean)[..., :-1], (draws - mean)[..., 1:]
+    assert (left * right).mean() > 0.1 * (left * left).mean()
+    np.testing.assert_array_equal(draws, model.sample_y(u[:2], 200, random_state=0))
+
+
+def test_sums_of_the_truth_lie_within_their_draws(gaussian: Any) -> None:
+    u, tau = gaussian
+
+    def sums(traction: np.ndarray) -> np.ndarray:
+        """Sum over blocks of 6 x 6 pixels, away from the border, whose wrap the estimator does not know."""
+        inside = traction[..., 12:36, 12:36]
+        return inside.reshape(*inside.shape[:-2], 4, 6, 4, 6).sum(axis=(-3, -1))
+
+    draws = sums(BayesianFTTC(young=1.0, noise=SIGMA).fit(u).sample_y(u, 64, random_state=1))
+    score = (sums(tau) - draws.mean(axis=0)) / draws.std(axis=0)
+    assert 0.85 < np.sqrt((score**2).mean()) < 1.25
+
+
 def test_noise_is_measured_where_it_is_not_given(gaussian: Any) -> None:
     u, _ = gaussian
     given = BayesianFTTC(noise=SIGMA).fit(u).predict(u)

@@ -13,7 +13,7 @@ from tfmkit._base import TractionEstimator
 from tfmkit._validation import check_count, check_field, check_gel, check_mask, check_number, check_pair
 from tfmkit.inversion.fourier import fourier_inverse
 from tfmkit.inversion.objective import SparseProblem
-from tfmkit.inversion.posterior import evidence_lam, pivot, posterior_std, resample
+from tfmkit.inversion.posterior import evidence_lam, pivot, posterior_samples, posterior_std, resample
 from tfmkit.inversion.sparsity import LENGTH_WEIGHT, adaptive_elastic_net, effective_noise, white_noise_level
 from tfmkit.mechanics import contractile_moment, strain_energy, total_force
 from tfmkit.operators import ForwardOperator
@@ -150,6 +150,41 @@ class BayesianFTTC(TractionEstimator):
         pairs = zip(lams.tolist(), noise.tolist(), strict=True)
         std = np.stack([posterior_std(shape, lam, level, **settings) for lam, level in pairs]) * young
         return mean, np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)
+
+    def sample_y(self, X: ArrayLike, n_samples: int = 32, random_state: Any = None) -> NDArray[Any]:
+        """Draw tractions from the posterior.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        n_samples : int, default=32
+            Number of draws per field.
+        random_state : None, int or numpy.random.Generator, optional
+            Seed of the draws.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_fields, 2, height, width)
+            Tractions in the unit of `young`, scattered about `predict` with its standard deviation and with the
+            correlation between pixels that errors of integrals depend on.
+
+        Raises
+        ------
+        ValueError
+            If `X` is no batch of finite fields or there are no draws.
+        """
+        check_count(n_samples, "n_samples")
+        mean = self.predict(X)
+        fields, noise = self._in_pixels(check_field(X))
+        young, poisson, _ = self.gel_
+        settings: dict[str, Any] = {"poisson": poisson, "order": self.order}
+        lams = evidence_lam(fields, noise, **settings)
+        settings |= {"n_samples": n_samples, "rng": np.random.default_rng(random_state)}
+        shape = (fields.shape[-2], fields.shape[-1])
+        pairs = zip(lams.tolist(), noise.tolist(), strict=True)
+        draws = np.stack([posterior_samples(shape, lam, level, **settings) for lam, level in pairs], axis=1)
+        return (mean + young * draws).astype(mean.dtype)
 
     def intervals(
         self, X: ArrayLike, mask: ArrayLike | None = None, *, n_samples: int = 16, random_state: Any = None

@@ -18,11 +18,13 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import scipy.fft
 from numpy.typing import NDArray
 
 from tfmkit.inversion.objective import SparseProblem, convolve
 from tfmkit.inversion.proximal import elastic_net
 from tfmkit.inversion.spectrum import gains, ring_power, rings_of, tapered_spectrum
+from tfmkit.operators import wavenumbers
 
 Array = NDArray[np.floating[Any]]
 
@@ -120,6 +122,45 @@ def posterior_std(shape: tuple[int, int], lam: float, noise: float, *, poisson: 
     turn = np.square(np.stack([kx, ky])[:, inside] / k[inside])
     variance = (turn * along + (1 - turn) * across).sum(axis=1) / k.size
     return np.asarray(noise * np.sqrt(variance))
+
+
+def posterior_samples(
+    shape: tuple[int, int], lam: float, noise: float, *, poisson: float, order: float, n_samples: int, rng: Any
+) -> Array:
+    """Draw deviations of the traction from its posterior mean.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the field.
+    lam : float
+        Regularisation, > 0.
+    noise : float
+        Standard deviation of the noise per component, in pixels.
+    poisson : float
+        Poisson ratio.
+    order : float
+        Order of the prior.
+    n_samples : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, 2, height, width)
+        Deviations over Young's modulus, with the variances of `posterior_std` and their correlation between pixels.
+    """
+    ky, kx = wavenumbers(shape)
+    k = np.hypot(ky, kx)
+    k[0, 0] = 1
+    along, across = noise / np.sqrt(np.square(gains(k, poisson)) + lam * k ** (2 * order))
+    along[0, 0] = across[0, 0] = 0
+    white_x, white_y = np.moveaxis(scipy.fft.rfft2(rng.standard_normal((n_samples, 2, *shape))), 1, 0)
+    # White noise stays white however it is turned: its part along k gets one deviation, that across the other.
+    parallel = (along - across) * (kx * white_x + ky * white_y) / k**2
+    spectrum = np.stack([across * white_x + parallel * kx, across * white_y + parallel * ky], axis=1)
+    return np.asarray(scipy.fft.irfft2(spectrum, s=shape))
 
 
 def resample(
