@@ -1,4 +1,4 @@
-"""Displacement files of other programs in, tables and images out: one reader or writer per module.
+"""Images of microscopes and displacement files of other programs in, tables and images out.
 
 `read_displacement` recognises a file by what it holds and returns `DisplacementData` in tfmkit's convention:
 component 0 along x to the right, component 1 along y downwards, positive from the relaxed to the deformed gel,
@@ -6,9 +6,13 @@ all lengths in the pixels of the file. Readers convert axes and signs; nothing e
 """
 
 from tfmkit.io._data import DisplacementData
+from tfmkit.io._series import ImageSeries
 from tfmkit.io.arrays import read_arrays
 from tfmkit.io.easy_tfm import read_easy_tfm
 from tfmkit.io.fiji import read_fiji_piv
+from tfmkit.io.images import open_images
+from tfmkit.io.ome import write_ome_tiff
+from tfmkit.io.patterns import find_images, match_images
 from tfmkit.io.pytfm import read_pytfm
 from tfmkit.io.reading import read_displacement
 from tfmkit.io.wang_lin import read_wang_lin
@@ -16,6 +20,10 @@ from tfmkit.io.writing import write_csv, write_json, write_tiff, writing, writin
 
 __all__ = [
     "DisplacementData",
+    "ImageSeries",
+    "find_images",
+    "match_images",
+    "open_images",
     "read_arrays",
     "read_displacement",
     "read_easy_tfm",
@@ -24,6 +32,7 @@ __all__ = [
     "read_wang_lin",
     "write_csv",
     "write_json",
+    "write_ome_tiff",
     "write_tiff",
     "writing",
     "writing_folder",

@@ -1,0 +1,64 @@
+"""PNG images."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from tfmkit.io._scale import Scale
+from tfmkit.io._series import Arrangement, Planes
+from tfmkit.io._tiff_header import LARGEST_IMAGE
+
+# Pillow's modes that hold one number per pixel, and those that become red, green and blue.
+_GREY = ("1", "L", "I;16", "I;16B", "I", "F")
+_COLOUR = ("RGB", "RGBA", "P")
+_MOST_BYTES_PER_PIXEL = 4
+
+
+def open_png(path: Path) -> tuple[Planes, Scale]:
+    """Open a PNG image; transparency is dropped, and a palette becomes the colours that it stands for.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    planes : Planes
+        One frame, and a channel for each of red, green and blue where it has colours.
+    scale : Scale
+        Nothing: PNG has resolutions for printing only.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, animated or larger than `LARGEST_IMAGE`.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Image.open(path, formats=("PNG",)) as image:
+            width, height = image.size
+            if width * height * _MOST_BYTES_PER_PIXEL > LARGEST_IMAGE:
+                raise ValueError(f"it claims {height} x {width} pixels, more than {LARGEST_IMAGE} bytes")
+            if getattr(image, "n_frames", 1) > 1:
+                raise ValueError("it is animated")
+            if image.mode not in (*_GREY, *_COLOUR, "LA"):
+                raise ValueError(f"its pixels are of the unknown kind {image.mode}")
+            colour = image.mode in _COLOUR
+            mode = "RGB" if colour else "L" if image.mode == "LA" else image.mode
+            dtype = np.asarray(Image.new(mode, (1, 1))).dtype.newbyteorder("=")
+    arrangement = Arrangement({"S": 3} if colour else {})
+
+    def read(number: int) -> NDArray[Any]:
+        with warnings.catch_warnings(), Image.open(path, formats=("PNG",)) as opened:
+            warnings.simplefilter("error")
+            pixels = np.asarray(opened if opened.mode == mode else opened.convert(mode))
+        return np.array(pixels[:, :, number] if colour else pixels, dtype=dtype)
+
+    return Planes(arrangement, (height, width), dtype, read, lambda: None), Scale()

@@ -1,0 +1,158 @@
+"""TIFF, OME-TIFF and ImageJ stacks, one plane at a time."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from tfmkit.io._scale import Scale, check_ome_planes, imagej_scale, ome_scale, parse_ome, tag_scale
+from tfmkit.io._series import Planes, ZChoice, arrange, choose_position
+from tfmkit.io._silence import silence
+from tfmkit.io._tiff_header import Directory, read_directories
+
+_DEFLATE = (8, 32946)
+# An encoder may fill up the last strip or tile; a part that grows beyond this is no image.
+_MOST_PADDING = 2
+
+
+def open_tiff(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
+    """Open a TIFF file of any kind.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    z : int, "time" or None
+        Plane of a Z stack, or that its planes are points in time.
+    position : int or None
+        Which of several series of images.
+
+    Returns
+    -------
+    planes : Planes
+        Its images.
+    scale : Scale
+        What its metadata say.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or claims what it does not hold.
+    """
+    directories = {directory.offset: directory for directory in read_directories(path)}
+    with silence("tifffile"):
+        file = tifffile.TiffFile(path, _multifile=False, is_ndpi=False, is_scanimage=False)
+        try:
+            return _open(file, directories, z, position)
+        except BaseException:
+            file.close()
+            raise
+
+
+def _open(
+    file: tifffile.TiffFile, directories: dict[int, Directory], z: ZChoice, position: int | None
+) -> tuple[Planes, Scale]:
+    pixels = parse_ome(file.ome_metadata or "") if file.is_ome else []
+    check_ome_planes(pixels, len(directories))
+    chosen = choose_position(position, len(file.series))
+    series = file.series[chosen]
+    if file.is_ome and series.kind != "ome":
+        raise ValueError("its OME-XML speaks of images in other files; save them as one file")
+    axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    rows = axes.index("Y")
+    if axes[rows : rows + 2] != "YX" or axes[rows + 2 :] not in ("", "S"):
+        raise ValueError(f"its axes are {axes}, of which the last are not rows, columns and perhaps colours")
+    arrangement = arrange(axes[:rows] + axes[rows + 2 :], shape[:rows] + shape[rows + 2 :], z)
+    source = _Source(file, series, directories, math.prod(shape[:rows]), shape[rows : rows + 3])
+    planes = Planes(arrangement, (shape[rows], shape[rows + 1]), np.dtype(series.dtype), source.read, file.close)
+    return planes, ome_scale(pixels[chosen]) if pixels else _scale(file, planes)
+
+
+class _Source:
+    """Planes of a series, from their place in the file or from the page that has them."""
+
+    def __init__(
+        self,
+        file: tifffile.TiffFile,
+        series: tifffile.TiffPageSeries,
+        directories: dict[int, Directory],
+        n_planes: int,
+        shape: tuple[int, ...],
+    ) -> None:
+        self.file = file
+        self.pages = _same_pages(series, directories)
+        self.shape = (*shape, 1)[:3]
+        self.dtype = np.dtype(series.dtype)
+        self.offset = series.dataoffset
+        self.per_page, rest = divmod(n_planes, len(self.pages))
+        n_bytes = math.prod(self.shape) * self.dtype.itemsize
+        if self.offset is not None:
+            if self.offset + n_planes * n_bytes > file.filehandle.size:
+                raise ValueError(f"it is cut short: {n_planes} images of {n_bytes} bytes do not fit in it")
+        elif rest or self.per_page * n_bytes != self.pages[0].nbytes:
+            raise ValueError(f"it claims {n_planes} images and has {len(self.pages)} pages")
+
+    def read(self, number: int) -> NDArray[Any]:
+        """Return a plane, the samples of a pixel counted as planes."""
+        number, sample = divmod(number, self.shape[2])
+        with silence("tifffile"):
+            return np.ascontiguousarray(self._read_plane(number)[:, :, sample])
+
+    def _read_plane(self, number: int) -> NDArray[Any]:
+        if self.file.filehandle.closed:
+            raise ValueError("the file is closed")
+        count = math.prod(self.shape)
+        if self.offset is not None:
+            start = self.offset + number * count * self.dtype.itemsize
+            stored = self.dtype.newbyteorder(self.file.byteorder)
+            return np.asarray(self.file.filehandle.read_array(stored, count, start)).reshape(self.shape)
+        page, part = divmod(number, self.per_page)
+        _refuse_bomb(self.pages[page], self.file.filehandle)
+        return np.asarray(self.pages[page].asarray(maxworkers=1)).reshape(self.per_page, *self.shape)[part]
+
+
+def _same_pages(series: tifffile.TiffPageSeries, directories: dict[int, Directory]) -> list[Any]:
+    """Return the pages of a series, which tifffile takes to be like the first one."""
+    pages = list(series.pages)
+    claims = [None if page is None else directories.get(page.offset) for page in pages]
+    if None in claims:
+        raise ValueError("pages that its metadata speak of are missing")
+    kinds = {(claim.shape, claim.bits, claim.compression) for claim in claims if claim is not None}
+    if len(kinds) > 1:
+        raise ValueError(f"its pages differ: (height, width), bits per pixel and compression are {sorted(kinds)}")
+    return pages
+
+
+def _refuse_bomb(page: Any, handle: tifffile.FileHandle) -> None:
+    """Refuse a deflated page that decodes to more than it claims: tifffile's decoder has no bound."""
+    if page.keyframe.compression not in _DEFLATE:
+        return
+    most = _MOST_PADDING * math.prod(page.keyframe.chunks) * np.dtype(page.keyframe.dtype).itemsize
+    for offset, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+        handle.seek(offset)
+        decoder = zlib.decompressobj()
+        if len(decoder.decompress(handle.read(length), most + 1)) > most:
+            raise ValueError(f"a part of it decodes to more than {most} bytes, twice what its header claims")
+
+
+def _scale(file: tifffile.TiffFile, planes: Planes) -> Scale:
+    tags = file.pages.first.tags
+    ratios = [tags.valueof(name) for name in ("XResolution", "YResolution")]
+    resolution = tuple(ratio[0] / ratio[1] for ratio in ratios if isinstance(ratio, tuple) and ratio[1])
+    if not file.is_imagej:
+        return tag_scale(resolution if len(resolution) == 2 else (), int(tags.valueof("ResolutionUnit", 1)))
+    metadata = file.imagej_metadata or {}
+    scale = imagej_scale(metadata, resolution if len(resolution) == 2 else ())
+    labels, (n_frames, n_channels) = (
+        metadata.get("Labels"),
+        (planes.arrangement.n_frames, planes.arrangement.n_channels),
+    )
+    if not isinstance(labels, list) or labels != labels[:n_channels] * n_frames or len(set(labels)) != n_channels:
+        return scale
+    return Scale(scale.pixel_size, scale.interval, tuple(map(str, labels[:n_channels])))

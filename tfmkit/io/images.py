@@ -1,0 +1,124 @@
+"""Bead and cell images of microscopes."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+
+from tfmkit._validation import check_number
+from tfmkit.io._nd2 import open_nd2
+from tfmkit.io._png import open_png
+from tfmkit.io._scale import Scale, square_pixel
+from tfmkit.io._series import ImageSeries, Planes, ZChoice, channel_names
+from tfmkit.io._tiff import open_tiff
+
+_TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PNG_START = b"\x89PNG"
+_ND2_STARTS = (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  ")
+
+
+def open_images(
+    path: str | PathLike[str],
+    *,
+    pixel_size: float | None = None,
+    interval: float | None = None,
+    z: ZChoice = None,
+    position: int | None = None,
+) -> ImageSeries:
+    """Open a file of images by frame and channel, without loading them.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A TIFF file (plain, OME-TIFF or an ImageJ stack), a PNG, or, with the extra ``tfmkit[nd2]``, an `.nd2`. It is
+        recognised by its content. Pixels are unsigned or signed integers or floats.
+    pixel_size : float, optional
+        Side of a pixel in micrometres; replaces what the file says.
+    interval : float, optional
+        Seconds from frame to frame; replaces what the file says.
+    z : int or "time", optional
+        Plane of a Z stack, from 0, which must be chosen where there is one; ``"time"`` where a time series was
+        stored as a Z stack, as ImageJ does when it is not told.
+    position : int, optional
+        Which of several positions (or images of different size), from 0, which must be chosen where there are some.
+
+    Returns
+    -------
+    ImageSeries
+        The images; use it in a ``with`` statement.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged, of no known format, or claims more than it holds or than 1 GiB per image.
+
+    Notes
+    -----
+    An axis that the file does not name, such as the pages of a plain TIFF, is time. Red, green and blue are channels.
+    The size of a pixel comes from OME-XML, ImageJ's description or the resolution tags; a resolution per inch or
+    centimetre that means pixels larger than 5 um is one for printing (72, 300 dpi) and says nothing.
+    Images spread over several OME-TIFF files are refused.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from tfmkit.io import open_images, write_ome_tiff
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder) / "beads.ome.tif"
+    ...     write_ome_tiff(file, np.ones((3, 1, 8, 9)), channels=("beads",), pixel_size=0.1)
+    ...     with open_images(file) as images:
+    ...         images.n_frames, images.channels, images.pixel_size, images.read(2).shape
+    (3, ('beads',), 0.1, (8, 9))
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise FileNotFoundError(f"No such file: {file}")
+    given = None if pixel_size is None else check_number(pixel_size, "pixel_size", low=0, include_low=False)
+    step = None if interval is None else check_number(interval, "interval", low=0, include_low=False)
+    try:
+        planes, scale = _open(file, z, position)
+        try:
+            return _series(file, planes, scale, given, step)
+        except BaseException:
+            planes.close()
+            raise
+    except Exception as error:
+        # Parsers of binary files raise whatever they stumble over on damaged bytes.
+        raise ValueError(f"Expected an image file, got {file} that cannot be read as one: {error}.") from error
+
+
+def _open(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
+    with path.open("rb") as file:
+        start = file.read(8)
+    if start.startswith(_TIFF_STARTS):
+        return open_tiff(path, z, position)
+    if start.startswith(_PNG_START):
+        return open_png(path)
+    if start.startswith(_ND2_STARTS):
+        return open_nd2(path, z, position)
+    raise ValueError("it is empty" if not start else "it is neither TIFF nor PNG nor .nd2")
+
+
+def _series(path: Path, planes: Planes, scale: Scale, pixel_size: float | None, interval: float | None) -> ImageSeries:
+    if planes.dtype.kind not in "uifb":
+        raise ValueError(f"its pixels are of type {planes.dtype}, not real numbers")
+    if min(planes.shape) < 1:
+        raise ValueError(f"its images have {planes.shape} pixels")
+    arrangement = planes.arrangement
+    return ImageSeries(
+        path=path,
+        n_frames=arrangement.n_frames,
+        channels=channel_names(scale.channels, arrangement),
+        shape=planes.shape,
+        dtype=np.dtype(planes.dtype).newbyteorder("="),
+        pixel_size=square_pixel(scale.pixel_size) if pixel_size is None else pixel_size,
+        interval=scale.interval if interval is None else interval,
+        _read=lambda frame, channel: planes.read(arrangement.plane(frame, channel)),
+        _close=planes.close,
+    )
