@@ -94,5 +94,6 @@ def _draw(table: pd.DataFrame) -> Any:
     errors = table.pivot_table(index="family", columns="estimator", values="relative_rmse", sort=False)
     errors.plot.bar(ax=axis, rot=0, width=0.8, color=["0.6", "#238b45", "#88419d", "#d9a400", "#c1272d"])
     axis.set(xlabel="family left out", ylabel="relative RMSE")
-    axis.legend(fontsize=6)
+    axis.get_legend().remove()
+    figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=6.5)
     return figure
