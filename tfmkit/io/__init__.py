@@ -15,6 +15,7 @@ from tfmkit.io.ome import write_ome_tiff
 from tfmkit.io.patterns import find_images, match_images
 from tfmkit.io.pytfm import read_pytfm
 from tfmkit.io.reading import read_displacement
+from tfmkit.io.regions import read_regions
 from tfmkit.io.wang_lin import read_wang_lin
 from tfmkit.io.writing import write_csv, write_json, write_tiff, writing, writing_folder
 
@@ -29,6 +30,7 @@ __all__ = [
     "read_easy_tfm",
     "read_fiji_piv",
     "read_pytfm",
+    "read_regions",
     "read_wang_lin",
     "write_csv",
     "write_json",
