@@ -1,0 +1,30 @@
+"""From folders of images to one table of forces: many positions, long movies, all cores or a cluster.
+
+A configuration (:func:`read_config`) says which files there are and what to do with them; :func:`run` does it, item
+by item, and can be stopped and started again at any time; :func:`read_results` reads what it left behind.
+"""
+
+from tfmkit.batch._measure import Measurement, measure_pair
+from tfmkit.batch._methods import DISPLACEMENT_METHODS, make_transformer
+from tfmkit.batch._quantities import force_quantities, layer_in_pixels, residuals, versions, with_units
+from tfmkit.batch._run import run
+from tfmkit.batch.config import Config, read_config
+from tfmkit.batch.results import ItemResult, Results, read_results
+
+__all__ = [
+    "DISPLACEMENT_METHODS",
+    "Config",
+    "ItemResult",
+    "Measurement",
+    "Results",
+    "force_quantities",
+    "layer_in_pixels",
+    "make_transformer",
+    "measure_pair",
+    "read_config",
+    "read_results",
+    "residuals",
+    "run",
+    "versions",
+    "with_units",
+]

@@ -1,0 +1,201 @@
+"""What there is to do: one item per position and frame."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from tfmkit.batch.config import Config, InputSettings
+from tfmkit.io import find_images, open_images, read_displacement
+
+_UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
+_LONGEST_NAME = 80
+# What files without a {position} in their pattern belong to.
+_ONLY_POSITION = "all"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One image pair, or one field of a displacement file.
+
+    Attributes
+    ----------
+    key : str
+        Unique name that is safe as the name of a file.
+    position : str
+        What the placeholders other than ``{frame}`` stood for.
+    frame : int
+        Number of the frame: what ``{frame}`` stood for, or the place in the file, from 1.
+    page : int
+        Frame of the file, from 0.
+    source : Path
+        Deformed image, or displacement file.
+    relaxed, cell, mask : Path or None
+        The files that belong to it.
+    """
+
+    key: str
+    position: str
+    frame: int
+    page: int
+    source: Path
+    relaxed: Path | None = None
+    cell: Path | None = None
+    mask: Path | None = None
+
+    @property
+    def has_images(self) -> bool:
+        """Whether there are bead images, rather than a displacement file."""
+        return self.relaxed is not None
+
+    @property
+    def files(self) -> list[Path]:
+        """All files that the item depends on."""
+        return [path for path in (self.source, self.relaxed, self.cell, self.mask) if path is not None]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why an item, or a whole file, has no result.
+
+    Attributes
+    ----------
+    item : str
+        Key of the item, or position where the file could not be opened at all.
+    file : str
+        The file.
+    error : str
+        What was wrong.
+    """
+
+    item: str
+    file: str
+    error: str
+
+
+def list_items(config: Config) -> tuple[list[Item], list[Failure]]:
+    """List what a configuration asks for.
+
+    Parameters
+    ----------
+    config : Config
+        The settings.
+
+    Returns
+    -------
+    items : list of Item
+        In the order of position and frame.
+    failures : list of Failure
+        Files that do not open, or lack the ones that belong to them.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no file follows a pattern.
+    ValueError
+        If a pattern is malformed or has a placeholder that the leading one lacks, or two files would give the same
+        position and frame.
+    """
+    files = config.input
+    pattern = files.displacement or files.deformed
+    assert pattern is not None  # noqa: S101 - the configuration has been checked
+    found = find_images(config.images, pattern)
+    partners = {
+        name: find_images(config.images, getattr(files, name))
+        for name in ("relaxed", "cell", "mask")
+        if getattr(files, name) is not None
+    }
+    for name, candidates in partners.items():
+        if not candidates[0][0].keys() <= found[0][0].keys():
+            raise ValueError(f"Expected placeholders of {pattern!r} in the pattern of {name}.")
+    items: list[Item] = []
+    failures: list[Failure] = []
+    for fields, path in found:
+        position = _position(fields)
+        try:
+            others = {name: _partner(fields, index, name, path) for name, index in partners.items()}
+            items += _items_of_file(files, fields, path, others)
+        except (ValueError, OSError) as error:
+            failures.append(Failure(position, str(path), str(error)))
+    _refuse_duplicates(items)
+    return items, failures
+
+
+def make_key(position: str, frame: int) -> str:
+    """Return the name of an item that is safe as the name of a file, and unique.
+
+    Parameters
+    ----------
+    position : str
+        Position, of any characters.
+    frame : int
+        Frame.
+
+    Returns
+    -------
+    str
+        Letters, digits, ``_`` and ``-``. Where the position holds anything else, a digest of it keeps two positions
+        apart.
+    """
+    name = _UNSAFE.sub("-", position)[:_LONGEST_NAME].strip("-")
+    if name != position:
+        name = f"{name}-{hashlib.sha256(position.encode()).hexdigest()[:8]}".lstrip("-")
+    return f"{name}_{frame:04}"
+
+
+def _position(fields: dict[str, str]) -> str:
+    return "/".join(value for name, value in fields.items() if name != "frame") or _ONLY_POSITION
+
+
+def _partner(fields: dict[str, str], candidates: list[tuple[dict[str, str], Path]], name: str, path: Path) -> Path:
+    """Return the file whose placeholders all agree; that of all frames may leave {frame} out."""
+    wanted = {key: _plain(value) for key, value in fields.items()}
+    fitting = [other for known, other in candidates if all(_plain(known[key]) == wanted[key] for key in known)]
+    if len(fitting) != 1:
+        raise ValueError(f"Expected one {name} file for {path}, found {len(fitting)}.")
+    return fitting[0]
+
+
+def _plain(value: str) -> str | int:
+    """Return a number without its leading zeros."""
+    return int(value) if value.isascii() and value.isdigit() else value
+
+
+def _items_of_file(files: InputSettings, fields: dict[str, str], path: Path, others: dict[str, Path]) -> list[Item]:
+    position = _position(fields)
+    pages = _pages(files, path, others.get("relaxed"))
+    if "frame" not in fields:
+        return [Item(make_key(position, page + 1), position, page + 1, page, path, **others) for page in pages]
+    if len(pages) > 1:
+        raise ValueError(f"Expected one frame in {path}, whose name has its {{frame}}, got {len(pages)}.")
+    if not isinstance(_plain(fields["frame"]), int):
+        raise ValueError(f"Expected a number as the frame of {path}, got {fields['frame']!r}.")
+    frame = int(fields["frame"])
+    return [Item(make_key(position, frame), position, frame, pages[0], path, **others)]
+
+
+def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
+    """Return the frames of a file that show the deformed gel."""
+    if files.displacement is not None:
+        fields = read_displacement(path, interpolate=files.interpolate, spacing=files.spacing)
+        return list(range(len(fields.displacement)))
+    with open_images(path) as series:
+        pages = list(range(series.n_frames))
+    if relaxed == path:
+        pages = [page for page in pages if page != files.relaxed_frame - 1]
+    if not pages:
+        raise ValueError(f"Expected a frame with the deformed gel in {path}, got none beside the relaxed one.")
+    return pages
+
+
+def _refuse_duplicates(items: list[Item]) -> None:
+    seen: dict[str, Item] = {}
+    for item in items:
+        if item.key in seen:
+            raise ValueError(
+                f"Expected one file per position and frame, got {seen[item.key].source} and {item.source}; "
+                "a placeholder in the pattern must tell them apart."
+            )
+        seen[item.key] = item

@@ -1,0 +1,156 @@
+"""What is reported of a traction field: sums over cells in pixels, their units, and the gel in pixels."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit import __version__
+from tfmkit._validation import FloatArray, check_number
+from tfmkit.layered import check_layer
+from tfmkit.mechanics import force_summary
+from tfmkit.metrics import displacement_residual
+
+_MICRO = 1e-6
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
+# Quantity -> its column, and the power of the pixel's length in it. Those with a length need the size of a pixel.
+QUANTITIES = {
+    "strain_energy": ("strain_energy_J", 3),
+    "total_force": ("total_force_N", 2),
+    "contractile_moment": ("contractile_moment_Nm", 3),
+    "torque": ("torque_Nm", 3),
+    "net_force": ("net_force_fraction", 0),
+    "mean_traction": ("mean_traction_Pa", 0),
+    "max_traction": ("max_traction_Pa", 0),
+    "net_force_length": ("net_force_N", 2),
+}
+
+
+def force_quantities(
+    displacement: FloatArray, traction: FloatArray, *, spacing: float, mask: NDArray[Any] | None
+) -> dict[str, FloatArray]:
+    """Return energy, forces and moments of fields with the pixel as the unit of length.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement in pixels.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Traction in Pa.
+    spacing : float
+        Pixels between grid points.
+    mask : ndarray of shape (n_fields, height, width) or (height, width), or None
+        True inside the cell; the whole field counts without one.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_fields,)
+        The keys of `QUANTITIES`, in powers of Pa and px.
+    """
+    sums = force_summary(displacement, traction, spacing=spacing, mask=mask)
+    return {**sums, "net_force_length": sums["net_force"] * sums["total_force"]}
+
+
+def with_units(quantities: dict[str, Any], pixel_size: float | None, suffix: str = "") -> dict[str, Any]:
+    """Return quantities in SI units under the names of their columns.
+
+    Parameters
+    ----------
+    quantities : dict of str to float or ndarray
+        From `force_quantities`.
+    pixel_size : float or None
+        Micrometres per pixel. Without it, those that hold a length are left out.
+    suffix : str, default=""
+        What is put behind the names.
+
+    Returns
+    -------
+    dict of str to float or ndarray
+        The columns.
+    """
+    columns = {}
+    for name, (column, power) in QUANTITIES.items():
+        if name in quantities and (power == 0 or pixel_size is not None):
+            metre = 1.0 if pixel_size is None else pixel_size * _MICRO
+            columns[column + suffix] = quantities[name] * metre**power
+    return columns
+
+
+def residuals(
+    displacement: FloatArray,
+    traction: FloatArray,
+    *,
+    spacing: float,
+    mask: NDArray[Any] | None,
+    gel: dict[str, Any],
+) -> FloatArray:
+    """Return by how much the displacement that the traction makes differs from the measured one.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement in pixels.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Traction in Pa.
+    spacing : float
+        Pixels between grid points.
+    mask : ndarray of shape (n_fields, height, width) or (height, width), or None
+        True inside the cell; the error counts there and close by.
+    gel : dict
+        ``young``, ``poisson`` and perhaps ``thickness`` and ``depth`` in pixels.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Relative errors.
+    """
+    errors = displacement_residual(displacement, traction, mask=mask, spacing=spacing, multioutput="raw_values", **gel)
+    return np.asarray(errors)
+
+
+def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | None) -> dict[str, Any]:
+    """Return the parameters of estimators for a gel of finite thickness and beads below its surface.
+
+    Parameters
+    ----------
+    thickness : float or None
+        Thickness of the gel in micrometres; None for the half-space.
+    depth : float
+        Depth of the beads in micrometres.
+    pixel_size : float or None
+        Micrometres per pixel; needed for any but the half-space.
+
+    Returns
+    -------
+    dict
+        ``"thickness"`` and ``"depth"`` in pixels.
+
+    Raises
+    ------
+    ValueError
+        If a number is out of its range or the size of a pixel is missing.
+    """
+    if thickness is not None:
+        check_number(thickness, "thickness", low=0, include_low=False)
+    height, below = check_layer(thickness, depth)
+    if thickness is None and not depth:
+        return {"thickness": None, "depth": 0.0}
+    if pixel_size is None:
+        raise ValueError("Expected the pixel size (--pixel-size) with thickness or depth in micrometres, got none.")
+    return {"thickness": None if thickness is None else height / pixel_size, "depth": below / pixel_size}
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of tfmkit and of what its results depend on.
+
+    Returns
+    -------
+    dict of str to str
+        Version of each package.
+    """
+    packages = {name: version(name) for name in _PACKAGES}
+    return {"tfmkit": __version__, "python": platform.python_version(), **packages}

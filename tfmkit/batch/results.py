@@ -1,0 +1,167 @@
+"""Results of a batch, read back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
+
+from tfmkit.batch._fields import read_channels
+from tfmkit.batch._store import ItemFiles
+
+_KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
+
+
+@dataclass(frozen=True)
+class ItemResult:
+    """Results of one position and frame; arrays are read when they are asked for.
+
+    Attributes
+    ----------
+    key : str
+        Key of the item.
+    record : dict
+        What was chosen and found: ``position``, ``frame``, ``grid``, ``drift``, ``flags``, ``choice``,
+        ``lambda_path``, ``rows`` and more.
+    files : ItemFiles
+        Where its files lie.
+    """
+
+    key: str
+    record: dict[str, Any]
+    files: ItemFiles
+
+    def fields(self) -> dict[str, NDArray[Any]]:
+        """Return the maps on the grid.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (height, width)
+            ``ux_px``, ``uy_px``, ``tx_Pa``, ``ty_Pa``, with error bars ``sx_Pa`` and ``sy_Pa``, ``flag``, ``quality``
+            and ``cell``.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged.
+        """
+        return read_channels(self.files.fields)
+
+    def previews(self) -> dict[str, NDArray[Any]]:
+        """Return the small images.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (height, width)
+            ``relaxed``, ``deformed`` and, where there is one, ``cell``, uint8; empty for displacement files.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged.
+        """
+        return read_channels(self.files.preview) if self.files.preview.is_file() else {}
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """What a batch left behind.
+
+    Attributes
+    ----------
+    folder : Path
+        Folder of the results.
+    table : DataFrame
+        One row per position, frame and cell.
+    failures : DataFrame
+        ``item``, ``file`` and ``error`` of what has no results.
+    settings : dict
+        Configuration, versions and fingerprints.
+    """
+
+    folder: Path
+    table: pd.DataFrame
+    failures: pd.DataFrame
+    settings: dict[str, Any]
+
+    def __len__(self) -> int:
+        """Return the number of items that have results.
+
+        Returns
+        -------
+        int
+            Number of items.
+        """
+        return int(self.table["item"].nunique())
+
+    def items(self) -> Iterator[ItemResult]:
+        """Give the items in the order of the table, one at a time.
+
+        Yields
+        ------
+        ItemResult
+            Record and arrays of an item.
+
+        Raises
+        ------
+        ValueError
+            If the table names an item that is no key, or its record is missing or damaged.
+        """
+        for key in self.table["item"].drop_duplicates():
+            # Keys become paths, and a table can be edited.
+            if not _KEY.fullmatch(key):
+                raise ValueError(f"Expected keys of letters, digits, _ and - in {self.folder}, got {key!r}.")
+            files = ItemFiles(self.folder, key)
+            yield ItemResult(key, _read_json(files.record), files)
+
+
+def read_results(folder: str | PathLike[str]) -> Results:
+    """Read the results of a batch.
+
+    Parameters
+    ----------
+    folder : path-like
+        Folder that `run` or ``tfmkit batch`` wrote.
+
+    Returns
+    -------
+    Results
+        Table, failures and settings; fields and images of the items are read when they are asked for.
+
+    Raises
+    ------
+    ValueError
+        If it is no such folder, or a file in it is damaged.
+    """
+    path = Path(folder)
+    settings = _read_json(path / "settings.json")
+    try:
+        table = pd.read_parquet(path / "table.parquet")
+        failures = pd.read_csv(path / "failures.csv", dtype="str", keep_default_na=False)
+    except Exception as error:
+        # Parsers of tables raise whatever they stumble over on damaged bytes.
+        raise ValueError(
+            f"Expected the results of a batch in {path}, got tables that cannot be read: {error}."
+        ) from error
+    if not {"item", "position", "frame", "cell"} <= set(table) or table["item"].isna().any():
+        raise ValueError(
+            f"Expected the table of a batch in {path}, got one with the columns {', '.join(map(str, table))}."
+        )
+    return Results(path, table, failures, settings)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ValueError(f"Expected the results of a batch, but {path} cannot be read: {error}.") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"Expected settings in {path}, got {type(content).__name__}.")
+    return content
