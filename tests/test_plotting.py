@@ -54,6 +54,15 @@ def test_map_takes_a_common_scale_and_an_outline(field):
     assert outline.get_paths()[0].get_extents().bounds == pytest.approx((2.5, 2.5, 9, 6))
 
 
+def test_any_quantity_can_be_a_map(field):
+    figure = plotting.plot_map(field[0], label="displacement |u| (px)", spacing=0.5, vmax=600, cmap="viridis")
+    (image,) = figure.axes[0].images
+    assert image.get_array()[5, 7] == 300
+    assert image.get_clim() == (0, 600)
+    assert image.get_cmap().name == "viridis"
+    assert {"displacement |u| (px)", "5 px"} <= set(texts_of(figure))
+
+
 def test_arrows_point_where_the_field_does(field):
     figure = plotting.plot_vectors(field, n_arrows=40)
     (quiver,) = (artist for artist in figure.axes[0].collections if isinstance(artist, Quiver))
@@ -110,6 +119,8 @@ def test_bars_show_the_table():
         (lambda: plotting.plot_vectors(np.zeros((2, 8, 8)), mask=np.ones((3, 3))), "mask"),
         (lambda: plotting.plot_lambda_curve([1, 2], [1], chosen=1), "one score"),
         (lambda: plotting.plot_lambda_curve([0, 2], [1, 2], chosen=1), "above 0"),
+        (lambda: plotting.plot_map(np.zeros((2, 8, 8)), label="a"), "shape .height, width."),
+        (lambda: plotting.plot_map(np.full((8, 8), np.nan), label="a"), "finite"),
         (lambda: plotting.plot_bars(pd.DataFrame()), "not empty"),
     ],
 )

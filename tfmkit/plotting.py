@@ -77,12 +77,60 @@ def plot_traction_map(
     ValueError
         If `traction` is no single field or another argument is out of range.
     """
-    field, step = _check_map(traction, spacing)
+    field, _ = _check_map(traction, spacing)
+    length = np.hypot(*field)
+    top = _top(length, vmax)
+    factor, unit = (1e-3, "kPa") if top >= _KILO_FROM else (1.0, "Pa")
+    look: dict[str, Any] = {"spacing": spacing, "length_unit": length_unit, "mask": mask}
+    return plot_map(factor * length, label=f"traction |t| ({unit})", vmax=factor * top, **look)
+
+
+def plot_map(
+    values: ArrayLike,
+    *,
+    label: str,
+    spacing: float = 1.0,
+    length_unit: str = "px",
+    mask: ArrayLike | None = None,
+    vmax: float | None = None,
+    cmap: str = _HEAT,
+) -> Figure:
+    """Draw a quantity that starts at 0, such as a magnitude or an error, as `plot_traction_map` draws traction.
+
+    Parameters
+    ----------
+    values : array-like of shape (height, width)
+        The quantity.
+    label : str
+        What stands beside the colour bar: the quantity and its unit.
+    spacing : float, default=1.0
+        Distance between grid points in `length_unit`.
+    length_unit : str, default="px"
+        What the scale bar counts, such as ``"µm"``.
+    mask : array-like of shape (height, width), optional
+        True inside the cell, whose outline is drawn.
+    vmax : float, optional
+        Value at the top of the colour bar; by default the largest.
+    cmap : str, default="inferno"
+        One of matplotlib's colour maps that run from dark to light.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If `values` is no map of finite numbers or another argument is out of range.
+    """
+    table = np.asarray(values)
+    if table.ndim != 2:
+        raise ValueError(f"Expected a map of shape (height, width), got shape {table.shape}.")
+    field, step = _check_map(np.stack([table, table]), spacing)
     with _new_map(field) as (figure, axes):
-        top = _top(np.hypot(*field), vmax)
-        factor, unit = (1e-3, "kPa") if top >= _KILO_FROM else (1.0, "Pa")
-        image = axes.imshow(factor * np.hypot(*field), cmap=_HEAT, vmin=0, vmax=factor * top, interpolation="nearest")
-        figure.colorbar(image, ax=axes, label=f"traction |t| ({unit})", fraction=0.046, pad=0.03)
+        image = axes.imshow(field[0], cmap=cmap, vmin=0, vmax=_top(field[0], vmax), interpolation="nearest")
+        figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.03)
         if mask is not None:
             _draw_outline(axes, mask, field.shape, "white")
         _draw_scale_bar(axes, field.shape[2], step, length_unit, "white")
