@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import griddata
@@ -146,6 +148,31 @@ def fill_holes(field: FloatArray, present: NDArray[np.bool_], x: FloatArray, y: 
     rows, columns = np.nonzero(present)
     points = np.stack([x[columns], y[rows]], axis=1)
     return np.where(present, field, interpolate(points, field[:, rows, columns].T, x, y))
+
+
+def refuse_holes(present: NDArray[np.bool_], x: FloatArray, y: FloatArray, path: Path) -> None:
+    """Refuse a grid with points that have no vector.
+
+    Parameters
+    ----------
+    present : ndarray of shape (height, width)
+        True where there is a vector.
+    x, y : ndarray of shape (width,) and (height,)
+        Axes of the grid.
+    path : Path
+        File, for the error message.
+
+    Raises
+    ------
+    ValueError
+        If there is a hole; the message says where the first one is and what to do about it.
+    """
+    if not present.all():
+        row, column = np.argwhere(~present)[0]
+        raise ValueError(
+            f"Expected a vector at every grid point, got {(~present).sum()} hole(s) in {path}, the first at "
+            f"x={x[column]:g}, y={y[row]:g}. interpolate=True (--interpolate) fills them in from their neighbours."
+        )
 
 
 def even_axes(points: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -1,4 +1,4 @@
-"""Input files of Easy-to-use TFM (MATLAB)."""
+"""Files of Easy-to-use TFM (MATLAB), in and out."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy.io import savemat
 
-from tfmkit._validation import FloatArray
+from tfmkit._validation import FloatArray, check_field, check_pair
 from tfmkit.io._data import DisplacementData
 from tfmkit.io._grid import even_axes, fill_grid, fill_holes, grid_axes, interpolate
 from tfmkit.io._mat import load_mat, numeric, struct_field
+from tfmkit.io._table import point_columns
+from tfmkit.io.writing import writing
 
 # Positions (x, y) and vectors of one frame, each (n_points, 2).
 _Frame = tuple[FloatArray, FloatArray]
@@ -20,6 +23,8 @@ _Frame = tuple[FloatArray, FloatArray]
 
 def read_easy_tfm(path: str | PathLike[str]) -> DisplacementData:
     """Read a struct ``input_data`` with ``displacement(frame).pos/.vec`` and perhaps ``noise(frame).pos/.vec``.
+
+    Where there is a struct ``TFM_results`` on the same points beside it, its traction is read too.
 
     Parameters
     ----------
@@ -70,7 +75,89 @@ def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
         if len(vectors) == len(frames):
             # A common drift is no noise, so the spread is taken about the mean of each component.
             noise = np.array([np.sqrt(vec.var(axis=0).mean()) for vec in vectors])
-    return DisplacementData(fields, float(x[1] - x[0]), x, y, (path,), "easy-to-use-tfm", measured, noise=noise)
+    traction = _traction(variables.get("TFM_results"), frames, x, y, path) if measured.all() else None
+    return DisplacementData(
+        fields, float(x[1] - x[0]), x, y, (path,), "easy-to-use-tfm", measured, noise=noise, traction=traction
+    )
+
+
+def write_easy_tfm(
+    path: str | PathLike[str],
+    displacement: ArrayLike,
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    traction: ArrayLike | None = None,
+) -> None:
+    """Write the structs ``input_data`` and, with traction, ``TFM_results`` for MATLAB.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The `.mat` file, of MATLAB's version 5; one of that name is replaced once the new one is complete.
+    displacement : array-like of shape (n_frames, 2, height, width)
+        Displacement in pixels; x to the right, y down, positive from relaxed to deformed.
+    x, y : array-like of shape (width,) and (height,)
+        Positions of the columns and rows in pixels.
+    traction : array-like of shape (n_frames, 2, height, width), optional
+        Traction in Pa that the cell exerts on the gel.
+
+    Raises
+    ------
+    ValueError
+        If a field is none, the axes do not fit, or displacement and traction differ in shape.
+    """
+    if traction is None:
+        fields, loads = check_field(displacement), None
+    else:
+        fields, loads = check_pair(displacement, traction)
+    frames = [point_columns(field, x, y) for field in fields]
+    variables: dict[str, Any] = {
+        "input_data": {
+            "displacement": _struct([{"pos": _pairs(*points[:2]), "vec": _pairs(*points[2:])} for points in frames])
+        }
+    }
+    if loads is not None:
+        variables["TFM_results"] = _struct(
+            [
+                {
+                    "pos": _pairs(*points[:2]),
+                    "traction": _pairs(*load[2:]),
+                    "traction_magnitude": np.hypot(*load[2:])[:, None],
+                    "displacement": _pairs(*points[2:]),
+                }
+                for points, load in zip(frames, (point_columns(field, x, y) for field in loads), strict=True)
+            ]
+        )
+    with writing(path) as temporary:
+        savemat(str(temporary), variables, appendmat=False, do_compression=True)
+
+
+def _struct(elements: list[dict[str, FloatArray]]) -> NDArray[Any]:
+    """Return MATLAB's struct array of one row."""
+    struct = np.empty((1, len(elements)), dtype=[(name, object) for name in elements[0]])
+    for number, element in enumerate(elements):
+        struct[0, number] = tuple(element.values())
+    return struct
+
+
+def _pairs(first: FloatArray, second: FloatArray) -> FloatArray:
+    return np.stack([first, second], axis=1)
+
+
+def _traction(structs: Any, frames: list[_Frame], x: FloatArray, y: FloatArray, path: Path) -> FloatArray | None:
+    """Return the results' traction; None where there is none, or on other points than the displacement."""
+    if not isinstance(structs, list) or len(structs) != len(frames):
+        return None
+    fields = []
+    for number, (result, (pos, _)) in enumerate(zip(structs, frames, strict=True), start=1):
+        if not isinstance(result, dict) or not {"pos", "traction"} <= result.keys():
+            return None
+        at, load = (numeric(result[part], f"TFM_results({number}).{part}", path) for part in ("pos", "traction"))
+        if load.shape != at.shape or not np.array_equal(at, pos):
+            return None
+        fields.append(fill_grid(at, load, x, y)[0])
+    return np.stack(fields)
 
 
 def _frames(structs: Any, name: str, path: Path) -> list[_Frame]:

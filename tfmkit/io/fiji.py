@@ -2,21 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from tfmkit._validation import FloatArray
 from tfmkit.io._data import DisplacementData
-from tfmkit.io._grid import fill_grid, fill_holes, grid_axes
+from tfmkit.io._grid import fill_grid, grid_axes, refuse_holes
+from tfmkit.io._table import Points, Table, grid_step, read_table, to_displacement, write_field
 
 _PIV_COLUMNS = 16
 # What the PIV plugin writes in its last column.
 _INTERPOLATED, _INVALID = 999, -1
 # What it writes for a displacement where it found no correlation peak.
 _NOT_FOUND = -999
+_TRACTION_COLUMNS = 5
+# Relative error of a magnitude that is printed with few digits.
+_ROUNDING = 1e-2
+
+
+@dataclass(frozen=True, eq=False)
+class TractionData:
+    """Traction on a regular grid.
+
+    Attributes
+    ----------
+    traction : ndarray of shape (1, 2, height, width)
+        Traction in Pa that the cell exerts on the gel; x to the right, y down.
+    spacing : float
+        Distance between neighbouring grid points in pixels.
+    x : ndarray of shape (width,)
+        Position of the columns in pixels.
+    y : ndarray of shape (height,)
+        Position of the rows in pixels.
+    """
+
+    traction: FloatArray
+    spacing: float
+    x: FloatArray
+    y: FloatArray
 
 
 def read_fiji_piv(path: str | PathLike[str], *, interpolate: bool = False) -> DisplacementData:
@@ -47,53 +74,107 @@ def read_fiji_piv(path: str | PathLike[str], *, interpolate: bool = False) -> Di
     positive from relaxed to deformed as tfmkit's is. Of its flags, -1 (invalid) makes a hole and 999 (filled in by
     the plugin) a vector that was not measured; 21 (second correlation peak) is measured.
     """
-    file = Path(path)
-    table = _read_table(file)
-    points, vectors = table[:, :2], table[:, 2:4]
-    valid = np.ones(len(table), dtype=bool)
+    return from_piv_table(read_table(Path(path)), interpolate=interpolate)
+
+
+def from_piv_table(table: Table, *, interpolate: bool) -> DisplacementData:
+    """Return what `read_fiji_piv` does from a table that is read already.
+
+    Parameters
+    ----------
+    table : Table
+        Numbers of the file.
+    interpolate : bool
+        Whether holes are filled in.
+
+    Returns
+    -------
+    DisplacementData
+        One field.
+
+    Raises
+    ------
+    ValueError
+        If it is no grid, has holes and `interpolate` is False, or a number is not finite.
+    """
+    table.check_finite(slice(4))
+    points, vectors = table.values[:, :2], table.values[:, 2:4]
+    valid = np.ones(len(points), dtype=bool)
     original = valid
-    if table.shape[1] == _PIV_COLUMNS:
-        flags = table[:, -1]
+    if table.values.shape[1] == _PIV_COLUMNS:
+        flags = table.values[:, -1]
         valid = (flags != _INVALID) & (vectors != _NOT_FOUND).all(axis=1)
         original = flags != _INTERPOLATED
-    x, y = grid_axes(points)
-    field, present = fill_grid(points[valid], vectors[valid], x, y)
-    if not interpolate:
-        _refuse_holes(present, x, y, file)
-    measured = fill_grid(points, np.stack([valid & original] * 2, axis=1).astype(float), x, y)[0][0] > 0
-    step = float(np.mean([np.diff(x).mean(), np.diff(y).mean()]))
-    whole = fill_holes(field, present, x, y)
-    return DisplacementData(whole[None], step, x, y, (file,), "fiji-piv", measured[None])
+    return to_displacement(Points(points, vectors, valid, original), table.path, "fiji-piv", interpolate=interpolate)
 
 
-def _read_table(path: Path) -> FloatArray:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"Expected a text table, got {path} that is no text: {error}.") from error
-    lines = {number: line.partition("#")[0].split() for number, line in enumerate(text.splitlines(), start=1)}
-    lines = {number: words for number, words in lines.items() if words}
-    if not lines:
-        raise ValueError(f"Expected a table of displacements, got {path} without a single line.")
-    widths = {len(words) for words in lines.values()}
-    if len(widths) > 1 or min(widths) < 4:
-        raise ValueError(
-            f"Expected lines of one number of columns, at least x y ux uy, in {path}, got {sorted(widths)} columns."
-        )
-    try:
-        table = np.array(list(lines.values()), dtype=np.float64)
-    except ValueError as error:
-        raise ValueError(f"Expected numbers in {path}: {error}.") from error
-    bad = [number for number, row in zip(lines, table, strict=True) if not np.isfinite(row[:4]).all()]
-    if bad:
-        raise ValueError(f"Expected finite numbers in {path}, got others in line(s) {bad[:5]}.")
-    return table
+def read_fiji_traction(path: str | PathLike[str]) -> TractionData:
+    """Read the result of Fiji's FTTC, a file ``Traction_<displacement file>``.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Text with columns ``x y Tx Ty |T|`` in pixels and Pa, y down, separated by tabs or spaces.
+
+    Returns
+    -------
+    TractionData
+        One field.
+
+    Raises
+    ------
+    ValueError
+        If the file is empty, no table of this kind, no whole grid, or a number is not finite.
+    """
+    table = read_table(Path(path))
+    table.check_finite(slice(_TRACTION_COLUMNS))
+    length = np.hypot(*table.values[:, 2:4].T)
+    if table.values.shape[1] != _TRACTION_COLUMNS or not np.allclose(
+        table.values[:, 4], length, rtol=_ROUNDING, atol=_ROUNDING * length.max()
+    ):
+        raise ValueError(f"Expected columns x y Tx Ty |T| in {path}, got others: the last is no length of a vector.")
+    x, y = grid_axes(table.values[:, :2])
+    traction, present = fill_grid(table.values[:, :2], table.values[:, 2:4], x, y)
+    refuse_holes(present, x, y, table.path)
+    return TractionData(traction[None], grid_step(x, y), x, y)
 
 
-def _refuse_holes(present: NDArray[np.bool_], x: FloatArray, y: FloatArray, path: Path) -> None:
-    if not present.all():
-        row, column = np.argwhere(~present)[0]
-        raise ValueError(
-            f"Expected a vector at every grid point, got {(~present).sum()} hole(s) in {path}, the first at "
-            f"x={x[column]:g}, y={y[row]:g}. interpolate=True (--interpolate) fills them in from their neighbours."
-        )
+def write_fiji_displacement(path: str | PathLike[str], displacement: ArrayLike, x: ArrayLike, y: ArrayLike) -> None:
+    """Write a displacement field for Fiji's FTTC: ``x y ux uy``, row by row.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The text file; one of that name is replaced once the new one is complete.
+    displacement : array-like of shape (2, height, width)
+        Displacement in pixels; x to the right, y down, positive from relaxed to deformed.
+    x, y : array-like of shape (width,) and (height,)
+        Positions of the columns and rows in pixels.
+
+    Raises
+    ------
+    ValueError
+        If the displacement is no finite field, or the axes do not fit to it.
+    """
+    write_field(Path(path), displacement, x, y, magnitude=False)
+
+
+def write_fiji_traction(path: str | PathLike[str], traction: ArrayLike, x: ArrayLike, y: ArrayLike) -> None:
+    """Write a traction field as Fiji's FTTC does: ``x y Tx Ty |T|``, row by row.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The text file, which Fiji calls ``Traction_<displacement file>``; one of that name is replaced once the new
+        one is complete.
+    traction : array-like of shape (2, height, width)
+        Traction in Pa that the cell exerts on the gel; x to the right, y down.
+    x, y : array-like of shape (width,) and (height,)
+        Positions of the columns and rows in pixels.
+
+    Raises
+    ------
+    ValueError
+        If the traction is no finite field, or the axes do not fit to it.
+    """
+    write_field(Path(path), traction, x, y, magnitude=True)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from tfmkit.io import easy_tfm, wang_lin
+from tfmkit.io import easy_tfm, fiji, openpiv, wang_lin
 from tfmkit.io._data import DisplacementData
 from tfmkit.io._mat import load_mat
+from tfmkit.io._table import read_table
 from tfmkit.io.arrays import read_arrays
-from tfmkit.io.fiji import read_fiji_piv
 from tfmkit.io.pytfm import component_v, read_pytfm
 
 
@@ -22,7 +22,8 @@ def read_displacement(
     ----------
     path : str or path-like
         A `.mat` file of Easy-to-use TFM or of Wang & Lin, a `.npy` or `.npz` array, the x component of pyTFM
-        (``<frame>u.npy`` or ``.txt``), or a text table with columns ``x y ux uy`` such as Fiji's PIV writes.
+        (``<frame>u.npy`` or ``.txt``), a text table of OpenPIV, or one with columns ``x y ux uy`` such as Fiji's PIV
+        writes.
     interpolate : bool, default=False
         Whether grid points without a valid vector are filled in from their neighbours (text tables).
     spacing : float, optional
@@ -52,7 +53,16 @@ def read_displacement(
         return read_arrays(file, spacing=1.0 if spacing is None else spacing)
     if spacing is not None:
         raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
-    return _read_mat(file) if file.suffix == ".mat" else read_fiji_piv(file, interpolate=interpolate)
+    return _read_mat(file) if file.suffix == ".mat" else _read_text(file, interpolate)
+
+
+def _read_text(path: Path, interpolate: bool) -> DisplacementData:
+    table = read_table(path)
+    if openpiv.is_openpiv(table):
+        return openpiv.from_table(table, interpolate=interpolate)
+    if path.name.startswith("Traction_"):
+        raise ValueError(f"Expected displacements, got {path}, which is a result of FTTC: read_fiji_traction reads it.")
+    return fiji.from_piv_table(table, interpolate=interpolate)
 
 
 def _read_mat(path: Path) -> DisplacementData:
