@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from tfmkit.io._tiff_header import LARGEST_IMAGE
 _GREY = ("1", "L", "I;16", "I;16B", "I", "F")
 _COLOUR = ("RGB", "RGBA", "P")
 _MOST_BYTES_PER_PIXEL = 4
+_SIGNATURE, _CHUNK_HEAD, _CHECKSUM = 8, 8, 4
 
 
 def open_png(path: Path) -> tuple[Planes, Scale]:
@@ -40,6 +42,7 @@ def open_png(path: Path) -> tuple[Planes, Scale]:
     ValueError
         If the file is damaged, animated or larger than `LARGEST_IMAGE`.
     """
+    _check_chunks(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with Image.open(path, formats=("PNG",)) as image:
@@ -62,3 +65,21 @@ def open_png(path: Path) -> tuple[Planes, Scale]:
         return np.array(pixels[:, :, number] if colour else pixels, dtype=dtype)
 
     return Planes(arrangement, (height, width), dtype, read, lambda: None), Scale()
+
+
+def _check_chunks(path: Path) -> None:
+    """Refuse a file with a chunk that claims more bytes than there are: Pillow would allocate them."""
+    size, position = path.stat().st_size, _SIGNATURE
+    with path.open("rb") as file:
+        while position < size:
+            file.seek(position)
+            head = file.read(_CHUNK_HEAD)
+            if len(head) < _CHUNK_HEAD:
+                raise ValueError("it is cut short")
+            length, kind = struct.unpack(">I4s", head)
+            position += _CHUNK_HEAD + length + _CHECKSUM
+            if position > size:
+                raise ValueError(f"a part of it claims {length} bytes, which the file's {size} bytes do not hold")
+            if kind == b"IEND":
+                return
+    raise ValueError("it is cut short")

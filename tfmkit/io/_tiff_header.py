@@ -17,12 +17,13 @@ LARGEST_IMAGE = 2**30
 _SMALL_IMAGE = 2**26
 _BEST_RATIO = 1100
 _MOST_TAGS = 4096
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _DESCRIPTION, _SAMPLES = 256, 257, 258, 259, 270, 277
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
 _TILE_WIDTH, _TILE_HEIGHT, _DEPTH, _TILE_DEPTH = 322, 323, 32997, 32998
+_SMALLER_COPIES = 330
 _SEGMENTS = ((273, 279), (324, 325))  # offsets and byte counts of strips, and of tiles
 _WANTED = {
     _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _TILE_WIDTH, _TILE_HEIGHT, _DEPTH, _TILE_DEPTH,
-    *(code for pair in _SEGMENTS for code in pair),
+    _SMALLER_COPIES, *(code for pair in _SEGMENTS for code in pair),
 }  # fmt: skip
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _BYTES_OF_KIND = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
@@ -111,6 +112,8 @@ def _walk(file: BufferedReader, size: int) -> Iterator[Directory]:
             raise ValueError(f"it is cut short: a directory should start at byte {offset} of {size}")
         seen.add(offset)
         tags, following = _read_tags(file, form, offset, size)
+        for copy in tags.get(_SMALLER_COPIES, []):
+            _check(_read_tags(file, form, copy, size)[0], copy, size)
         yield _check(tags, offset, size)
         offset = following
 
