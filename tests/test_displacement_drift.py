@@ -90,3 +90,11 @@ def test_bad_input_is_refused(mask):
         estimate_drift(pairs, mask=np.ones_like(mask))
     with pytest.raises(ValueError, match="Expected"):
         estimate_drift(pairs[0])
+
+
+def test_mask_that_leaves_no_node_is_refused():
+    pairs = BeadSimulator(64, peak=0.5, random_state=0).sample().pairs
+    mask = np.ones((64, 64), dtype=bool)
+    mask[:, 0] = False
+    with pytest.raises(ValueError, match="leaves none"):
+        estimate_drift(pairs, mask=mask)

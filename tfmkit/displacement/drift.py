@@ -215,11 +215,11 @@ def _rigid_motion(pair: FloatArray, cell: Mask, rotation: bool) -> FloatArray:
     kept, moved = _overlap(pair[0], whole), _overlap(pair[1], -whole)
     lattice = Lattice(kept.shape, min(_SPACING, min(kept.shape) // 8))
     hidden = _overlap(cell, whole) | _overlap(cell, -whole)
-    if hidden.all():
-        raise ValueError("Expected pixels outside the cell in both images of every pair, got a mask that leaves none.")
-    field = find_displacement(prepare((kept, moved), hidden), lattice)
     rows, columns = lattice.positions()
     counts = ~hidden[np.ix_(np.rint(rows).astype(int), np.rint(columns).astype(int))]
+    if not counts.any():
+        raise ValueError("Expected pixels outside the cell in both images of every pair, got a mask that leaves none.")
+    field = find_displacement(prepare((kept, moved), hidden), lattice)
     # Nodes are counted from the middle of the whole first image, of which the overlap is a part.
     x = columns + max(-whole[0], 0) - (pair.shape[2] - 1) / 2
     y = rows + max(-whole[1], 0) - (pair.shape[1] - 1) / 2
