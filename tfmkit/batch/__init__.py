@@ -4,27 +4,30 @@ A configuration (:func:`read_config`) says which files there are and what to do 
 by item, and can be stopped and started again at any time; :func:`read_results` reads what it left behind.
 """
 
-from tfmkit.batch._measure import Measurement, measure_pair
-from tfmkit.batch._methods import DISPLACEMENT_METHODS, make_transformer
+from tfmkit.batch._cells import read_masks
+from tfmkit.batch._measure import Measurement, measure_pair, widen
+from tfmkit.batch._methods import check_displacement_method, make_transformer
 from tfmkit.batch._quantities import force_quantities, layer_in_pixels, residuals, versions, with_units
 from tfmkit.batch._run import run
 from tfmkit.batch.config import Config, read_config
 from tfmkit.batch.results import ItemResult, Results, read_results
 
 __all__ = [
-    "DISPLACEMENT_METHODS",
     "Config",
     "ItemResult",
     "Measurement",
     "Results",
+    "check_displacement_method",
     "force_quantities",
     "layer_in_pixels",
     "make_transformer",
     "measure_pair",
     "read_config",
+    "read_masks",
     "read_results",
     "residuals",
     "run",
     "versions",
+    "widen",
     "with_units",
 ]

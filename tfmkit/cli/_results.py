@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -14,27 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from tfmkit import __version__
-from tfmkit._validation import FloatArray, check_number
+from tfmkit._validation import FloatArray
+from tfmkit.batch import force_quantities, layer_in_pixels, residuals, versions, with_units
+from tfmkit.cli._inputs import hash_files
 from tfmkit.io import DisplacementData, write_csv, write_json, write_tiff, writing_folder
-from tfmkit.layered import check_layer
-from tfmkit.mechanics import force_summary
-from tfmkit.metrics import displacement_residual
-
-_MICRO = 1e-6
-# Columns of the summary and their units; those in joules and newtons need the size of a pixel.
-_SI_COLUMNS = {
-    "strain_energy": "strain_energy_J",
-    "total_force": "total_force_N",
-    "contractile_moment": "contractile_moment_Nm",
-    "torque": "torque_Nm",
-}
-_COLUMNS = {
-    "net_force": "net_force_fraction",
-    "mean_traction": "mean_traction_Pa",
-    "max_traction": "max_traction_Pa",
-}
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,38 +57,6 @@ class Results:
     def length(self) -> tuple[float, str]:
         """Factor from pixels to the unit of tables and figures, and that unit's name."""
         return (1.0, "px") if self.pixel_size is None else (self.pixel_size, "um")
-
-
-def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | None) -> dict[str, Any]:
-    """Return the parameters of estimators for a gel of finite thickness and beads below its surface.
-
-    Parameters
-    ----------
-    thickness : float or None
-        Thickness of the gel in micrometres; None for the half-space.
-    depth : float
-        Depth of the beads in micrometres.
-    pixel_size : float or None
-        Micrometres per pixel; needed for any but the half-space.
-
-    Returns
-    -------
-    dict
-        ``"thickness"`` and ``"depth"`` in pixels.
-
-    Raises
-    ------
-    ValueError
-        If a number is out of its range or the size of a pixel is missing.
-    """
-    if thickness is not None:
-        check_number(thickness, "thickness", low=0, include_low=False)
-    height, below = check_layer(thickness, depth)
-    if thickness is None and not depth:
-        return {"thickness": None, "depth": 0.0}
-    if pixel_size is None:
-        raise ValueError("Expected --pixel-size with --thickness or --depth, which are in micrometres, got none.")
-    return {"thickness": None if thickness is None else height / pixel_size, "depth": below / pixel_size}
 
 
 def save_results(results: Results, output: Path) -> dict[str, NDArray[Any]]:
@@ -158,25 +106,13 @@ def summarise(results: Results) -> dict[str, NDArray[Any]]:
         over the whole field.
     """
     data = results.data
-    metre = results.length[0] * _MICRO
-    forces = force_summary(metre * data.displacement, results.traction, spacing=metre * data.spacing, mask=data.mask)
-    names = _COLUMNS if results.pixel_size is None else _SI_COLUMNS | _COLUMNS
-    columns = {"frame": np.arange(1, len(results.traction) + 1), **{names[key]: forces[key] for key in names}}
-    if results.pixel_size is not None:
-        columns["net_force_N"] = forces["net_force"] * forces["total_force"]
-    columns["displacement_residual"] = np.asarray(
-        displacement_residual(
-            data.displacement,
-            results.traction,
-            mask=data.mask,
-            young=results.young,
-            poisson=results.poisson,
-            spacing=data.spacing,
-            multioutput="raw_values",
-            **layer_in_pixels(results.thickness, results.depth, results.pixel_size),
-        )
-    )
-    return columns | results.choice
+    sums = force_quantities(data.displacement, results.traction, spacing=data.spacing, mask=data.mask)
+    gel = {"young": results.young, "poisson": results.poisson}
+    gel |= layer_in_pixels(results.thickness, results.depth, results.pixel_size)
+    residual = residuals(data.displacement, results.traction, spacing=data.spacing, mask=data.mask, gel=gel)
+    frames = np.arange(1, len(results.traction) + 1)
+    columns = with_units(sums, results.pixel_size) | {"displacement_residual": residual}
+    return {"frame": frames, **columns, **results.choice}
 
 
 def _save_figures(results: Results, folder: Path) -> None:
@@ -222,7 +158,7 @@ def _field_columns(results: Results) -> dict[str, NDArray[Any]]:
 def _settings(results: Results) -> dict[str, Any]:
     data = results.data
     return {
-        "input": {str(path): hashlib.sha256(path.read_bytes()).hexdigest() for path in data.sources},
+        "input": hash_files(data.sources),
         "layout": data.layout,
         "n_frames": len(results.traction),
         "grid": list(results.traction.shape[2:]),
@@ -235,9 +171,5 @@ def _settings(results: Results) -> dict[str, Any]:
         "thickness_um": results.thickness,
         "depth_um": results.depth,
         "method": results.method,
-        "versions": {
-            "tfmkit": __version__,
-            "python": platform.python_version(),
-            **{name: version(name) for name in _PACKAGES},
-        },
+        "versions": versions(),
     }

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from tfmkit import __version__
-from tfmkit.cli import benchmark, simulate, traction, train
+from tfmkit.cli import batch, benchmark, displacement, simulate, traction, train
 
-_COMMANDS = (traction, simulate, benchmark, train)
+_COMMANDS = (displacement, traction, batch, simulate, benchmark, train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 2 if the input was refused (the reason is on standard error).
+        0 if all went well, 1 if a part of it failed, 2 if the input was refused (the reason is on standard error).
     """
     parser = argparse.ArgumentParser(
         prog="tfmkit", description="Traction force microscopy: how hard, and where, a cell pulls on its gel."
@@ -34,8 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_parser(subparsers)
     options = parser.parse_args(arguments)
     try:
-        options.run(options)
+        return int(options.run(options) or 0)
     except (ValueError, OSError) as error:
         print(f"tfmkit: {error}", file=sys.stderr)
         return 2
-    return 0

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_gel, check_number
-from tfmkit.cli._results import Results, layer_in_pixels, save_results
-from tfmkit.io import DisplacementData, read_displacement
+
+if TYPE_CHECKING:
+    from tfmkit.cli._results import Results
+    from tfmkit.io import DisplacementData
 
 # Traction, the settings of the method, and what it chose for every frame.
 _Inversion = tuple[FloatArray, dict[str, Any], dict[str, NDArray[Any]]]
@@ -79,6 +81,10 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument or the file is refused; nothing is written then.
     """
+    from tfmkit.batch import layer_in_pixels
+    from tfmkit.cli._results import Results, save_results
+    from tfmkit.io import read_displacement
+
     check_gel(options.young, options.poisson, options.spacing or 1.0)
     if options.pixel_size is not None:
         check_number(options.pixel_size, "pixel size", low=0, include_low=False)
@@ -106,6 +112,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> _Inversion:
+    from tfmkit.batch import layer_in_pixels
     from tfmkit.fttc import FTTC, FTTCCV
 
     gel = {"young": options.young, "poisson": options.poisson, "spacing": data.spacing}

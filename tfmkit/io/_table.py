@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -167,28 +167,16 @@ def grid_step(x: FloatArray, y: FloatArray) -> float:
     return float(np.mean([np.diff(x).mean(), np.diff(y).mean()]))
 
 
-def write_field(path: Path, field: ArrayLike, x: ArrayLike, y: ArrayLike, *, magnitude: bool) -> None:
-    """Write a vector field with one point per line, row by row.
+def write_points(path: Path, columns: Sequence[FloatArray]) -> None:
+    """Write numbers with one point per line.
 
     Parameters
     ----------
     path : Path
         The text file.
-    field : array-like of shape (2, height, width)
-        Its vectors.
-    x, y : array-like of shape (width,) and (height,)
-        Positions of the columns and rows.
-    magnitude : bool
-        Whether the length of the vector makes a fifth column.
-
-    Raises
-    ------
-    ValueError
-        If the field is none, or the axes do not fit to it.
+    columns : sequence of ndarray of shape (n_points,)
+        Columns of the text, such as those of `point_columns` and more.
     """
-    columns = list(point_columns(field, x, y))
-    if magnitude:
-        columns.append(np.hypot(*columns[2:]))
     # The shortest text that reads back as the same number.
     rows: Iterable[list[float]] = (row.tolist() for row in np.stack(columns, axis=1))
     with writing(path) as temporary:

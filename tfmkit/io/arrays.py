@@ -4,25 +4,30 @@ from __future__ import annotations
 
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_number
 from tfmkit.io._data import DisplacementData
 
 _NAMES = ("displacement", "strain", "X")
+_GRID = ("x", "y", "measured")
 
 
-def read_arrays(path: str | PathLike[str], *, spacing: float = 1.0) -> DisplacementData:
+def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> DisplacementData:
     """Read a `.npy` or `.npz` file.
 
     Parameters
     ----------
     path : str or path-like
         An array of shape (2, height, width) or (n_fields, 2, height, width), in tfmkit's convention. An archive
-        must hold it under the name ``displacement``, ``strain`` or ``X``, or as its only array.
-    spacing : float, default=1.0
-        Distance between grid points in the unit of the displacement; 1 means that this unit is the grid pixel.
+        must hold it under the name ``displacement``, ``strain`` or ``X``, or as its only array. An archive of
+        `tfmkit displacement` also holds ``x``, ``y`` and ``measured``.
+    spacing : float, optional
+        Distance between grid points in the unit of the displacement; by default what ``x`` says, or else 1, which
+        means that this unit is the grid pixel.
 
     Returns
     -------
@@ -32,16 +37,34 @@ def read_arrays(path: str | PathLike[str], *, spacing: float = 1.0) -> Displacem
     Raises
     ------
     ValueError
-        If the file is damaged, holds Python objects, or is no batch of fields.
+        If the file is damaged, holds Python objects, or is no batch of fields, or `spacing` is given and the file
+        holds its own.
     """
     file = Path(path)
-    step = check_number(spacing, "spacing", low=0, include_low=False)
     array = load_array(file)
     fields = array[None] if array.ndim == 3 else array
     if fields.ndim != 4:
         raise ValueError(f"Expected (2, height, width) or (n_fields, 2, height, width) in {path}, got {array.shape}.")
-    x, y = (step * np.arange(side, dtype=float) for side in fields.shape[:1:-1])
-    return DisplacementData(fields, step, x, y, (file,), "numpy")
+    grid = _load_grid(file)
+    if not grid:
+        step = check_number(1.0 if spacing is None else spacing, "spacing", low=0, include_low=False)
+        x, y = (step * np.arange(side, dtype=float) for side in fields.shape[:1:-1])
+        return DisplacementData(fields, step, x, y, (file,), "numpy")
+    if spacing is not None:
+        raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
+    x, y, measured = (grid[name] for name in _GRID)
+    if x.ndim != 1 or x.size < 2 or not np.isfinite(x).all() or not x[1] > x[0]:
+        raise ValueError(f"Expected rising positions x of the columns in {path}, got {x}.")
+    return DisplacementData(fields, float(x[1] - x[0]), x, y, (file,), "numpy", measured.reshape(-1, y.size, x.size))
+
+
+def _load_grid(path: Path) -> dict[str, NDArray[Any]]:
+    """Return positions and flags of an archive that has them all."""
+    if path.suffix != ".npz":
+        return {}
+    # `load_array` has read from the archive before.
+    with np.load(path, allow_pickle=False) as archive:
+        return {name: archive[name] for name in _GRID} if set(_GRID) <= set(archive.files) else {}
 
 
 def load_array(path: Path) -> FloatArray:

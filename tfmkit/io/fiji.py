@@ -9,10 +9,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfmkit._validation import FloatArray
+from tfmkit._validation import FloatArray, check_mask
 from tfmkit.io._data import DisplacementData
 from tfmkit.io._grid import fill_grid, grid_axes, refuse_holes
-from tfmkit.io._table import Points, Table, grid_step, read_table, to_displacement, write_field
+from tfmkit.io._table import Points, Table, grid_step, point_columns, read_table, to_displacement, write_points
 
 _PIV_COLUMNS = 16
 # What the PIV plugin writes in its last column.
@@ -139,7 +139,9 @@ def read_fiji_traction(path: str | PathLike[str]) -> TractionData:
     return TractionData(traction[None], grid_step(x, y), x, y)
 
 
-def write_fiji_displacement(path: str | PathLike[str], displacement: ArrayLike, x: ArrayLike, y: ArrayLike) -> None:
+def write_fiji_displacement(
+    path: str | PathLike[str], displacement: ArrayLike, x: ArrayLike, y: ArrayLike, measured: ArrayLike | None = None
+) -> None:
     """Write a displacement field for Fiji's FTTC: ``x y ux uy``, row by row.
 
     Parameters
@@ -150,13 +152,23 @@ def write_fiji_displacement(path: str | PathLike[str], displacement: ArrayLike, 
         Displacement in pixels; x to the right, y down, positive from relaxed to deformed.
     x, y : array-like of shape (width,) and (height,)
         Positions of the columns and rows in pixels.
+    measured : array-like of shape (height, width), optional
+        False where a vector was filled in from its neighbours. With it, the file has the 16 columns of Fiji's PIV, the
+        last of which says so; the columns of second peaks, which there are none of, are 0.
 
     Raises
     ------
     ValueError
-        If the displacement is no finite field, or the axes do not fit to it.
+        If the displacement is no finite field, or the axes or flags do not fit to it.
     """
-    write_field(Path(path), displacement, x, y, magnitude=False)
+    columns = point_columns(displacement, x, y)
+    if measured is None:
+        write_points(Path(path), columns)
+        return
+    flags = np.where(check_mask(measured, (1, *np.shape(displacement)))[0], 0.0, _INTERPOLATED)
+    ux, uy = columns[2:]
+    nothing = [np.zeros_like(ux)] * (_PIV_COLUMNS - len(columns) - 3)
+    write_points(Path(path), [*columns, np.hypot(ux, uy), np.arctan2(uy, ux), *nothing, flags.ravel()])
 
 
 def write_fiji_traction(path: str | PathLike[str], traction: ArrayLike, x: ArrayLike, y: ArrayLike) -> None:
@@ -177,4 +189,5 @@ def write_fiji_traction(path: str | PathLike[str], traction: ArrayLike, x: Array
     ValueError
         If the traction is no finite field, or the axes do not fit to it.
     """
-    write_field(Path(path), traction, x, y, magnitude=True)
+    columns = point_columns(traction, x, y)
+    write_points(Path(path), [*columns, np.hypot(*columns[2:])])

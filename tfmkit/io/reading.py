@@ -50,7 +50,7 @@ def read_displacement(
     if component_v(file) is not None:
         return read_pytfm(file, spacing=spacing)
     if file.suffix in (".npy", ".npz"):
-        return read_arrays(file, spacing=1.0 if spacing is None else spacing)
+        return read_arrays(file, spacing=spacing)
     if spacing is not None:
         raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
     return _read_mat(file) if file.suffix == ".mat" else _read_text(file, interpolate)

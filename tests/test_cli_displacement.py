@@ -1,0 +1,181 @@
+"""The displacement command: what it writes, that traction reads it, and what it refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import numpy as np
+import pytest
+import tifffile
+
+from tfmkit.cli import main
+from tfmkit.displacement import PIV, Flag
+from tfmkit.io import open_images, read_displacement, read_fiji_piv
+from tfmkit.simulate import BeadSimulator
+
+GEL = ["--young", "8000", "--poisson", "0.4"]
+
+
+@pytest.fixture(scope="module")
+def beads():
+    """A relaxed and a deformed image of 96 px."""
+    return BeadSimulator(96, peak=2.0, spacing=8, random_state=0).sample()
+
+
+@pytest.fixture
+def files(tmp_path, beads):
+    """The relaxed image, and two deformed ones of which the second has drifted by (2, -1) px."""
+    relaxed, deformed = beads.pairs[0]
+    tifffile.imwrite(tmp_path / "relaxed.tif", relaxed)
+    stack = np.stack([deformed, np.roll(deformed, (-1, 2), axis=(0, 1))])
+    scale = {"resolution": (5.0, 5.0), "metadata": {"axes": "TYX", "unit": "um", "finterval": 30.0}}
+    tifffile.imwrite(tmp_path / "deformed.tif", stack, imagej=True, **scale)
+    return [str(tmp_path / name) for name in ("relaxed.tif", "deformed.tif")]
+
+
+def summary(folder):
+    """Return the columns of the summary."""
+    with (folder / "summary.csv").open(newline="") as lines:
+        rows = list(csv.DictReader(lines))
+    return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+
+
+def test_everything_is_written(files, tmp_path, beads, capsys):
+    output = tmp_path / "new" / "out"
+    assert main(["displacement", *files, "--spacing", "8", "--no-drift", "-o", str(output)]) == 0
+    numbered = {f"displacement_{number:04}.{end}" for number in (1, 2) for end in ("txt", "png")}
+    whole = {"displacement.npz", "displacement.ome.tif", "summary.csv", "settings.json"}
+    assert {path.name for path in output.iterdir()} == numbered | whole
+
+    expected = PIV(spacing=8).measure(beads.pairs)
+    table = read_fiji_piv(output / "displacement_0001.txt")
+    np.testing.assert_allclose(table.displacement, expected.displacement, rtol=1e-6)
+    np.testing.assert_allclose(table.x, expected.grid_x)
+    archive = read_displacement(output / "displacement.npz")
+    assert archive.displacement.shape == (2, 2, 12, 12)
+    assert archive.spacing == 8
+    np.testing.assert_array_equal(archive.displacement[0], table.displacement[0].astype(np.float32))
+    np.testing.assert_array_equal(archive.y, expected.grid_y)
+    with open_images(output / "displacement.ome.tif") as images:
+        assert images.channels == ("ux_px", "uy_px", "flag", "quality")
+        assert (images.n_frames, images.pixel_size, images.interval) == (2, pytest.approx(1.6), 30.0)
+        np.testing.assert_allclose(images.read(0, 1), expected.displacement[0, 1], rtol=1e-6)
+    assert str(output) in capsys.readouterr().out
+
+
+def test_drift_is_found_and_undone(files, tmp_path, beads):
+    assert main(["displacement", *files, "--spacing", "8", "-o", str(tmp_path / "out")]) == 0
+    columns = summary(tmp_path / "out")
+    np.testing.assert_allclose(columns["drift_x_px"], [0, 2], atol=0.15)
+    np.testing.assert_allclose(columns["drift_y_px"], [0, -1], atol=0.15)
+    frames = read_displacement(tmp_path / "out" / "displacement.npz").displacement
+    inside = np.s_[:, 1:-1, 1:-1]
+    assert np.abs(frames[0][inside] - frames[1][inside]).mean() < 0.1
+
+
+def test_traction_reads_text_and_archive_with_spacing_and_flags(files, tmp_path, monkeypatch):
+    def measure(self, X, exclude=None):
+        """Flag one vector, whatever the images show."""
+        result = measured(self, X, exclude=exclude)
+        result.flags[0, 3, 4] = Flag.OUTLIER
+        return result
+
+    measured = PIV.measure
+    monkeypatch.setattr(PIV, "measure", measure)
+    assert main(["displacement", *files, "--spacing", "8", "-o", str(tmp_path / "out")]) == 0
+    assert summary(tmp_path / "out")["replaced_fraction"] == pytest.approx([1 / 144] * 2)
+    results = []
+    for name, frames in (("displacement_0001.txt", 1), ("displacement.npz", 2)):
+        folder = tmp_path / f"{frames}"
+        arguments = [*GEL, "--pixel-size", "0.2", "--lam", "0.1", "-o", str(folder)]
+        assert main(["traction", str(tmp_path / "out" / name), *arguments]) == 0
+        settings = json.loads((folder / "settings.json").read_text())
+        assert settings["spacing_px"] == 8
+        assert settings["filled_vectors"] == frames
+        results.append(tifffile.imread(folder / "traction.tif").reshape(frames, 3, 12, 12)[0])
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-4, atol=1e-3)
+
+
+def test_one_stack_holds_relaxed_and_deformed(tmp_path, beads):
+    tifffile.imwrite(tmp_path / "stack.tif", beads.pairs[0][::-1].copy(), imagej=True, metadata={"axes": "TYX"})
+    arguments = [str(tmp_path / "stack.tif"), "--relaxed-frame", "2", "--spacing", "8", "--no-drift"]
+    assert main(["displacement", *arguments]) == 0
+    found = read_displacement(tmp_path / "stack_displacement" / "displacement.npz")
+    np.testing.assert_array_equal(found.displacement, PIV(spacing=8).measure(beads.pairs).displacement)
+
+
+def test_mask_keeps_the_cell_out_of_the_drift(files, tmp_path):
+    mask = np.zeros((96, 96), dtype=np.uint8)
+    mask[:, 40:] = 1
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    drifts = []
+    for extra in ([], ["--margin", "4"]):
+        arguments = [*files, "--spacing", "8", "--mask", str(tmp_path / "mask.tif"), *extra]
+        assert main(["displacement", *arguments, "-o", str(tmp_path / "out")]) == 0
+        drifts.append(summary(tmp_path / "out")["drift_x_px"][1])
+    assert drifts[0] != drifts[1]
+
+
+def test_settings_say_what_was_done(files, tmp_path):
+    arguments = ["--method", "cross_correlation", "--window", "24", "--spacing", "8", "-o", str(tmp_path / "out")]
+    assert main(["displacement", *files, *arguments]) == 0
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text())
+    assert settings["method"] == {"name": "cross_correlation", "window": 24, "spacing": 8}
+    assert settings["input"].keys() == set(files)
+    assert settings["pixel_size_um"] == pytest.approx(0.2)
+
+
+def test_frames_of_a_longer_run_do_not_stay(files, tmp_path):
+    arguments = ["--spacing", "8", "--no-drift", "-o", str(tmp_path / "out")]
+    assert main(["displacement", *files, *arguments]) == 0
+    assert main(["displacement", files[0], files[0], *arguments]) == 0
+    assert not list((tmp_path / "out").glob("displacement_0002.*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--method", "magic"], "--method"),
+        (["--window", "1"], "--window"),
+        (["--spacing", "0"], "--spacing"),
+        (["--radius", "3"], "radius"),
+        (["--method", "cross_correlation", "--window", "20.5"], "--window"),
+        (["--channel", "1"], "channel"),
+        (["--relaxed-frame", "0"], "relaxed frame"),
+        (["--relaxed-frame", "2"], "frame"),
+        (["--margin", "-1"], "margin"),
+        (["--pixel-size", "0"], "pixel_size"),
+        (["--mask", "none.tif"], "none.tif"),
+        (["--mask", "none.tif", "--no-drift"], "--no-drift"),
+    ],
+)
+def test_bad_arguments_end_in_a_message(files, tmp_path, capsys, arguments, message):
+    before = sorted(tmp_path.iterdir())
+    assert main(["displacement", *files, *arguments, "-o", str(tmp_path / "out")]) == 2
+    assert message in capsys.readouterr().err
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_bad_images_end_in_a_message(files, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "small.tif", np.arange(64.0 * 64).reshape(64, 64))
+    (tmp_path / "text.tif").write_text("no image")
+    for relaxed, message in (("small.tif", "one size"), ("text.tif", "text.tif"), ("none.tif", "none.tif")):
+        assert main(["displacement", str(tmp_path / relaxed), files[1]]) == 2
+        assert message in capsys.readouterr().err
+    assert main(["displacement", files[0]]) == 2
+    assert "got one image" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("change", [{"x": np.zeros(12)}, {"x": np.arange(5.0)}, {"measured": np.ones(7)}])
+def test_damaged_archives_end_in_a_message(tmp_path, capsys, change):
+    arrays = {"displacement": np.ones((2, 12, 12)), "x": np.arange(12.0), "y": np.arange(12.0)}
+    np.savez(tmp_path / "a.npz", **{**arrays, "measured": np.ones((12, 12), dtype=bool), **change})
+    assert main(["traction", str(tmp_path / "a.npz"), *GEL]) == 2
+    assert "tfmkit: " in capsys.readouterr().err
+
+
+def test_spacing_of_an_archive_is_its_own(files, tmp_path, capsys):
+    assert main(["displacement", *files, "--spacing", "8", "--no-drift", "-o", str(tmp_path / "out")]) == 0
+    assert main(["traction", str(tmp_path / "out" / "displacement.npz"), *GEL, "--spacing", "4"]) == 2
+    assert "leave spacing out" in capsys.readouterr().err

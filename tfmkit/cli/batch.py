@@ -1,0 +1,63 @@
+"""``tfmkit batch``: many positions and long movies, from a configuration to one table."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def add_parser(subparsers: Any) -> None:
+    """Add the command to the parser.
+
+    Parameters
+    ----------
+    subparsers : argparse action
+        What ``add_subparsers`` returned.
+    """
+    parser = subparsers.add_parser(
+        "batch",
+        help="many positions and frames to one table",
+        description="Measure displacement and traction of all positions and frames that a TOML file describes. What is "
+        "finished is kept: a killed run goes on where it stopped, a changed setting repeats only what depends on it. "
+        "Files that fail are named, and the exit code is 1 then, while the rest completes.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument(
+        "config", type=Path, help="TOML file with the sections input, gel, drift, displacement, traction and run"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder of the results (the configuration's, or NAME_results)"
+    )
+    parser.add_argument("--jobs", type=int, metavar="N", help="number of processes, 0 for one per core")
+    parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a dask cluster that does the work instead")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Carry out the command.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed arguments.
+
+    Returns
+    -------
+    int
+        0 if all items have results, 1 if some have not.
+
+    Raises
+    ------
+    ValueError
+        If the configuration is refused; nothing is written then.
+    """
+    from tfmkit import batch
+
+    results = batch.run(options.config, results=options.output, jobs=options.jobs, dask=options.dask)
+    for failure in results.failures.itertuples():
+        print(f"tfmkit: {failure.item}: {failure.file}: {failure.error}", file=sys.stderr)
+    print(f"{len(results)} item(s), {len(results.table)} row(s), {len(results.failures)} failure(s)")
+    print(f"results in {results.folder}")
+    return 1 if len(results.failures) else 0
