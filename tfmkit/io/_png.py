@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tfmkit.io._limits import most_decoded
 from tfmkit.io._scale import Scale
 from tfmkit.io._series import Arrangement, Planes
-from tfmkit.io._tiff_header import LARGEST_IMAGE
 
 # Pillow's modes that hold one number per pixel, and those that become red, green and blue.
 _GREY = ("1", "L", "I;16", "I;16B", "I", "F")
@@ -40,15 +40,15 @@ def open_png(path: Path) -> tuple[Planes, Scale]:
     Raises
     ------
     ValueError
-        If the file is damaged, animated or larger than `LARGEST_IMAGE`.
+        If the file is damaged, animated, or claims more than it can hold or than 1 GiB.
     """
     _check_chunks(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         with Image.open(path, formats=("PNG",)) as image:
             width, height = image.size
-            if width * height * _MOST_BYTES_PER_PIXEL > LARGEST_IMAGE:
-                raise ValueError(f"it claims {height} x {width} pixels, more than {LARGEST_IMAGE} bytes")
+            if width * height * _MOST_BYTES_PER_PIXEL > (limit := most_decoded(path.stat().st_size)):
+                raise ValueError(f"it claims {height} x {width} pixels, more than the {limit} bytes that it can hold")
             if getattr(image, "n_frames", 1) > 1:
                 raise ValueError("it is animated")
             if image.mode not in (*_GREY, *_COLOUR, "LA"):

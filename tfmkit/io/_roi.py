@@ -9,9 +9,10 @@ from zipfile import ZipFile
 import numpy as np
 from numpy.typing import NDArray
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
-from skimage.draw import ellipse, polygon
+from skimage.draw import ellipse
 
 from tfmkit._validation import FloatArray
+from tfmkit.io._polygon import inside
 from tfmkit.io._silence import silence
 
 # A region of a million vertices takes 8 MB; a bounding box of ImageJ cannot reach further than 2**16 pixels.
@@ -75,13 +76,13 @@ def read_roi_archive(path: Path) -> Iterator[tuple[str, ImagejRoi]]:
         if sum(entry.file_size for entry in entries) > _LARGEST_ARCHIVE:
             raise ValueError(f"its regions unpack to more than {_LARGEST_ARCHIVE} bytes")
         for entry in entries:
-            inside = PurePosixPath(entry.filename.replace("\\", "/"))
-            if inside.is_absolute() or ".." in inside.parts:
+            place = PurePosixPath(entry.filename.replace("\\", "/"))
+            if place.is_absolute() or ".." in place.parts:
                 raise ValueError(f"a name in it leads out of it: {entry.filename!r}")
             if entry.file_size > _LARGEST_REGION:
                 raise ValueError(f"{entry.filename!r} unpacks to more than {_LARGEST_REGION} bytes")
             with archive.open(entry) as file:
-                yield _parse(file.read(_LARGEST_REGION), inside.stem)
+                yield _parse(file.read(_LARGEST_REGION), place.stem)
 
 
 def rasterise(region: ImagejRoi, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -145,11 +146,8 @@ def _parse(content: bytes, name: str) -> tuple[str, ImagejRoi]:
 
 
 def _inside(outline: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    mask = np.zeros(shape, dtype=bool)
     x, y = _check(outline).T - 0.5
-    if x.size >= 3:
-        mask[polygon(y, x, shape)] = True
-    return mask
+    return inside(x, y, shape)
 
 
 def _check(coordinates: FloatArray) -> FloatArray:

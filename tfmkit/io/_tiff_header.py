@@ -10,12 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-# No image may claim more bytes than this (16384 x 16384 pixels of 32 bits).
-LARGEST_IMAGE = 2**30
-# An image up to this size is decoded whatever its compression ratio is; for a larger one the file must hold at least
-# one byte in _BEST_RATIO of it. Deflate cannot do better than 1032 to 1.
-_SMALL_IMAGE = 2**26
-_BEST_RATIO = 1100
+from tfmkit.io._limits import LARGEST_IMAGE, most_decoded
+
 _MOST_TAGS = 4096
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277
 _TILE_WIDTH, _TILE_HEIGHT, _DEPTH, _TILE_DEPTH = 322, 323, 32997, 32998
@@ -89,7 +85,7 @@ def read_directories(path: Path) -> list[Directory]:
     ------
     ValueError
         If the file is no TIFF file or is cut short, its directories form a cycle, or one claims more than the file
-        can hold or than `LARGEST_IMAGE`.
+        can hold or than 1 GiB.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -176,11 +172,11 @@ def _check(tags: dict[int, list[int]], offset: int, size: int) -> Directory:
     claimed = height * width * bits * max(first.get(_DEPTH, 1), 1) // 8
     tile = first.get(_TILE_HEIGHT, 0) * first.get(_TILE_WIDTH, 0) * max(first.get(_TILE_DEPTH, 1), 1) * bits // 8
     held = sum(_check_segments(tags, *codes, size) for codes in _SEGMENTS)
-    limit = held if compression == _UNCOMPRESSED else max(_SMALL_IMAGE, _BEST_RATIO * size)
-    if max(claimed, tile) > LARGEST_IMAGE or claimed > limit or tile > max(limit, _SMALL_IMAGE):
+    limit = min(held, LARGEST_IMAGE) if compression == _UNCOMPRESSED else most_decoded(size)
+    if claimed > limit or tile > most_decoded(size):
         raise ValueError(
-            f"an image claims {height} x {width} pixels, {max(claimed, tile)} bytes, "
-            f"more than {min(limit, LARGEST_IMAGE)}, which is what its data can hold"
+            f"an image claims {height} x {width} pixels, {max(claimed, tile)} bytes, more than the {limit} that its "
+            "data can hold"
         )
     return Directory(offset, (height, width), bits, compression)
 

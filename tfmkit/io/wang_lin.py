@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.io._data import DisplacementData
 from tfmkit.io._mat import load_mat, numeric
+from tfmkit.io._polygon import inside
 
 
 def read_wang_lin(path: str | PathLike[str]) -> DisplacementData:
@@ -69,7 +69,7 @@ def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
         border_x, border_y = (numeric(variables[name], name, path).ravel() for name in ("brdx", "brdy"))
         if border_x.size != border_y.size or border_x.size < 3:
             raise ValueError(f"Expected at least 3 border points in {path}, got {border_x.size} x, {border_y.size} y.")
-        mask = _inside(border_x - 1, height - border_y, (height, width))[None]
+        mask = inside(border_x - 1, height - border_y, (height, width))[None]
     return DisplacementData(
         displacement=field[None],
         spacing=1.0,
@@ -89,13 +89,3 @@ def _field(variables: dict[str, Any], name: str, path: Path) -> FloatArray:
     if array.ndim != 3 or array.shape[2] != 2:
         raise ValueError(f"Expected {name} of shape (width, height, 2) in {path}, got {array.shape}.")
     return np.stack([array[:, ::-1, 0].T, -array[:, ::-1, 1].T])
-
-
-def _inside(border_x: FloatArray, border_y: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return the pixel centres inside a polygon: a ray to the right cuts it an odd number of times."""
-    y, x = np.mgrid[: shape[0], : shape[1]]
-    inside = np.zeros(shape, dtype=bool)
-    for x0, y0, x1, y1 in zip(border_x, border_y, np.roll(border_x, -1), np.roll(border_y, -1), strict=True):
-        if y0 != y1:
-            inside ^= ((y0 > y) != (y1 > y)) & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
-    return inside
