@@ -1,4 +1,4 @@
-"""Filters around estimators and fields."""
+"""The cutoff filter: what is no longer than the noise outside the cell goes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn import get_config
-from sklearn.base import MetaEstimatorMixin, clone
-from sklearn.utils import Bunch, Tags, get_tags
-from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import TractionEstimator, negative_error
+from tfmkit._base import negative_error
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
+from tfmkit.filters._base import Filter
 
 
-class CutoffFilter(MetaEstimatorMixin, TractionEstimator):
+class CutoffFilter(Filter):
     r"""Remove the vectors that are no longer than the noise outside the cell.
 
     Whatever an estimator predicts outside the cell is noise. Of each predicted field, the vectors shorter
@@ -59,6 +57,7 @@ class CutoffFilter(MetaEstimatorMixin, TractionEstimator):
 
     # Without it there is no filter, so nobody needs to ask for it with set_predict_request.
     __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": True}
+    _own_metadata = frozenset({"mask"})
 
     def __init__(self, estimator: Any, *, percentile: float = 98.0) -> None:
         self.estimator = estimator
@@ -156,42 +155,6 @@ class CutoffFilter(MetaEstimatorMixin, TractionEstimator):
             If there is no mask, or it leaves nothing outside the cell.
         """
         return negative_error(y, self.predict(X, mask=mask, **params), sample_weight=sample_weight)
-
-    def get_metadata_routing(self) -> MetadataRouter:
-        """Return who gets which metadata.
-
-        Returns
-        -------
-        MetadataRouter
-            The filter's own requests and those of the estimator.
-        """
-        mapping = MethodMapping().add(caller="fit", callee="fit")
-        mapping.add(caller="predict", callee="predict").add(caller="score", callee="predict")
-        router = MetadataRouter(owner=self).add_self_request(self)
-        return router.add(estimator=self.estimator, method_mapping=mapping)
-
-    def __sklearn_tags__(self) -> Tags:
-        """Return the tags of the estimator inside, as far as they concern data.
-
-        Returns
-        -------
-        Tags
-            The tags.
-        """
-        tags = super().__sklearn_tags__()
-        inner = get_tags(self.estimator)
-        tags.target_tags.required = inner.target_tags.required
-        tags.non_deterministic = inner.non_deterministic
-        return tags
-
-    def _route(self, method: str, params: dict[str, Any]) -> Bunch:
-        """Return the metadata for the estimator; without routing only the filter itself gets any."""
-        if get_config()["enable_metadata_routing"]:
-            return process_routing(self, method, **params)
-        strangers = sorted(set(params) - {"mask"})
-        if strangers:
-            raise ValueError(f"Expected metadata {strangers} only with metadata routing enabled.")
-        return Bunch(estimator=Bunch(fit={}, predict={}))
 
 
 def _check_outside(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -1,0 +1,249 @@
+"""Displacement fields with holes: vectors that were not measured, for estimators that need them all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_is_fitted
+
+from tfmkit._base import negative_error
+from tfmkit._validation import FloatArray, check_count, check_field
+from tfmkit.filters._base import Filter
+from tfmkit.operators import ForwardOperator
+
+# Parameters of an estimator that say which gel it is for; the last two only where a layer can be inverted.
+_GEL = ("young", "poisson", "spacing", "thickness", "depth")
+_LEAST_MEASURED = 3
+
+
+class MissingVectorFilter(Filter):
+    r"""Fill the vectors that were not measured, first smoothly, then with what the predicted traction makes there.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator from displacement to traction; its parameters `young`, `poisson` and `spacing` (and `thickness`
+        and `depth`) tell the gel, wherever in a Pipeline or filter they are. What is fitted already and shall stay
+        so, as a pretrained network, comes in a :class:`sklearn.frozen.FrozenEstimator`.
+    n_rounds : int, default=1
+        How often to predict, to replace what was missing by the displacement of the prediction, and to predict again.
+        With 0 the smooth filling is all there is.
+
+    Attributes
+    ----------
+    estimator_ : estimator
+        The fitted clone of `estimator`.
+
+    Notes
+    -----
+    A vector is missing where a component of `X` is NaN. The first filling is the thin plate through the measured
+    vectors, the field of least bending ``sum |u_xx|^2 + 2 |u_xy|^2 + |u_yy|^2``. A round is one step of expectation
+    maximisation: the missing displacement is expected to be ``G t``, t the traction that explains the rest. What is
+    missing along the border is extrapolated, which is safe over a pixel or two only.
+
+    On adhesion cells with 10 % noise and a tenth of the vectors missing, the thin plate lowers the error of the
+    traction from 0.34 (nearest neighbour) to 0.23 with :class:`tfmkit.fttc.FTTCCV`, which has 0.22 with nothing
+    missing; a round takes off another percent, more rounds nothing (``benchmarks/missing.csv``).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tfmkit.filters import MissingVectorFilter
+    >>> from tfmkit.fttc import FTTC
+    >>> X = np.random.default_rng(0).normal(size=(1, 2, 16, 16))
+    >>> X[0, :, 3, 4] = np.nan
+    >>> MissingVectorFilter(FTTC(lam=1.0)).fit(X).predict(X).shape
+    (1, 2, 16, 16)
+    """
+
+    def __init__(self, estimator: Any, *, n_rounds: int = 1) -> None:
+        self.estimator = estimator
+        self.n_rounds = n_rounds
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> MissingVectorFilter:
+        """Fit a clone of the estimator to the smoothly filled displacement.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of the grid spacing; NaN where it was not measured.
+        y : array-like of shape (n_fields, 2, height, width), optional
+            True traction, where the estimator learns from it.
+        **params : dict
+            Metadata for the estimator's own `fit`, which must have requested it.
+
+        Returns
+        -------
+        MissingVectorFilter
+            The filter itself.
+
+        Raises
+        ------
+        ValueError
+            If `n_rounds` is no count, the estimator tells no gel, or too little of a field was measured.
+        """
+        if check_count(self.n_rounds, "n_rounds", low=0):
+            _gel(self.estimator)
+        displacement, _ = _filled(X)
+        routed = self._route("fit", params)
+        self.estimator_ = clone(self.estimator).fit(displacement, y, **routed.estimator.fit)
+        return self
+
+    def predict(self, X: ArrayLike, **params: Any) -> FloatArray:
+        """Predict traction from fields with holes.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of the grid spacing; NaN where it was not measured.
+        **params : dict
+            Metadata for the estimator's own `predict`, which must have requested it.
+
+        Returns
+        -------
+        ndarray of shape (n_fields, 2, height, width)
+            Traction, in the unit of the estimator.
+        """
+        check_is_fitted(self)
+        displacement, missing = _filled(X)
+        routed = self._route("predict", params).estimator.predict
+        traction = self.estimator_.predict(displacement, **routed)
+        if not self.n_rounds or not missing.any():
+            return traction
+        operator = ForwardOperator(displacement.shape[2:], **_gel(self.estimator_))
+        for _ in range(self.n_rounds):
+            displacement = np.where(missing[:, None], operator.apply(traction), displacement)
+            traction = self.estimator_.predict(displacement, **routed)
+        return traction
+
+    def score(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        mask: ArrayLike | None = None,
+        **params: Any,
+    ) -> float:
+        """Return the negative relative error of the traction, measured and missing vectors alike.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of the grid spacing; NaN where it was not measured.
+        y : array-like of shape (n_fields, 2, height, width)
+            True traction.
+        sample_weight : array-like of shape (n_fields,), optional
+            How much each field counts. By default all count alike.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            True inside the cell; the error is counted there only. By default the whole field counts.
+        **params : dict
+            Metadata for the estimator's own `predict`, which must have requested it.
+
+        Returns
+        -------
+        float
+            Minus :func:`tfmkit.metrics.relative_rmse`, averaged over fields.
+        """
+        return negative_error(y, self.predict(X, **params), sample_weight=sample_weight, mask=mask)
+
+    def __sklearn_tags__(self) -> Tags:
+        """Return the tags of the estimator inside, and that NaN is welcome.
+
+        Returns
+        -------
+        Tags
+            The tags.
+        """
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        return tags
+
+
+def fill_missing(displacement: FloatArray, missing: NDArray[np.bool_]) -> FloatArray:
+    """Replace missing vectors by the thin plate through the others.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (2, height, width)
+        Displacement; what it holds at missing vectors does not matter.
+    missing : ndarray of shape (height, width)
+        True where a vector is missing.
+
+    Returns
+    -------
+    ndarray of shape (2, height, width)
+        The field of least bending that agrees with every measured vector.
+
+    Raises
+    ------
+    ValueError
+        If the measured vectors lie on one line, or are fewer than three: no thin plate is the stiffest then.
+    """
+    rows, columns = np.nonzero(~missing)
+    if len(rows) < _LEAST_MEASURED or np.linalg.matrix_rank(np.stack([rows - rows[0], columns - columns[0]])) < 2:
+        raise ValueError(f"Expected at least {_LEAST_MEASURED} vectors that are not on one line, got {len(rows)}.")
+    holes = missing.ravel()
+    bending = _bending(*missing.shape)[holes]
+    known = np.where(missing, 0, displacement).reshape(2, -1)
+    plate = splu(bending[:, holes].tocsc()).solve(-(bending @ known.T.astype(float)))
+    filled = displacement.reshape(2, -1).copy()
+    filled[:, holes] = plate.T
+    return filled.reshape(displacement.shape)
+
+
+def _filled(X: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Return the checked displacement, smoothly filled, and where it was missing."""
+    array = np.asarray(X)
+    if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1] != 2:
+        checked = check_field(X)
+        return checked, np.zeros((len(checked), *checked.shape[2:]), dtype=bool)
+    missing = np.isnan(array).any(axis=1)
+    displacement = check_field(np.where(missing[:, None], 0, array))
+    for i in np.flatnonzero(missing.any(axis=(1, 2))):
+        displacement[i] = fill_missing(displacement[i], missing[i])
+    return displacement, missing
+
+
+def _bending(height: int, width: int) -> Any:
+    """The matrix of the bending energy of one component, without any force at the border."""
+    first_y, first_x, second_y, second_x = (
+        sparse.csr_array(np.diff(np.eye(n), n=order, axis=0)) for order in (1, 2) for n in (height, width)
+    )
+    eye_y, eye_x = sparse.eye_array(height), sparse.eye_array(width)
+    parts = [sparse.kron(second_y, eye_x), sparse.kron(eye_y, second_x), np.sqrt(2) * sparse.kron(first_y, first_x)]
+    energy = sum((part.T @ part for part in parts[1:]), parts[0].T @ parts[0])
+    return energy.tocsr()
+
+
+def _gel(estimator: Any) -> dict[str, Any]:
+    """Return the gel that an estimator, or what is inside it, was made for."""
+    found: dict[str, Any] = {}
+    for name, value in _params(estimator):
+        if name in _GEL and found.setdefault(name, value) != value:
+            raise ValueError(f"Expected one gel in {type(estimator).__name__}, got {name} {found[name]} and {value}.")
+    wanted = set(_GEL[:3]) - found.keys()
+    if wanted:
+        raise ValueError(
+            f"Expected an estimator with the parameters {', '.join(_GEL[:3])} for n_rounds > 0, but "
+            f"{type(estimator).__name__} lacks {', '.join(sorted(wanted))}."
+        )
+    return found
+
+
+def _params(estimator: Any) -> Iterator[tuple[str, Any]]:
+    """Names, without their path, and values of all parameters, those of frozen estimators among them."""
+    if isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    for path, value in estimator.get_params(deep=True).items():
+        yield path.rpartition("__")[2], value
+        if isinstance(value, FrozenEstimator):
+            yield from _params(value)
