@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from tfmkit.networks.fourier_unet import FILTERS, FourierUNet, filtered_inverses, noise_level
+from tfmkit.networks.fourier_unet import FourierUNet, noise_level
+from tfmkit.networks.inverses import FILTERS, filtered_inverses
 from tfmkit.operators import convolve
 
 

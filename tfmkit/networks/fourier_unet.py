@@ -9,20 +9,17 @@ exactly, with noise it tells which part of it is worth explaining.
 from __future__ import annotations
 
 import itertools
-from functools import lru_cache
+import math
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from tfmkit._validation import check_count
-from tfmkit.operators import convolve, green_symbol, irfft2, multiply, regularised_inverse, rfft2, wavenumbers
+from tfmkit.networks.inverses import FILTERS, filtered_inverses
+from tfmkit.operators import convolve
 
-# (lambda, order): weak to strong, |t|^2 first. Frozen with the trained weights, unlike the defaults of FTTC.
-FILTERS = ((1e-5, 0.0), (3e-3, 0.0), (5e-2, 0.0), (6e-1, 0.0), (1e-2, 1.0), (2e-1, 1.0), (3.0, 1.0), (40.0, 1.0))
 _FLOOR = 1e-12
 
 
@@ -262,55 +259,10 @@ def noise_level(displacement: Tensor) -> Tensor:
     return (sigma + 1e-4).log()
 
 
-def filtered_inverses(displacement: Tensor, poisson: float) -> Tensor:
-    """Invert the displacement under every one of `FILTERS`, continued past the border.
-
-    Parameters
-    ----------
-    displacement : Tensor of shape (n, 2, height, width)
-        Displacement in pixels.
-    poisson : float
-        Poisson ratio.
-
-    Returns
-    -------
-    Tensor of shape (n, len(FILTERS), 2, height, width)
-        Tractions over Young's modulus.
-
-    Notes
-    -----
-    Outside the field the displacement keeps its edge values, fading to zero half a field away under a cosine taper.
-    """
-    height, width = displacement.shape[-2:]
-    top, left = height // 2, width // 2
-    grid = (2 * height, 2 * width)
-    fade, filters = _continued_filters(grid, poisson, displacement.dtype, displacement.device)
-    extended = functional.pad(displacement, (left, width - left, top, height - top), mode="replicate") * fade
-    fields = irfft2(multiply(filters, rfft2(extended, grid)[:, None]), grid)
-    return fields[..., top : top + height, left : left + width]
-
-
-@lru_cache(maxsize=16)
-def _continued_filters(grid: tuple[int, int], poisson: float, dtype: Any, device: Any) -> tuple[Tensor, Any]:
-    """Taper outside the field, and the filters, on the doubled grid."""
-    fade_y, fade_x = (torch.as_tensor(_fade(n // 2), dtype=dtype, device=device) for n in grid)
-    symbol = green_symbol(grid, poisson, boundary="periodic", like=fade_y)
-    ky, kx = wavenumbers(grid)
-    penalties = np.stack([lam * (ky**2 + kx**2) ** order for lam, order in FILTERS])
-    filters = regularised_inverse(symbol, torch.as_tensor(penalties, dtype=dtype, device=device))
-    return fade_y[:, None] * fade_x, filters
-
-
-def _fade(n: int) -> NDArray[np.float64]:
-    before, after = n // 2, n - n // 2
-    position = np.arange(2 * n) - before
-    distance = np.maximum(-position / (before + 1), 0) + np.maximum((position - n + 1) / (after + 1), 0)
-    return 0.5 + 0.5 * np.cos(np.pi * np.minimum(distance, 1))
-
-
 def _rms(fields: Tensor) -> Tensor:
     # The floor lies under the root: its slope at a field of zeros would be infinite.
-    return (fields.square().mean((-3, -2, -1), keepdim=True) + _FLOOR**2).sqrt()
+    norm = torch.linalg.vector_norm(fields, dim=(-3, -2, -1), keepdim=True)
+    return (norm.square() / math.prod(fields.shape[-3:]) + _FLOOR**2).sqrt()
 
 
 def _planes(like: Tensor, *values: Tensor) -> Tensor:
