@@ -63,7 +63,7 @@ def methods() -> dict[str, Method]:
     """Return what is compared."""
     compared = {
         "PIV()": transformer(PIV()),
-        "PIV(threshold=2)": transformer(PIV(threshold=2.0)),
+        "PIV(smoothing=4)": transformer(PIV(smoothing=4.0)),
         "CrossCorrelation(32)": transformer(CrossCorrelation(32)),
         "CrossCorrelation(16)": transformer(CrossCorrelation(16)),
         "scikit-image ILK, radius 12": transformer(OpticalFlow(radius=12)),

@@ -7,8 +7,8 @@ import pytest
 
 from tfmkit.displacement._correlation import correlate_windows
 from tfmkit.displacement._grid import nodes, resample
-from tfmkit.displacement._images import DeformableImage, block_sum, prepare
-from tfmkit.displacement._least_squares import Lattice, adapt
+from tfmkit.displacement._images import block_sum, prepare
+from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._outliers import normalised_median, replace
 from tfmkit.simulate.beads import draw_spots
 
@@ -43,16 +43,17 @@ def test_block_sum():
     np.testing.assert_array_equal(block_sum(image, 2), image[:4, :6].reshape(2, 2, 3, 2).sum(axis=(1, 3)))
 
 
-def test_deformed_image_is_sampled_where_the_displacement_leads():
-    image = draw_spots((32, 40), np.array([20.0]), np.array([16.0]), 2.0).astype(np.float32)
-    displacement = np.zeros((2, 32, 40), dtype=np.float32)
-    displacement[0], displacement[1] = 3.5, -1.25
-    moved, valid = DeformableImage(image, np.ones(image.shape, dtype=bool)).sample(displacement)
-    expected = draw_spots((32, 40), np.array([16.5]), np.array([17.25]), 2.0)
-    np.testing.assert_allclose(moved, expected, atol=2e-3)
-    assert not valid[:2].any()
-    assert not valid[:, -3:].any()
-    assert valid[2:, :36].all()
+def test_lumped_blocks_are_all_there_and_in_their_place():
+    lattice = Lattice((64, 48), 4)
+    blocks = np.zeros((32, 24), dtype=np.float32)
+    blocks[10, 7] = 2.0
+    rows, columns = lattice.positions()
+    lumped = lattice.lump(blocks)
+    assert lumped.sum() == pytest.approx(2.0)
+    # The block's middle is at (20.5, 14.5): bilinear weights keep the first moment.
+    assert lumped.sum(axis=1) @ rows == pytest.approx(2 * 20.5)
+    assert lumped.sum(axis=0) @ columns == pytest.approx(2 * 14.5)
+    assert lattice.lump(np.ones_like(blocks)).sum() == pytest.approx(blocks.size)
 
 
 def test_prepared_images_have_no_background():
@@ -107,14 +108,3 @@ def test_replace_fills_from_around_and_keeps_the_rest():
     lone = np.ones((12, 12), dtype=bool)
     lone[0, 0] = False
     np.testing.assert_allclose(replace(field, lone), field)
-
-
-def test_adapt_takes_the_widest_window_that_agrees():
-    errors = np.broadcast_to(np.array([0.4, 0.2, 0.1])[:, None, None, None], (3, 2, 9, 9))
-    alike = np.zeros((3, 2, 9, 9))
-    np.testing.assert_allclose(adapt(alike, errors, 1.5)[1], 0.1)
-    apart = alike.copy()
-    apart[2] = 5.0
-    displacement, error = adapt(apart, errors, 1.5)
-    np.testing.assert_allclose(displacement, 0)
-    np.testing.assert_allclose(error, 0.2)

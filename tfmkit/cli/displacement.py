@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tfmkit.io import ImageSeries
 
 # Options that are parameters of a method; those that are not given keep the method's default.
-_PARAMS = ("window", "spacing", "threshold", "radius")
+_PARAMS = ("window", "spacing", "smoothing", "radius")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -54,9 +54,9 @@ def add_parser(subparsers: Any) -> None:
 
 def _add_method(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", default="piv", help="piv, cross_correlation, ilk or tvl1")
-    parser.add_argument("--window", type=float, metavar="PX", help="width of the (narrowest) window")
+    parser.add_argument("--window", type=float, metavar="PX", help="width of the window")
     parser.add_argument("--spacing", type=int, metavar="PX", help="distance between vectors")
-    parser.add_argument("--threshold", type=float, metavar="T", help="of piv: more makes smoother fields")
+    parser.add_argument("--smoothing", type=float, metavar="S", help="of piv: weight of the smoothness")
     parser.add_argument("--radius", type=int, metavar="PX", help="of ilk: half side of the window")
 
 

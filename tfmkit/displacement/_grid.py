@@ -63,6 +63,28 @@ def window_matrix(size: int, spacing: int, sigma: float, block: int) -> NDArray[
 
 
 @lru_cache(maxsize=64)
+def hat_matrix(size: int, spacing: int, block: int) -> NDArray[np.float32]:
+    """Return the weights by which blocks of pixels are shared out to the nodes around them.
+
+    Parameters
+    ----------
+    size, spacing : int
+        Side of the image and distance between nodes, in pixels.
+    block : int
+        Pixels per block; an incomplete last block is left out.
+
+    Returns
+    -------
+    ndarray of shape (n_nodes, n_blocks), float32
+        Bilinear weights; those of each block sum to 1.
+    """
+    centres = np.arange(size // block) * block + (block - 1) / 2
+    known = nodes(size, spacing)
+    distance = np.abs(np.clip(centres, known[0], known[-1]) - known[:, None]) / spacing
+    return _frozen(np.maximum(1 - distance, 0))
+
+
+@lru_cache(maxsize=64)
 def pixel_matrix(size: int, spacing: int, block: int = 1) -> NDArray[np.float32]:
     """Return the cubic spline interpolation from nodes to (blocks of) pixels.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -132,16 +132,26 @@ def prepare(pair: tuple[FloatArray, FloatArray], excluded: Mask) -> Prepared:
     first, second = flatten(pair[0], excluded), flatten(pair[1], excluded)
     spectra = scipy.fft.rfft2(first), scipy.fft.rfft2(second)
     power = abs(spectra[0]) ** 2 + abs(spectra[1]) ** 2
-    frequency = np.hypot(scipy.fft.fftfreq(first.shape[0])[:, None], scipy.fft.rfftfreq(first.shape[1]))
-    ring = np.rint(frequency * _RINGS).astype(int)
-    mean_power = np.bincount(ring.ravel(), power.ravel()) / np.maximum(np.bincount(ring.ravel()), 1)
-    floor = power[frequency > _NOISE_BAND].mean()
+    ring, members = _rings(first.shape)
+    total = np.bincount(ring.ravel(), power.ravel())
+    mean_power = total / np.maximum(members, 1)
+    beyond = int(np.ceil(_NOISE_BAND * _RINGS))
+    floor = total[beyond:].sum() / members[beyond:].sum()
     share = np.maximum(1 - floor / np.maximum(mean_power, floor + 1e-30), 0).astype(np.float32)[ring]
     keep = (~excluded).astype(np.float32)
     filtered = [scipy.fft.irfft2(spectrum * share, first.shape) * keep for spectrum in spectra]
     # Filter and gradients carry the edges of what is left out, which do not move, into their surroundings.
     reached = ndimage.binary_dilation(excluded, iterations=_FILTER_REACH) if excluded.any() else excluded
     return Prepared(filtered[0], filtered[1], (first, second), ~reached)
+
+
+@lru_cache(maxsize=8)
+def _rings(shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the ring of wavelengths that each frequency belongs to, and how many belong to each ring."""
+    frequency = np.hypot(scipy.fft.fftfreq(shape[0])[:, None], scipy.fft.rfftfreq(shape[1]))
+    ring = np.rint(frequency * _RINGS).astype(np.intp)
+    ring.flags.writeable = False
+    return ring, np.bincount(ring.ravel())
 
 
 def flatten(image: FloatArray, excluded: Mask) -> Image:
@@ -164,7 +174,7 @@ def flatten(image: FloatArray, excluded: Mask) -> Image:
     The square root makes Poisson noise equally strong everywhere, as least squares want it (Anscombe 1948), and
     keeps single bright beads from ruling a window. Brightness and offset of the camera drop out.
     """
-    dark, bright = np.percentile(image[~excluded], (_DARK, _BRIGHT))
+    dark, bright = np.percentile(image[::2, ::2][~excluded[::2, ::2]], (_DARK, _BRIGHT))
     # An image with a few bright pixels has nothing between the two percentiles.
     scale = (bright - dark) or (image.max() - dark)
     flat = np.sqrt(np.maximum((image - dark) / scale, 0) + _FLOOR).astype(np.float32)
@@ -215,48 +225,3 @@ def block_sum(image: NDArray[Any], factor: int) -> NDArray[Any]:
     # Adding strided slices is several times faster than a reduction over short axes.
     lines = reduce(np.add, (image[offset:height:factor, :width] for offset in range(factor)))
     return reduce(np.add, (lines[:, offset::factor] for offset in range(factor)))
-
-
-class DeformableImage:
-    """An image that can be sampled between its pixels, by cubic splines.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-        Image.
-    valid : ndarray of shape (height, width)
-        True where the image counts.
-    """
-
-    def __init__(self, image: Image, valid: Mask) -> None:
-        self._coefficients = ndimage.spline_filter(image, order=3, output=np.float32, mode="mirror")
-        self._valid = None if valid.all() else valid
-        height, width = image.shape
-        self._rows = np.arange(height, dtype=np.float32)[:, None]
-        self._columns = np.arange(width, dtype=np.float32)
-
-    def sample(self, displacement: FloatArray) -> tuple[Image, Mask]:
-        """Sample the image where a displacement field leads.
-
-        Parameters
-        ----------
-        displacement : ndarray of shape (2, height, width)
-            Displacement (x, y) of each pixel, in pixels.
-
-        Returns
-        -------
-        image : ndarray of shape (height, width), float32
-            ``image(x + u(x))``.
-        valid : ndarray of shape (height, width)
-            True where that lies inside the image and counts.
-        """
-        rows, columns = self._rows + displacement[1], self._columns + displacement[0]
-        moved = ndimage.map_coordinates(
-            self._coefficients, (rows, columns), order=3, mode="mirror", prefilter=False, output=np.float32
-        )
-        height, width = moved.shape
-        valid = (rows >= 0) & (rows <= height - 1) & (columns >= 0) & (columns <= width - 1)
-        if self._valid is not None:
-            nearest = np.rint(rows).astype(int).clip(0, height - 1), np.rint(columns).astype(int).clip(0, width - 1)
-            valid &= self._valid[nearest]
-        return moved, valid

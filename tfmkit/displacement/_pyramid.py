@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.displacement._correlation import correlate_windows
+from tfmkit.displacement._deformation import DeformableImage
 from tfmkit.displacement._grid import resample
-from tfmkit.displacement._images import MIN_IMAGE_SIDE, DeformableImage, Image, Prepared, bin_image
-from tfmkit.displacement._least_squares import Lattice, refine
+from tfmkit.displacement._images import MIN_IMAGE_SIDE, Image, Prepared, bin_image
+from tfmkit.displacement._lattice import Lattice
+from tfmkit.displacement._least_squares import Comparison, refine
+from tfmkit.displacement._match import Match
 from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, replace
 
 # A correlation peak has to stand out by this factor from the next one to be believed.
@@ -18,7 +21,7 @@ PEAK_RATIO = 1.2
 _FACTORS = (4, 2)
 # Nodes, windows and steps on binned images, in bins.
 _SPACING = 4
-_SIGMAS = [6.0] * 4
+_SIGMAS = [6.0, 4.0, 3.0, 3.0]
 _WINDOW = 32
 # Share of valid pixels from which a bin counts: all of them, but for rounding.
 _FULL = 0.999
@@ -44,12 +47,13 @@ def find_displacement(prepared: Prepared, lattice: Lattice) -> FloatArray:
         *(bin_image(image, factors[0]) for image in (prepared.relaxed, prepared.deformed))
     )
     for index, factor in enumerate(factors):
-        images = bin_image(prepared.relaxed, factor), bin_image(prepared.deformed, factor)
+        first, second = bin_image(prepared.relaxed, factor), bin_image(prepared.deformed, factor)
         counts = bin_image(prepared.valid.astype(np.float32), factor) > _FULL
-        coarse = Lattice(images[0].shape, _SPACING)
+        coarse = Lattice(first.shape, _SPACING)
         field = resample(field, grid, coarse.positions())
-        field = refine(images[0], DeformableImage(images[1], counts), counts, field, coarse, _SIGMAS)
-        field = without_outliers(field)
+        field = refine(Comparison(first, first, second, counts, outlying=np.inf), field, coarse, _SIGMAS)
+        match = Match(first, second, counts, coarse)
+        field = replace(field, match.outliers(field, match.correlation(field)))
         following = factors[index + 1] if index + 1 < len(factors) else 1
         step = factor // following
         # The middle of a bin lies between the pixels, or finer bins, that it is made of.

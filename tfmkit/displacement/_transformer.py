@@ -14,19 +14,17 @@ from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import FloatArray, check_count
 from tfmkit.displacement._grid import nodes
-from tfmkit.displacement._images import DeformableImage, Mask, Prepared, check_excluded, check_pairs, prepare
-from tfmkit.displacement._least_squares import Lattice
-from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, replace
+from tfmkit.displacement._images import Mask, Prepared, check_excluded, check_pairs, prepare
+from tfmkit.displacement._lattice import Lattice
+from tfmkit.displacement._match import Match
+from tfmkit.displacement._outliers import replace
 
-# Correlation of the two images under which a window holds no match, and the standard deviation of that window.
+# Correlation of the two images under which a window holds no match.
 _LEAST_QUALITY = 0.3
-_QUALITY_SIGMA = 6.0
-# Variance of what counts as an empty window, as a share of the typical one.
-_FAINT = 0.05
 # Nodes around one without a match that are not trusted either.
 _SPOILT = 2
-# Fields are resolved on nodes no further apart than this, however few of them are asked for.
-_FINEST_SPACING = 4
+# Fields are resolved on nodes this far apart, however many of them are asked for.
+_SPACING = 4
 
 
 class Flag(IntEnum):
@@ -189,10 +187,11 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         if min(shape) < 8 * self.spacing:
             raise ValueError(f"Expected at least 8 nodes a side, got images of {shape} px with spacing={self.spacing}.")
         images = prepare((pair[0], pair[1]), excluded)
-        fine = Lattice(shape, min(self.spacing, _FINEST_SPACING))
+        fine = Lattice(shape, _SPACING)
         field = self._measure_pair(images, fine)
-        quality = _match(images, field, fine)
-        flags = _judge(field, quality, excluded, fine)
+        match = Match(images.relaxed, images.deformed, images.valid, fine)
+        quality = match.correlation(field)
+        flags = _judge(match.outliers(field, quality), quality, excluded, fine)
         field = replace(field, flags != Flag.GOOD)
         wanted = Lattice(shape, self.spacing)
         if wanted == fine:
@@ -204,24 +203,9 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         raise NotImplementedError
 
 
-def _match(images: Prepared, field: FloatArray, lattice: Lattice) -> FloatArray:
-    """Return the correlation coefficient of the two images around each node, the second deformed back."""
-    moved, inside = DeformableImage(images.deformed, images.valid).sample(lattice.spread(field))
-    relaxed, weight = images.relaxed, (inside & images.valid).astype(np.float32)
-    total, a, b, aa, bb, ab = (
-        lattice.gather_pixels(part * weight, _QUALITY_SIGMA)
-        for part in (np.ones_like(weight), relaxed, moved, relaxed * relaxed, moved * moved, relaxed * moved)
-    )
-    total = np.maximum(total, 1e-6)
-    spread = np.sqrt(np.maximum(aa - a * a / total, 0) * np.maximum(bb - b * b / total, 0))
-    # Where both images are all but empty, noise can be deformed until it looks alike: that is no match.
-    faint = _FAINT * float(np.median(spread)) + 1e-12
-    return (ab - a * b / total) / (spread + faint)
-
-
-def _judge(field: FloatArray, quality: FloatArray, excluded: Mask, lattice: Lattice) -> NDArray[np.uint8]:
+def _judge(outliers: Mask, quality: FloatArray, excluded: Mask, lattice: Lattice) -> NDArray[np.uint8]:
     flags = np.full(quality.shape, Flag.GOOD, dtype=np.uint8)
-    flags[normalised_median(field) > MEDIAN_THRESHOLD] = Flag.OUTLIER
+    flags[outliers] = Flag.OUTLIER
     # Vectors next to those without a match have windows that reach into the same emptiness.
     flags[ndimage.binary_dilation(quality < _LEAST_QUALITY, iterations=_SPOILT)] = Flag.NO_MATCH
     rows, columns = (np.rint(position).astype(int) for position in lattice.positions())

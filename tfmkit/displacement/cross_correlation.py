@@ -6,8 +6,9 @@ import numpy as np
 
 from tfmkit._validation import FloatArray, check_count
 from tfmkit.displacement._correlation import correlate_windows
-from tfmkit.displacement._images import DeformableImage, Image, Prepared
-from tfmkit.displacement._least_squares import Lattice
+from tfmkit.displacement._deformation import DeformableImage
+from tfmkit.displacement._images import Image, Prepared
+from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._pyramid import PEAK_RATIO, find_displacement, without_outliers
 from tfmkit.displacement._transformer import DisplacementTransformer
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import FloatArray
 from tfmkit.displacement._images import MIN_IMAGE_SIDE, Image, Mask, check_excluded, check_pairs, prepare
-from tfmkit.displacement._least_squares import Lattice
+from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._pyramid import find_displacement
 
 _SPACING = 8

@@ -7,7 +7,7 @@ from skimage.registration import optical_flow_ilk, optical_flow_tvl1
 
 from tfmkit._validation import FloatArray, check_choice, check_count
 from tfmkit.displacement._images import Prepared
-from tfmkit.displacement._least_squares import Lattice
+from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._transformer import DisplacementTransformer
 
 METHODS = ("ilk", "tvl1")

@@ -1,40 +1,38 @@
-"""Displacement of beads between two images, in windows that fit the field."""
+"""Displacement of beads between two images: the whole field at once."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from tfmkit._validation import FloatArray, check_number
-from tfmkit.displacement._images import DeformableImage, Prepared
-from tfmkit.displacement._least_squares import Lattice, adapt, collect, refine, solve_windows
-from tfmkit.displacement._pyramid import find_displacement, without_outliers
+from tfmkit.displacement._images import Prepared
+from tfmkit.displacement._lattice import Lattice
+from tfmkit.displacement._least_squares import Comparison, refine
+from tfmkit.displacement._pyramid import find_displacement
+from tfmkit.displacement._smoothness import fit_field
 from tfmkit.displacement._transformer import DisplacementTransformer
 
-# Windows of the steps at full resolution, in standard deviations of the narrowest window: wide ones first, which
-# converge from further away.
-_STEPS = (5 / 3, 5 / 3, 1.0, 1.0)
-# Each window is wider than the one before by this factor, up to this many times the narrowest.
-_GROWTH = np.sqrt(2)
-_WIDEST = 16.0
+# Steps in windows at full resolution, before the whole field is fitted at once.
+_STEPS = 2
 
 
 class PIV(DisplacementTransformer):
     """Particle image velocimetry: from pairs of bead images to displacement fields.
 
     Large windows on binned images are correlated first. Then one image is deformed back onto the other by what is known
-    so far, and least squares find what is still missing, from coarse images to fine ones. In the end every node takes
-    the widest window that does not blur its surroundings: narrow ones under a cell, wide ones where little happens.
+    so far, and least squares in windows find what is still missing, from coarse images to fine ones. In the end the
+    whole field is fitted at once, without windows: as smooth as the noise of the images asks for, and as rough as
+    their beads show it to be under a cell.
 
     Parameters
     ----------
-    window : float, default=7.0
-        Width of the narrowest window in pixels: that of a square with the second moment of the Gaussian that is used.
-        About the distance between beads or more; wider where images are noisy.
+    window : float, default=16.0
+        Width of the windows from which the last fit starts, in pixels: that of a square with the second moment of the
+        Gaussian that is used. It changes little, unless windows hold less than a few beads.
     spacing : int, default=4
         Pixels between the nodes at which the displacement is returned.
-    threshold : float, default=1.5
-        By how many standard errors a wide window may disagree with narrower ones. More means smoother fields, as faint
-        or sparse beads want them (3, say); 0 leaves nothing but the narrowest window.
+    smoothing : float, default=1.0
+        Weight of the field's smoothness. More averages more noise, and blurs more, where beads are faint or sparse.
 
     Attributes
     ----------
@@ -53,13 +51,15 @@ class PIV(DisplacementTransformer):
     -----
     The displacement at a node is that of the gel which lies there in the relaxed image. Displacements of 0.02 to 20 px
     and more are measured in one go, as long as neighbouring beads keep their places (strain under about 0.5).
-    Bead images move windows as in [1]_; image deformation and outlier tests follow the practice of PIV [2]_, [3]_.
+    Windows move as in [1]_; image deformation and outlier tests follow the practice of PIV [2]_, [3]_; the fit of the
+    whole field is global image correlation [4]_ with a smoothness that it finds itself.
 
     References
     ----------
     .. [1] Lucas and Kanade, "An iterative image registration technique", IJCAI 1981, 674.
     .. [2] Scarano, "Iterative image deformation methods in PIV", Meas. Sci. Technol. 13:R1 (2002).
     .. [3] Westerweel and Scarano, "Universal outlier detection for PIV data", Exp. Fluids 39:1096 (2005).
+    .. [4] Besnard, Hild and Roux, "Finite-element displacement fields analysis", Exp. Mech. 46:789 (2006).
 
     Examples
     --------
@@ -70,27 +70,19 @@ class PIV(DisplacementTransformer):
     (1, 2, 16, 16)
     """
 
-    def __init__(self, window: float = 7.0, *, spacing: int = 4, threshold: float = 1.5) -> None:
+    def __init__(self, window: float = 16.0, *, spacing: int = 4, smoothing: float = 1.0) -> None:
         self.window = window
         self.spacing = spacing
-        self.threshold = threshold
+        self.smoothing = smoothing
 
     def _check(self) -> None:
         super()._check()
         check_number(self.window, "window", low=4)
-        check_number(self.threshold, "threshold", low=0)
+        check_number(self.smoothing, "smoothing", low=0)
 
     def _measure_pair(self, images: Prepared, lattice: Lattice) -> FloatArray:
-        # A uniform square of side w has the variance w^2 / 12 along each axis.
-        narrowest = self.window / np.sqrt(12)
-        target = DeformableImage(images.deformed, images.valid)
         field = find_displacement(images, lattice)
-        field = refine(images.relaxed, target, images.valid, field, lattice, [step * narrowest for step in _STEPS])
-        field = without_outliers(field)
-        pixels = lattice.spread(field)
-        moved, inside = target.sample(pixels)
-        noisy, _ = DeformableImage(images.noisy[1], images.valid).sample(pixels)
-        sums = collect((images.relaxed, moved), (images.noisy[0], noisy), inside & images.valid)
-        sigmas = narrowest * _GROWTH ** np.arange(1 + round(np.log(_WIDEST) / np.log(_GROWTH)))
-        estimates, errors = zip(*(solve_windows(sums, field, lattice, float(sigma)) for sigma in sigmas), strict=True)
-        return adapt(np.stack(estimates), np.stack(errors), self.threshold)[0]
+        comparison = Comparison(images.relaxed, *images.noisy, images.valid)
+        # A uniform square of side w has the variance w^2 / 12 along each axis.
+        field = refine(comparison, field, lattice, [self.window / np.sqrt(12)] * _STEPS)
+        return fit_field(comparison, field, lattice, self.smoothing)
