@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.ndimage import distance_transform_edt
 from sklearn.utils import Bunch
 from tqdm.auto import tqdm
 
@@ -33,6 +32,7 @@ from benchmarks.paper.stages import Settings, Stage, digests, run_stages, save_f
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.benchmark import OracleLambda, compare, summarise
 from tfmkit.deep import DeepTFM
+from tfmkit.filters import fill_missing
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.simulate import add_noise
 from tfmkit.sparse import ElasticNetTFM
@@ -95,13 +95,12 @@ def relative_noise(displacement: NDArray[Any], level: float, rng: np.random.Gene
 
 
 def with_missing(displacement: NDArray[Any], level: float, rng: np.random.Generator, *, share: float) -> NDArray[Any]:
-    """Add the usual noise, lose a share of the vectors, and fill each hole with its nearest neighbour."""
+    """Add the usual noise, lose a share of the vectors, and fill each hole by a thin plate through the others."""
     noisy = relative_noise(displacement, level, rng)
     lost = rng.random(noisy.shape[:1] + noisy.shape[2:]) < share
-    for field, holes in zip(noisy, lost, strict=True):
-        rows, columns = distance_transform_edt(holes, return_distances=False, return_indices=True)
-        field[:] = field[:, rows, columns]
-    return noisy
+    return np.stack(
+        [fill_missing(field, holes) if holes.any() else field for field, holes in zip(noisy, lost, strict=True)]
+    )
 
 
 def cut_at_border(n_fields: int, distance: float) -> Bunch:
