@@ -101,12 +101,26 @@ def test_measured_noise_keeps_the_choice_near_the_oracle(criterion: str, correla
     assert np.median(chosen / oracle) < {"risk": 1.1, "evidence": 1.4, "discrepancy": 1.6}[criterion]
 
 
+def test_correlation_of_the_noise_is_measured_and_used() -> None:
+    clean = CellSimulator("adhesion", shape=64, oversample=3, random_state=5).sample(6)
+    strain = add_noise(clean.strain, 0.3, unit="rms", correlation=1.5, random_state=1)
+    measured, white = FTTCCV().fit(strain), FTTCCV(noise_correlation=0.0).fit(strain)
+    assert np.abs(np.median(measured.noise_correlation_) - 1.5) <= 0.25
+    assert not white.noise_correlation_.any()
+    errors = [relative_rmse(clean.stress, model.predict(strain)) for model in (measured, white)]
+    assert errors[0] < 0.98 * errors[1]
+    told = FTTCCV(noise_correlation=1.5).fit(strain)
+    assert (told.noise_correlation_ == 1.5).all()
+    assert told.cv_results_["score"].shape == (5 * 50, 6)
+
+
 def test_one_lambda_for_all_or_one_per_field(cells) -> None:
     own = FTTCCV().fit(cells.strain)
-    assert own.lam_.shape == own.order_.shape == (4,)
-    assert own.cv_results_["score"].shape == (5 * 50, 4)
+    assert own.lam_.shape == own.order_.shape == own.noise_correlation_.shape == (4,)
+    assert own.cv_results_["score"].shape == (2 * 5 * 50, 4)
     shared = FTTCCV(per_field=False).fit(cells.strain)
-    fixed = FTTC(float(shared.lam_), order=float(shared.order_), boundary="extended").fit(cells.strain)
+    choice = {name: float(getattr(shared, f"{name}_")) for name in ("lam", "order", "noise_correlation")}
+    fixed = FTTC(**choice).fit(cells.strain)
     np.testing.assert_array_equal(shared.predict(cells.strain), fixed.predict(cells.strain))
 
 
@@ -125,6 +139,7 @@ def test_cross_validation_against_known_traction_is_a_grid_search(cells) -> None
         {"lam": -1.0},
         {"lam": np.nan},
         {"order": -0.5},
+        {"noise_correlation": -0.5},
         {"poisson": 0.51},
         {"spacing": 0.0},
         {"young": "stiff"},
@@ -149,6 +164,8 @@ def test_bad_parameters_are_refused(change: dict[str, object]) -> None:
         {"criterion": "guess"},
         {"criterion": "l_curve", "orders": [0.0, 1.0]},
         {"noise": -1.0},
+        {"noise_correlation": -1.0},
+        {"noise_correlation": 1.0, "criterion": "gcv"},
     ],
 )
 def test_bad_candidates_are_refused(change: dict[str, object]) -> None:

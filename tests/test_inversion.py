@@ -11,6 +11,7 @@ from tfmkit.inversion.conjugate import conjugate_gradients
 from tfmkit.inversion.continuation import extend, extended_grid
 from tfmkit.inversion.fourier import fourier_inverse, penalty
 from tfmkit.inversion.lambdas import lam_from_danuser, lam_from_easy_tfm, lam_from_fiji
+from tfmkit.layered import HALF_SPACE, Layer
 from tfmkit.operators import convolve, irfft2, multiply, padded_grid, rfft2
 
 SHAPES = [(8, 8), (9, 9), (8, 11), (11, 8)]
@@ -61,15 +62,44 @@ def test_round_trip(shape: tuple[int, int]) -> None:
     assert np.linalg.norm(recovered - traction) < 1e-10 * np.linalg.norm(traction)
 
 
-def test_continuation_keeps_the_field_and_meets_the_mirror_image() -> None:
-    field = _random((1, 2, 9, 14))
-    grid = extended_grid((9, 14))
-    extended = extend(field, grid)
+@pytest.mark.parametrize("shape", [(9, 14), (8, 11), (24, 17)])
+def test_continuation_keeps_the_field_and_meets_the_mirror_image(shape: tuple[int, int]) -> None:
+    field, grid, up = _random((1, 2, *shape)), extended_grid(shape), np.array([1.0, -1.0])[:, None, None]
+    extended = extend(field, grid, poisson=0.4)
     assert extended.shape[-2:] == grid
-    np.testing.assert_array_equal(extended[..., :9, :14], field)
-    mirrored = extend(field[..., ::-1, :], grid)
-    np.testing.assert_allclose(np.roll(mirrored[..., ::-1, :], 9, axis=-2), extended, atol=1e-14)
-    assert np.abs(np.diff(extended[0, 0, :, 0])).max() <= np.abs(np.diff(field[0, 0, :, 0])).max() + np.abs(field).max()
+    np.testing.assert_allclose(extended[..., : shape[0], : shape[1]], field, atol=1e-14)
+    mirrored = extend(up * field[..., ::-1, :], grid, poisson=0.4)
+    np.testing.assert_allclose(np.roll(up * mirrored[..., ::-1, :], shape[0], axis=-2), extended, atol=1e-13)
+
+
+@pytest.mark.parametrize("layer", [HALF_SPACE, Layer(10.0, 0.5)])
+def test_continuation_is_that_of_the_gel(layer: Layer) -> None:
+    traction = np.zeros((1, 2, 96, 96))
+    traction[0, :, 52:60, 34:38] = 1
+    truth = convolve(traction, 0.4, layer=layer)
+    height, width = 48, 40
+    inside = truth[..., 24 : 24 + height, 24 : 24 + width]
+    extended = extend(inside, extended_grid((height, width)), poisson=0.4, layer=layer)
+    # The pixels past the right border, up to where the continuation begins to fade; traction is within three of it.
+    known, continued = truth[..., 24 : 24 + height, 64:68], extended[..., :height, width : width + 4]
+    edge = np.repeat(inside[..., -1:], 4, axis=-1)
+    assert np.abs(continued - known).max() < 0.4 * np.abs(edge - known).max()
+
+
+@pytest.mark.parametrize("order", [0.0, 1.0])
+def test_correlated_noise_weighs_the_data_by_its_covariance(order: float) -> None:
+    shape, lam, correlation = (8, 9), 0.3, 0.8
+    displacement = _random((1, 2, *shape))
+    displacement -= displacement.mean(axis=(-2, -1), keepdims=True)
+    forward = _matrix(lambda t: convolve(t, 0.4, boundary="periodic"), shape)
+    rough, noise = (
+        _matrix(lambda t, w=weight: irfft2(w * rfft2(t, shape), shape), shape)
+        for weight in (penalty(shape, order), penalty(shape, 0.0, correlation))
+    )
+    weighed = forward.T @ np.linalg.inv(noise)
+    expected = np.linalg.lstsq(weighed @ forward + lam * rough, weighed @ displacement.ravel(), rcond=1e-12)[0]
+    computed = fourier_inverse(displacement, lam, poisson=0.4, order=order, noise_correlation=correlation)
+    np.testing.assert_allclose(computed.ravel(), expected, atol=1e-10)
 
 
 @pytest.mark.parametrize("shape", [(8, 11), (9, 8)])

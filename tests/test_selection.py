@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfmkit.inversion.fourier import fourier_inverse
-from tfmkit.inversion.noise import BANDS, noise_bands, noise_power
+from tfmkit.inversion.noise import BANDS, correlation_length, noise_bands, noise_power
 from tfmkit.inversion.spectrum import gains, ring_power, rings_of, taper, tapered_spectrum
 from tfmkit.operators import convolve
 from tfmkit.selection import CRITERIA, Path, pass_shares, scores, statistics
@@ -85,6 +85,19 @@ def test_noise_spectrum_is_measured_beside_a_signal(correlation: float) -> None:
     measured = np.median(noise_power(levels, excess, k), axis=0)
     assert (np.abs(np.log(measured / true)) < np.log(3)).all()
     assert (excess[:, 1] < 2).all()
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.75, 1.5])
+def test_bands_tell_the_power_of_gaussian_noise(correlation: float) -> None:
+    fields = add_noise(np.ones((40, 2, 64, 64)), 1.0, unit="rms", correlation=correlation, random_state=0) - 1
+    rings = rings_of((64, 64))
+    levels, excess = noise_bands(tapered_spectrum(fields), (64, 64), 0.45)
+    measured = np.median(noise_power(levels, excess, rings.wavenumber), axis=0)
+    true = np.exp(-((correlation * rings.wavenumber) ** 2))
+    true *= rings.n_vectors.sum() / (true @ rings.n_vectors)
+    strong = (true > 0.01 * true.max()) & (rings.wavenumber < BANDS[2])
+    np.testing.assert_allclose(measured[strong], true[strong], rtol=0.25)
+    assert correlation_length(measured[None], rings.n_vectors)[0] == correlation
 
 
 def test_noise_does_not_rise_with_the_wave_number() -> None:

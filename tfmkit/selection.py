@@ -2,8 +2,9 @@
 
 Every criterion turns the ring spectrum of a field (`tfmkit.inversion.spectrum`) into one score per lambda; the lambda
 with the lowest score wins. With ``g`` the gain of the gel, ``P`` the power of the displacement, ``N`` that of its
-noise and ``f = g^2 / (g^2 + lam k^(2 m))`` the share of a component that order ``m`` lets through, all are sums over
-rings. A user who trusts none of them can still cross-validate against known tractions (`tfmkit.FTTCCV` with `cv`).
+noise and ``f = g^2 / (g^2 + lam k^(2 m) n)`` the share of a component that order ``m`` lets through, ``n`` being the
+shape of the noise's power, all are sums over rings. A user who trusts none of them can still cross-validate against
+known tractions (`tfmkit.FTTCCV` with `cv`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit.inversion.blocked import gap_error, half_width
+from tfmkit.inversion.fourier import penalty_weight
 from tfmkit.inversion.noise import noise_bands, noise_power
 from tfmkit.inversion.spectrum import Rings, gains, ring_mean, ring_power, rings_of, signal_power, tapered_spectrum
 from tfmkit.layered import HALF_SPACE, Layer
@@ -108,7 +110,9 @@ def statistics(
     return Statistics(shape, poisson, rings, ring_power(spectrum, shape), noise_spectrum, layer)
 
 
-def scores(data: Statistics, lams: Any, order: float, *, criterion: str = "risk") -> Array:
+def scores(
+    data: Statistics, lams: Any, order: float, *, criterion: str = "risk", noise_correlation: float = 0.0
+) -> Array:
     """Score a path of lambdas.
 
     Parameters
@@ -121,6 +125,8 @@ def scores(data: Statistics, lams: Any, order: float, *, criterion: str = "risk"
         Order of the penalty.
     criterion : {"risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discrepancy", "l_curve"}, default="risk"
         How to score; see the function of that name.
+    noise_correlation : float, default=0.0
+        As for `tfmkit.inversion.fourier.penalty_weight`; all criteria but ``"risk"`` take the noise as white.
 
     Returns
     -------
@@ -128,11 +134,18 @@ def scores(data: Statistics, lams: Any, order: float, *, criterion: str = "risk"
         Lower is better.
     """
     lams = np.asarray(lams, float)
-    shares = pass_shares(data.rings.wavenumber, lams, order, data.poisson, data.layer)
+    shares = pass_shares(data.rings.wavenumber, lams, order, data.poisson, data.layer, noise_correlation)
     return _CRITERIA[criterion](data, Path(lams, order, shares))
 
 
-def pass_shares(wavenumber: Array, lams: Array, order: float, poisson: float, layer: Layer = HALF_SPACE) -> Array:
+def pass_shares(
+    wavenumber: Array,
+    lams: Array,
+    order: float,
+    poisson: float,
+    layer: Layer = HALF_SPACE,
+    noise_correlation: float = 0.0,
+) -> Array:
     """Return the share of the displacement that each lambda explains.
 
     Parameters
@@ -147,14 +160,17 @@ def pass_shares(wavenumber: Array, lams: Array, order: float, poisson: float, la
         Poisson ratio.
     layer : Layer, default=HALF_SPACE
         Thickness of the gel and depth of the beads, in pixels.
+    noise_correlation : float, default=0.0
+        As for `tfmkit.inversion.fourier.penalty_weight`.
 
     Returns
     -------
     ndarray of shape (n_lams, 2, n_rings)
-        ``g^2 / (g^2 + lam k^(2 order))`` along the wave vector and across it.
+        ``g^2 / (g^2 + lam w)`` along the wave vector and across it, with the weight ``w`` of the penalty.
     """
     squared_gain = gains(wavenumber, poisson, layer) ** 2
-    return np.asarray(squared_gain / (squared_gain + lams[:, None, None] * wavenumber ** (2 * order)))
+    weight = penalty_weight(wavenumber, order, noise_correlation)
+    return np.asarray(squared_gain / (squared_gain + lams[:, None, None] * weight))
 
 
 def risk(data: Statistics, path: Path) -> Array:

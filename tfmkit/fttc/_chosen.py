@@ -11,9 +11,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import check_choice, check_field, check_gel, check_mask, check_number
 from tfmkit.fttc._fixed import FTTC
-from tfmkit.fttc._quadratic import FloatArray, QuadraticTFM, check_data
+from tfmkit.fttc._quadratic import FloatArray, Penalty, QuadraticTFM, check_data
+from tfmkit.inversion.noise import correlation_length
 from tfmkit.layered import check_layer
-from tfmkit.selection import CRITERIA, SINGLE_ORDER, scores, statistics
+from tfmkit.selection import CRITERIA, SINGLE_ORDER, Statistics, scores, statistics
 
 # What `FTTC` has in common.
 _SHARED = ("young", "poisson", "spacing", "boundary", "support", "tol", "max_iter", "thickness", "depth")
@@ -37,9 +38,12 @@ class FTTCCV(QuadraticTFM):
         the measured spectrum of the noise; it is the one that stays close to the oracle on white and correlated noise.
     noise : float, optional
         Standard deviation of white noise per component, in the unit of `spacing`; by default it is measured.
+    noise_correlation : float, optional
+        As for `FTTC`. By default, criterion ``"risk"`` takes 0 or what it measures on the field, whichever promises the
+        smaller error; the other criteria take noise as white, 0.
     per_field : bool, default=True
-        Whether every field gets a lambda and order of its own, chosen in `predict` from the field itself, or all share
-        those that suit the fields of `fit` best.
+        Whether every field gets a choice of its own, made in `predict` from the field itself, or all share what suits
+        the fields of `fit` best.
     cv : int, cross-validation generator or iterable, optional
         If given, lambda and order are chosen by cross-validation against the known traction `y`, and shared.
     scoring : str or callable, optional
@@ -68,13 +72,13 @@ class FTTCCV(QuadraticTFM):
 
     Attributes
     ----------
-    lam_, order_ : float or ndarray of shape (n_fields,)
+    lam_, order_, noise_correlation_ : float or ndarray of shape (n_fields,)
         The choice for the fields of `fit`: one for all, or one per field where `per_field`.
     lams_ : ndarray of shape (n_lams,)
         The candidates.
     cv_results_ : dict
-        ``"lam"`` and ``"order"`` of shape (n_candidates,) and ``"score"`` of shape (n_candidates, n_fields), lower is
-        better; or that of `GridSearchCV` where `cv` is given.
+        ``"lam"`` and ``"order"`` of shape (n_candidates,), ``"noise_correlation"`` and ``"score"``, lower is better, of
+        shape (n_candidates, n_fields); or that of `GridSearchCV` where `cv` is given.
 
     Notes
     -----
@@ -96,6 +100,7 @@ class FTTCCV(QuadraticTFM):
         orders: Any = None,
         criterion: str = "risk",
         noise: float | None = None,
+        noise_correlation: float | None = None,
         per_field: bool = True,
         cv: Any = None,
         scoring: Any = None,
@@ -113,6 +118,7 @@ class FTTCCV(QuadraticTFM):
         self.orders = orders
         self.criterion = criterion
         self.noise = noise
+        self.noise_correlation = noise_correlation
         self.per_field = per_field
         self.cv = cv
         self.scoring = scoring
@@ -150,17 +156,30 @@ class FTTCCV(QuadraticTFM):
         check_choice(self.criterion, "criterion", CRITERIA)
         if self.noise is not None:
             check_number(self.noise, "noise", low=0)
+        if self.noise_correlation is not None:
+            check_number(self.noise_correlation, "noise_correlation", low=0)
+            if self.noise_correlation and self.criterion != "risk" and self.cv is None:
+                raise ValueError(
+                    f"Expected noise_correlation=0 with criterion={self.criterion!r}, got {self.noise_correlation}."
+                )
         depth = check_layer(self.thickness, self.depth, self.spacing).depth
         lams, orders = _candidates(self.lams, self.orders, self.criterion, depth)
         displacement = check_data(X, y)
         self.lams_, self.orders_ = lams, orders
         if self.cv is not None:
             return self._fit_against_truth(displacement, y)
-        lam, order = np.tile(lams, len(orders)), np.repeat(orders, len(lams))
-        score = self._scores(displacement)
+        score, correlation = self._scores(displacement)
+        paths = len(score) // len(lams)
+        lam, order = np.tile(lams, paths), np.tile(np.repeat(orders, len(lams)), paths // len(orders))
         best = score.argmin(axis=0) if self.per_field else score.sum(axis=1).argmin()
-        self.cv_results_: dict[str, Any] = {"lam": lam, "order": order, "score": score}
+        self.cv_results_: dict[str, Any] = {
+            "lam": lam,
+            "order": order,
+            "noise_correlation": correlation,
+            "score": score,
+        }
         self.lam_, self.order_ = lam[best], order[best]
+        self.noise_correlation_ = correlation[best, np.arange(len(displacement)) if self.per_field else 0]
         return self
 
     def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> FloatArray:
@@ -187,33 +206,68 @@ class FTTCCV(QuadraticTFM):
         displacement = check_field(X)
         weight = None if mask is None else check_mask(mask, displacement.shape, soft=True)
         if not self.per_field or self.cv is not None:
-            return self._recover(displacement, float(self.lam_), float(self.order_), weight)
-        best = self._scores(displacement).argmin(axis=0)
+            shared = Penalty(float(self.lam_), float(self.order_), float(self.noise_correlation_))
+            return self._recover(displacement, shared, weight)
+        score, correlation = self._scores(displacement)
+        best = score.argmin(axis=0)
+        order, lam = np.divmod(best % (len(self.orders_) * len(self.lams_)), len(self.lams_))
+        own = correlation[best, np.arange(len(best))]
+        choices = np.stack([self.lams_[lam], self.orders_[order], own], axis=1)
         traction = np.empty_like(displacement)
-        for candidate in np.unique(best):
-            fields = np.flatnonzero(best == candidate)
-            order, lam = np.divmod(candidate, len(self.lams_))
+        for choice in np.unique(choices, axis=0):
+            fields = np.flatnonzero((choices == choice).all(axis=1))
             some = None if weight is None else weight[fields]
-            traction[fields] = self._recover(
-                displacement[fields], float(self.lams_[lam]), float(self.orders_[order]), some
-            )
+            traction[fields] = self._recover(displacement[fields], Penalty(*choice.tolist()), some)
         return traction
 
-    def _scores(self, displacement: FloatArray) -> NDArray[np.float64]:
-        """Scores of all candidates, order by order, for every field; shape (n_candidates, n_fields)."""
+    def _scores(self, displacement: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Scores of all candidates and their noise correlation, for every field; each (n_candidates, n_fields)."""
         _, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
         noise = None if self.noise is None else self.noise / spacing
         layer = check_layer(self.thickness, self.depth, spacing)
         data = statistics(displacement / displacement.dtype.type(spacing), poisson=poisson, noise=noise, layer=layer)
-        paths = [scores(data, self.lams_, float(order), criterion=self.criterion) for order in self.orders_]
-        return np.concatenate(paths, axis=1).T
+        correlations = self._correlations(data)
+        score = [self._score_paths(data, each) for each in correlations]
+        return np.concatenate(score), np.repeat(correlations, len(score[0]), axis=0)
+
+    def _correlations(self, data: Statistics) -> NDArray[np.float64]:
+        """Candidates for the correlation of every field's noise; shape (n_candidates, n_fields)."""
+        n_fields = len(data.power)
+        if self.noise_correlation is not None:
+            return np.full((1, n_fields), float(self.noise_correlation))
+        if self.criterion != "risk":
+            return np.zeros((1, n_fields))
+        measured = correlation_length(data.noise, data.rings.n_vectors)
+        if not self.per_field:
+            measured = np.full(n_fields, np.median(measured))
+        return np.stack([np.zeros(n_fields), measured])
+
+    def _score_paths(self, data: Statistics, correlations: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Scores of all orders and lambdas, order by order, for one noise correlation per field."""
+        result = np.empty((len(self.orders_) * len(self.lams_), len(data.power)))
+        for correlation in np.unique(correlations):
+            fields = np.flatnonzero(correlations == correlation)
+            some = data._replace(power=data.power[fields], noise=data.noise[fields])
+            paths = [
+                scores(some, self.lams_, float(order), criterion=self.criterion, noise_correlation=float(correlation))
+                for order in self.orders_
+            ]
+            result[:, fields] = np.concatenate(paths, axis=1).T
+        return result
 
     def _fit_against_truth(self, displacement: FloatArray, y: ArrayLike | None) -> FTTCCV:
         if y is None:
             raise ValueError("Expected the true traction y, which cross-validation (cv) compares with, got None.")
         shared = {name: getattr(self, name) for name in _SHARED}
+        self.noise_correlation_ = float(self.noise_correlation or 0)
         grid = {"lam": self.lams_.tolist(), "order": self.orders_.tolist()}
-        search = GridSearchCV(FTTC(**shared), grid, cv=self.cv, scoring=self.scoring, refit=False)
+        search = GridSearchCV(
+            FTTC(noise_correlation=self.noise_correlation_, **shared),
+            grid,
+            cv=self.cv,
+            scoring=self.scoring,
+            refit=False,
+        )
         search.fit(displacement, y)
         self.cv_results_ = search.cv_results_
         self.lam_, self.order_ = search.best_params_["lam"], search.best_params_["order"]

@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import check_field, check_mask, check_number
-from tfmkit.fttc._quadratic import FloatArray, QuadraticTFM, check_data
+from tfmkit.fttc._quadratic import FloatArray, Penalty, QuadraticTFM, check_data
 
 
 class FTTC(QuadraticTFM):
@@ -26,10 +26,14 @@ class FTTC(QuadraticTFM):
         Distance between grid points in the unit of the displacement.
     boundary : {"periodic", "extended", "open"}, default="extended"
         What lies past the border of the field. ``"periodic"`` repeats it, as FTTC always did. ``"extended"`` continues
-        the displacement by its edge values under a taper; still a closed form, at about twice the cost. ``"open"``
+        the displacement as the gel does, by the far field of a coarse inversion and a taper of the rest; still a closed
+        form, at about four times the cost. ``"open"``
         fits the traction inside the field on a gel without end, by conjugate gradients.
     order : float, default=0.0
         Order of the penalty, >= 0: 0 weighs the traction, 1 its gradient, numbers in between something in between.
+    noise_correlation : float, default=0.0
+        Standard deviation, in grid points, of the Gaussian that correlates the noise of neighbours, as overlapping
+        interrogation windows do. Above 0, short waves, which such noise lacks, are hardly penalised.
     support : {"cut", "fit"}, default="cut"
         What a mask given to `predict` does. ``"cut"`` multiplies the traction by it: the error inside stays what it is.
         ``"fit"`` explains the displacement by traction inside alone, its prior standard deviation proportional to the
@@ -56,7 +60,9 @@ class FTTC(QuadraticTFM):
     Notes
     -----
     With ``u`` in grid pixels and ``tau = t / young``, the traction minimises
-    ``|u - K tau|^2 + lam ||k|^order tau|^2``, where ``K`` convolves with the Boussinesq-Cerruti tensor. On a periodic
+    ``|u - K tau|^2 + lam ||k|^order tau|^2``, where ``K`` convolves with the Boussinesq-Cerruti tensor; under a
+    `noise_correlation` ``s``, the penalty of each wave is multiplied by ``exp(-(s k)^2)``, which weighs the data by the
+    covariance of the noise (`tfmkit.inversion.fourier.penalty_weight`). On a periodic
     grid that is ``tau~ = (K~'K~ + lam |k|^(2 order))^-1 K~' u~`` at every wave vector [1]_, [2]_; the mean displacement
     is a drift and carries no traction. The other boundaries take a drift for traction far away: remove it first. With a
     finite `thickness` or a `depth`, ``K`` is the tensor of an elastic layer, see `tfmkit.layered` [3]_, [4]_.
@@ -89,6 +95,7 @@ class FTTC(QuadraticTFM):
         spacing: float = 1.0,
         boundary: str = "extended",
         order: float = 0.0,
+        noise_correlation: float = 0.0,
         support: str = "cut",
         tol: float = 5e-3,
         max_iter: int = 200,
@@ -101,6 +108,7 @@ class FTTC(QuadraticTFM):
         self.spacing = spacing
         self.boundary = boundary
         self.order = order
+        self.noise_correlation = noise_correlation
         self.support = support
         self.tol = tol
         self.max_iter = max_iter
@@ -129,6 +137,7 @@ class FTTC(QuadraticTFM):
         """
         self._check_parameters()
         check_number(self.order, "order", low=0)
+        check_number(self.noise_correlation, "noise_correlation", low=0)
         lam = check_number(self.lam, "lam", low=0)
         check_data(X, y)
         self.lam_ = lam
@@ -157,4 +166,5 @@ class FTTC(QuadraticTFM):
         check_is_fitted(self)
         displacement = check_field(X)
         weight = None if mask is None else check_mask(mask, displacement.shape, soft=True)
-        return self._recover(displacement, self.lam_, float(self.order), weight)
+        quadratic = Penalty(self.lam_, float(self.order), float(self.noise_correlation))
+        return self._recover(displacement, quadratic, weight)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,6 +19,14 @@ BOUNDARIES = ("extended", "open", "periodic")
 SUPPORTS = ("cut", "fit")
 
 FloatArray = NDArray[np.floating[Any]]
+
+
+class Penalty(NamedTuple):
+    """A quadratic penalty: its weight, its order and the correlation of the noise that it is for."""
+
+    lam: float
+    order: float
+    noise_correlation: float
 
 
 class QuadraticTFM(TractionEstimator):
@@ -51,26 +59,30 @@ class QuadraticTFM(TractionEstimator):
         check_number(self.tol, "tol", low=0)
         check_count(self.max_iter, "max_iter", low=0)
 
-    def _recover(self, displacement: FloatArray, lam: float, order: float, mask: NDArray[Any] | None) -> FloatArray:
+    def _recover(self, displacement: FloatArray, quadratic: Penalty, mask: NDArray[Any] | None) -> FloatArray:
         if mask is not None and self.support == "cut":
-            traction = self._invert(displacement, lam, order, None)
+            traction = self._invert(displacement, quadratic, None)
             return traction * mask[:, None].astype(traction.dtype)
-        return self._invert(displacement, lam, order, mask)
+        return self._invert(displacement, quadratic, mask)
 
-    def _invert(self, displacement: FloatArray, lam: float, order: float, mask: NDArray[Any] | None) -> FloatArray:
+    def _invert(self, displacement: FloatArray, quadratic: Penalty, mask: NDArray[Any] | None) -> FloatArray:
         young, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
         layer = check_layer(self.thickness, self.depth, spacing)
         closed_form = "periodic" if self.boundary == "periodic" else "extended"
         traction: FloatArray = fourier_inverse(
-            displacement, lam, poisson=poisson, order=order, boundary=closed_form, scale=young / spacing, layer=layer
+            displacement,
+            **quadratic._asdict(),
+            poisson=poisson,
+            boundary=closed_form,
+            scale=young / spacing,
+            layer=layer,
         )
         if mask is None and self.boundary != "open":
             return traction
         solution = bounded_inverse(
             displacement,
-            lam,
+            **quadratic._asdict(),
             poisson=poisson,
-            order=order,
             boundary="periodic" if self.boundary == "periodic" else "open",
             mask=mask,
             start=traction * displacement.dtype.type(spacing / young),

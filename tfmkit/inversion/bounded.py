@@ -33,6 +33,8 @@ from tfmkit.operators import green_symbol, multiply, padded_grid, wavenumbers
 Array = NDArray[Any]
 Shape = tuple[int, int]
 Symbol = tuple[Array, Array, Array]
+# Of a penalty: its order and the correlation of the noise.
+Kind = tuple[float, float]
 
 # Fields solved at once: few enough for their spectra and search directions to stay in the cache.
 _CHUNK_BYTES = 1 << 22
@@ -47,6 +49,7 @@ def bounded_inverse(
     *,
     poisson: float,
     order: float = 0.0,
+    noise_correlation: float = 0.0,
     boundary: str = "open",
     mask: Array | None = None,
     start: Array | None = None,
@@ -65,6 +68,8 @@ def bounded_inverse(
         Poisson ratio.
     order : float, default=0.0
         Order of the penalty, >= 0.
+    noise_correlation : float, default=0.0
+        As for `tfmkit.inversion.fourier.penalty_weight`.
     boundary : {"open", "periodic"}, default="open"
         Whether the gel goes on without traction past the field, or repeats.
     mask : ndarray of shape (n_fields, height, width), optional
@@ -82,7 +87,9 @@ def bounded_inverse(
     Solution
         Traction over Young's modulus, iterations and the residual over the displacement's norm, of every field.
     """
-    system = _System(displacement.shape[-2:], displacement.dtype.name, lam, poisson, order, boundary)
+    system = _System(
+        displacement.shape[-2:], displacement.dtype.name, lam, poisson, (order, noise_correlation), boundary
+    )
     guess = np.zeros_like(displacement) if start is None else start
     step = max(1, _CHUNK_BYTES // (8 * displacement[0].nbytes))
     parts = []
@@ -96,17 +103,17 @@ def bounded_inverse(
 class _System:
     """The normal equations of one kind of field and penalty."""
 
-    def __init__(self, shape: Shape, dtype: str, lam: float, poisson: float, order: float, boundary: str) -> None:
+    def __init__(self, shape: Shape, dtype: str, lam: float, poisson: float, kind: Kind, boundary: str) -> None:
         self.shape = shape
         self.grid = padded_grid(shape) if boundary == "open" else shape
         self.green = _green(shape, poisson, boundary, dtype)
-        self.roughness = (lam * penalty(self.grid, order)).astype(dtype)
+        self.roughness = (lam * penalty(self.grid, *kind)).astype(dtype)
         # Opposite edges of the field are no neighbours: the preconditioner needs a margin too.
         self.smooth_grid = extended_grid(shape)
-        self.smooth = _inverse_normal(self.smooth_grid, poisson, lam * penalty(self.smooth_grid, order), dtype)
+        self.smooth = _inverse_normal(self.smooth_grid, poisson, lam * penalty(self.smooth_grid, *kind), dtype)
         self.deflation = None
         if boundary == "open":
-            modes, misfit, roughness = _smooth_modes(shape, poisson, order)
+            modes, misfit, roughness = _smooth_modes(shape, poisson, kind)
             images = misfit + lam * roughness
             inverse = np.linalg.inv(modes @ images.T)
             self.deflation = Deflation(*(part.astype(dtype) for part in (modes, images, inverse)))
@@ -231,7 +238,7 @@ def _inverse_normal(grid: Shape, poisson: float, weight: Array, dtype: str) -> S
 
 
 @lru_cache(maxsize=8)
-def _smooth_modes(shape: Shape, poisson: float, order: float) -> tuple[Array, Array, Array]:
+def _smooth_modes(shape: Shape, poisson: float, kind: Kind) -> tuple[Array, Array, Array]:
     """Return orthonormal smooth modes and their images under ``G G`` and under the penalty."""
     values = [legvander(np.linspace(-1, 1, n), _DEGREE).T for n in shape]
     degrees = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
@@ -245,7 +252,7 @@ def _smooth_modes(shape: Shape, poisson: float, order: float) -> tuple[Array, Ar
         spectrum = _forward(mode, grid)
         displacement = _backward(multiply(symbol, spectrum), grid, shape)
         misfit[i] = _backward(multiply(symbol, _forward(displacement, grid)), grid, shape)
-        rough[i] = _backward(penalty(grid, order) * spectrum, grid, shape)
+        rough[i] = _backward(penalty(grid, *kind) * spectrum, grid, shape)
     flat_modes, flat_misfit, flat_rough = (part.reshape(len(modes), -1) for part in (modes, misfit, rough))
     return flat_modes, flat_misfit, flat_rough
 

@@ -29,6 +29,8 @@ BANDS = (1.14, 1.70, 2.53, 3.77)
 _QUANTILE = 0.1
 # The taper weakens the noise towards the border; farther out than this along either side it is left out.
 _LEAST_TAPER = 0.7
+# Largest square of a correlation length, in squared pixels; longer ones leave nothing to measure in the bands.
+_LARGEST_SPREAD = 16.0
 
 
 def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[Array, Array]:
@@ -88,14 +90,62 @@ def noise_power(levels: Array, excess: Array, wavenumber: Array) -> Array:
     """
     squares, wanted = np.square(BANDS), np.square(wavenumber)
     logs = np.log(np.maximum(levels, np.finfo(float).tiny))
-    # What rises is the signal of the shortest waves.
-    slopes = np.minimum(np.diff(logs, axis=1) / np.diff(squares), 0)
-    long_waves = excess[:, :1] < excess[:, 2:3]
-    below = np.where(long_waves, slopes[:, :1], slopes[:, 1:2])
-    power = logs[:, 1:2] + below * (wanted - squares[1])
-    power = np.where(wanted > squares[1], logs[:, 1:2] + slopes[:, 1:2] * (wanted - squares[1]), power)
-    power = np.where(wanted > squares[2], logs[:, 2:3] + slopes[:, 2:] * (wanted - squares[2]), power)
+    spreads, seen = _gaussian_noise()
+    # What rises is the signal of the shortest waves: the ratio of two bands is taken for that of white noise then.
+    slopes = np.stack(
+        [np.interp(logs[:, i] - logs[:, i + 1], seen[i] - seen[i + 1], spreads) for i in range(len(BANDS) - 1)]
+    )[..., None]
+    below = np.where(excess[:, :1] < excess[:, 2:3], slopes[0], slopes[1])
+    at_first = logs[:, 1:2] - np.interp(below, spreads, seen[1]) - below * squares[1]
+    at_second = at_first - slopes[1] * (squares[2] - squares[1])
+    power = at_first - np.where(wanted > squares[1], slopes[1], below) * (wanted - squares[1])
+    power = np.where(wanted > squares[2], at_second - slopes[2] * (wanted - squares[2]), power)
     return np.asarray(np.exp(power))
+
+
+def correlation_length(noise: Array, n_vectors: Array) -> Array:
+    """Return the standard deviation of the Gaussian that makes white noise as correlated as measured.
+
+    Parameters
+    ----------
+    noise : ndarray of shape (n_fields, n_rings)
+        Power of the noise per wave vector and component, from long waves to short ones.
+    n_vectors : ndarray of shape (n_rings,)
+        Number of wave vectors in each ring.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Lengths in pixels, in steps of a quarter, so that fields may share a filter; 0 for white noise.
+
+    Notes
+    -----
+    The power of the longest waves over the mean power is the sum of the autocorrelation, ``4 pi s^2`` for white noise
+    under a Gaussian of standard deviation ``s``; less the 1 that a vector has with itself.
+    """
+    mean = noise @ n_vectors / n_vectors.sum()
+    shared = np.divide(noise[:, 0], mean, out=np.ones_like(mean), where=mean > 0)
+    return np.asarray(np.rint(4 * np.sqrt(np.maximum(shared - 1, 0) / (4 * np.pi))) / 4)
+
+
+@lru_cache(maxsize=1)
+def _gaussian_noise() -> tuple[Array, Array]:
+    """Squares of correlation lengths, and the logarithm of what each band sees of noise of power ``exp(-(s k)^2)``.
+
+    A band is wide: of noise that falls with k it sees more than there is at its centre.
+    """
+    k = np.linspace(0, np.sqrt(2) * np.pi, 2001)[1:]
+    on_grid = k * (np.pi / 2 - 2 * np.arccos(np.minimum(np.pi / k, 1)))
+    weights = on_grid * k**2 * np.stack([_band(k, centre) for centre in BANDS]) ** 2
+    spreads = np.concatenate([[0], np.geomspace(1e-3, _LARGEST_SPREAD, 400)])
+    seen = weights @ np.exp(-spreads * k[:, None] ** 2) / weights.sum(axis=1, keepdims=True)
+    return spreads, np.log(seen)
+
+
+def _band(k: Array, centre: float) -> Array:
+    """Return the gain of a band, 1 at its centre and 0 from its neighbours' on."""
+    distance = np.minimum(np.abs(np.log(k / centre)) / np.log(BANDS[1] / BANDS[0]), 1)
+    return np.asarray(np.cos(np.pi / 2 * distance) ** 2)
 
 
 @lru_cache(maxsize=16)
@@ -114,11 +164,9 @@ def _band_filters(shape: Shape, poisson: float, dtype: str) -> list[tuple[Symbol
     k = np.hypot(ky, kx)
     k[0, 0] = 1
     cos, sin = kx / k, ky / k
-    step = np.log(BANDS[1] / BANDS[0])
     filters = []
     for centre in BANDS:
-        distance = np.minimum(np.abs(np.log(k / centre)) / step, 1)
-        along, across = np.cos(np.pi / 2 * distance) ** 2 / gains(k, poisson)
+        along, across = _band(k, centre) / gains(k, poisson)
         along[0, 0] = across[0, 0] = 0
         cross = (along - across) * cos * sin
         cross[np.isclose(np.abs(ky), np.pi) | np.isclose(kx, np.pi)] = 0
