@@ -20,7 +20,8 @@ _LARGEST_MASKS = 2**30
 # An image with more values than this is a photograph rather than a picture of labels.
 _MOST_LABELS = 1000
 _LONGEST_NAME = 100
-_READERS = {b"Iout": read_roi, b"PK\3\4": read_roi_archive}
+# The second start is that of an archive of nothing.
+_READERS = {b"Iout": read_roi, b"PK\3\4": read_roi_archive, b"PK\5\6": read_roi_archive}
 
 _Regions = tuple[tuple[str, ...], NDArray[np.bool_]]
 

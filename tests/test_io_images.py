@@ -1,0 +1,303 @@
+"""Images of microscopes: frames, channels, scale, one at a time."""
+
+from __future__ import annotations
+
+import sys
+import tracemalloc
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from tfmkit.io import open_images, write_ome_tiff
+
+N_FRAMES, N_CHANNELS, HEIGHT, WIDTH = 5, 2, 12, 17
+
+
+@pytest.fixture
+def stack() -> np.ndarray:
+    """Return images whose pixels all differ from image to image."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 2**16, (N_FRAMES, N_CHANNELS, HEIGHT, WIDTH)).astype(np.uint16)
+
+
+def imagej(path, stack, unit="micron", per_unit=4.0, **metadata):
+    tifffile.imwrite(
+        path, stack, imagej=True, resolution=(per_unit, per_unit), metadata={"axes": "TCYX", "unit": unit, **metadata}
+    )
+
+
+def ome(path, stack, **metadata):
+    tifffile.imwrite(path, stack, ome=True, photometric="minisblack", metadata={"axes": "TCYX", **metadata})
+
+
+def plain(path, stack, **options):
+    tifffile.imwrite(path, stack, metadata=None, photometric="minisblack", **options)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(
+    "write",
+    [
+        imagej,
+        ome,
+        lambda path, stack: write_ome_tiff(path, stack, channels=("a", "b")),
+        lambda path, stack: tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "TCYX"}),
+        lambda path, stack: tifffile.imwrite(
+            path, stack, photometric="minisblack", metadata={"axes": "TCYX"}, compression="zlib", tile=(16, 16)
+        ),
+        lambda path, stack: tifffile.imwrite(
+            path, stack, photometric="minisblack", metadata={"axes": "TCYX"}, bigtiff=True, byteorder=">"
+        ),
+    ],
+    ids=["imagej", "ome", "own", "shaped", "tiles", "bigtiff"],
+)
+def test_every_image_comes_back(tmp_path, stack, write, dtype):
+    write(tmp_path / "a.tif", stack.astype(dtype))
+    with open_images(tmp_path / "a.tif") as images:
+        assert (images.n_frames, images.n_channels, images.shape) == (N_FRAMES, N_CHANNELS, (HEIGHT, WIDTH))
+        assert images.dtype == dtype
+        for frame in range(N_FRAMES):
+            for channel in range(N_CHANNELS):
+                image = images.read(frame, channel)
+                np.testing.assert_array_equal(image, stack[frame, channel].astype(dtype))
+                assert image.dtype == dtype
+
+
+def test_pages_without_a_name_are_frames(tmp_path, stack):
+    plain(tmp_path / "a.tif", stack[:, 0])
+    with open_images(tmp_path / "a.tif") as images:
+        assert (images.n_frames, images.n_channels) == (N_FRAMES, 1)
+        np.testing.assert_array_equal(images.read(4), stack[4, 0])
+
+
+def test_z_stacks_need_a_choice(tmp_path, stack):
+    tifffile.imwrite(tmp_path / "tz.tif", stack, imagej=True, metadata={"axes": "TZYX"})
+    with pytest.raises(ValueError, match="2 planes along Z: give z.*z='time'"):
+        open_images(tmp_path / "tz.tif")
+    with open_images(tmp_path / "tz.tif", z=1) as images:
+        np.testing.assert_array_equal(images.read(3), stack[3, 1])
+    with pytest.raises(ValueError, match="z=2 is asked for"):
+        open_images(tmp_path / "tz.tif", z=2)
+    with pytest.raises(ValueError, match="not one each of time"):
+        open_images(tmp_path / "tz.tif", z="time")
+    tifffile.imwrite(tmp_path / "z.tif", stack[:, 0], imagej=True, metadata={"axes": "ZYX"})
+    with open_images(tmp_path / "z.tif", z="time") as images:
+        np.testing.assert_array_equal(images.read(4), stack[4, 0])
+
+
+@pytest.mark.parametrize("layout", ["contig", "separate"])
+def test_colours_are_channels(tmp_path, stack, layout):
+    colours = np.stack([stack[0, 0], stack[0, 1], stack[1, 0]])
+    pixels = np.moveaxis(colours, 0, -1) if layout == "contig" else colours
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", planarconfig=layout)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.channels == ("red", "green", "blue")
+        for channel in range(3):
+            np.testing.assert_array_equal(images.read(0, channel), colours[channel])
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_unit", "pixel_size"),
+    [
+        ("micron", 4.0, 0.25),
+        ("\\u00B5m", 4.0, 0.25),
+        ("um", 4.0, 0.25),
+        ("nm", 0.005, 0.2),
+        ("mm", 5000.0, 0.2),
+        ("inch", 254000.0, 0.1),
+        ("inch", 300.0, None),
+        ("cm", 28.35, None),
+        ("pixel", 1.0, None),
+        ("furlong", 4.0, None),
+    ],
+)
+def test_imagej_pixel_size(tmp_path, stack, unit, per_unit, pixel_size):
+    imagej(tmp_path / "a.tif", stack, unit, per_unit)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.pixel_size == (None if pixel_size is None else pytest.approx(pixel_size))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "interval"),
+    [({"finterval": 2.5}, 2.5), ({"finterval": 3.0, "tunit": "min"}, 180.0), ({"fps": 7.0}, None)],
+)
+def test_imagej_interval_and_names(tmp_path, stack, metadata, interval):
+    imagej(tmp_path / "a.tif", stack, Labels=["beads", "cell"] * N_FRAMES, **metadata)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.interval == interval
+        assert images.channels == ("beads", "cell")
+
+
+@pytest.mark.parametrize(
+    ("resolution", "unit", "pixel_size"),
+    [
+        (72, "INCH", None),
+        (96, "INCH", None),
+        (300, "INCH", None),
+        (118, "CENTIMETER", None),
+        (4, "NONE", None),
+        (254000, "INCH", 0.1),
+        (50000, "CENTIMETER", 0.2),
+    ],
+)
+def test_printing_resolution_is_no_pixel_size(tmp_path, stack, resolution, unit, pixel_size):
+    plain(tmp_path / "a.tif", stack[:, 0], resolution=(resolution, resolution), resolutionunit=unit)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.pixel_size == (None if pixel_size is None else pytest.approx(pixel_size))
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("µm", 1.0), ("nm", 1e-3), ("mm", 1e3), ("pixel", None)])
+def test_ome_scale(tmp_path, stack, unit, factor):
+    scale = {f"PhysicalSize{axis}": 0.25 for axis in "XY"} | {f"PhysicalSize{axis}Unit": unit for axis in "XY"}
+    ome(tmp_path / "a.tif", stack, **scale, TimeIncrement=2.0, TimeIncrementUnit="min", Channel={"Name": ["a", "<&b>"]})
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.pixel_size == (None if factor is None else pytest.approx(0.25 * factor))
+        assert images.interval == 120
+        assert images.channels == ("a", "<&b>")
+
+
+def test_ome_interval_from_the_times_of_planes(tmp_path, stack):
+    times = {"DeltaT": [30.0 * frame for frame in range(N_FRAMES) for _ in range(N_CHANNELS)]}
+    ome(tmp_path / "a.tif", stack, Plane=times)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.interval == 30
+
+
+def test_what_the_user_says_replaces_the_metadata(tmp_path, stack):
+    ome(tmp_path / "a.tif", stack, PhysicalSizeX=0.25, PhysicalSizeY=0.5)
+    with pytest.raises(ValueError, match="0.25 um wide and 0.5 um high.*pixel_size"):
+        open_images(tmp_path / "a.tif")
+    with open_images(tmp_path / "a.tif", pixel_size=0.3, interval=7.0) as images:
+        assert (images.pixel_size, images.interval) == (0.3, 7)
+    for wrong in ({"pixel_size": 0.0}, {"interval": -1.0}, {"position": 3, "pixel_size": 1.0}):
+        with pytest.raises(ValueError, match="pixel_size|interval|position"):
+            open_images(tmp_path / "a.tif", **wrong)
+
+
+def test_positions_need_a_choice(tmp_path, stack):
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
+        for number in range(2):
+            writer.write(
+                stack[number], photometric="minisblack", metadata={"axes": "CYX", "PhysicalSizeX": 1.0 + number}
+            )
+    with pytest.raises(ValueError, match="2 positions"):
+        open_images(tmp_path / "a.ome.tif")
+    with open_images(tmp_path / "a.ome.tif", position=1) as images:
+        np.testing.assert_array_equal(images.read(0, 1), stack[1, 1])
+
+
+@pytest.mark.parametrize("mode", ["L", "I;16", "RGB", "RGBA", "LA", "P"])
+def test_png(tmp_path, stack, mode):
+    grey = (stack[0, 0] % 256).astype(np.uint8)
+    image = Image.fromarray(stack[0, 0]) if mode == "I;16" else Image.fromarray(grey).convert(mode)
+    image.save(tmp_path / "a.png")
+    with open_images(tmp_path / "a.png") as images:
+        assert images.n_channels == (3 if mode in ("RGB", "RGBA", "P") else 1)
+        assert images.pixel_size is None
+        for channel in range(images.n_channels):
+            np.testing.assert_array_equal(images.read(0, channel), stack[0, 0] if mode == "I;16" else grey)
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "zlib", "rowsperstrip": 64}], ids=["raw", "deflate"])
+def test_one_page_in_memory_at_a_time(tmp_path, options):
+    side, n_frames = 256, 200
+    with tifffile.TiffWriter(tmp_path / "a.tif") as writer:
+        for frame in range(n_frames):
+            image = np.full((side, side), frame, dtype=np.uint16)
+            writer.write(image, contiguous=not options, photometric="minisblack", metadata=None, **options)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.n_frames == n_frames
+        images.read(0)
+        tracemalloc.start()
+        try:
+            values = [int(images.read(frame)[0, 0]) for frame in range(100, 120)]
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert values == list(range(100, 120))
+    page = side * side * 2
+    assert peak < 5 * page
+
+
+def test_refuses_images_that_are_not_there(tmp_path, stack):
+    imagej(tmp_path / "a.tif", stack)
+    with open_images(tmp_path / "a.tif") as images:
+        for frame, channel in ((N_FRAMES, 0), (0, N_CHANNELS), (-1, 0), (0.5, 0)):
+            with pytest.raises(ValueError, match="Expected"):
+                images.read(frame, channel)
+    with pytest.raises(ValueError, match="closed"):
+        images.read(0)
+    with pytest.raises(FileNotFoundError, match="none.tif"):
+        open_images(tmp_path / "none.tif")
+
+
+def test_refuses_pixels_that_are_no_numbers(tmp_path, stack):
+    stack = stack.astype(np.float32)
+    stack[2, 1, 3, 3] = np.nan
+    imagej(tmp_path / "a.tif", stack)
+    with open_images(tmp_path / "a.tif") as images:
+        images.read(2, 0)
+        with pytest.raises(ValueError, match=r"image 2 of .*a.tif, got 1 that are not"):
+            images.read(2, 1)
+    plain(tmp_path / "c.tif", stack[:, 0].astype(np.complex64))
+    with pytest.raises(ValueError, match="complex64"):
+        open_images(tmp_path / "c.tif")
+
+
+class FakeND2:
+    """What tfmkit uses of `nd2.ND2File`: 3 times, 2 positions, 2 channels."""
+
+    sizes = {"T": 3, "P": 2, "C": 2, "Y": HEIGHT, "X": WIDTH}  # noqa: RUF012 - as nd2 has it
+    dtype = np.dtype(np.uint16)
+    experiment = (SimpleNamespace(type="TimeLoop", parameters=SimpleNamespace(periodMs=500.0)),)
+    metadata = SimpleNamespace(channels=[SimpleNamespace(channel=SimpleNamespace(name=name)) for name in "ab"])
+
+    def __init__(self, path):
+        """Take any file."""
+
+    def voxel_size(self):
+        """Return the size of a voxel in um."""
+        return SimpleNamespace(x=0.1, y=0.1, z=1.0)
+
+    def read_frame(self, number):
+        """Return both channels, each full of its number."""
+        return np.stack([np.full((HEIGHT, WIDTH), 10 * number + channel, dtype=np.uint16) for channel in range(2)])
+
+    def close(self):
+        """Close nothing."""
+
+
+def test_nd2(tmp_path, monkeypatch):
+    (tmp_path / "a.nd2").write_bytes(b"\xda\xce\xbe\x0a")
+    monkeypatch.setitem(sys.modules, "nd2", SimpleNamespace(ND2File=FakeND2))
+    with pytest.raises(ValueError, match="2 positions"):
+        open_images(tmp_path / "a.nd2")
+    with open_images(tmp_path / "a.nd2", position=1) as images:
+        assert (images.n_frames, images.channels, images.pixel_size, images.interval) == (3, ("a", "b"), 0.1, 0.5)
+        # Times run slower than positions: frame 2 of position 1 is number 5 of the file.
+        assert images.read(2, 1)[0, 0] == 51
+
+
+def test_nd2_is_used_as_it_is():
+    nd2 = pytest.importorskip("nd2", reason="optional extra")
+    for name in ("sizes", "dtype", "experiment", "metadata", "voxel_size", "read_frame", "close"):
+        assert hasattr(nd2.ND2File, name)
+
+
+def test_nd2_names_the_extra(tmp_path, monkeypatch):
+    (tmp_path / "a.nd2").write_bytes(b"\xda\xce\xbe\x0a")
+    monkeypatch.setitem(sys.modules, "nd2", None)
+    with pytest.raises(ValueError, match=r"a.nd2.*tfmkit\[nd2\]"):
+        open_images(tmp_path / "a.nd2")
+
+
+def test_measured_images(measured_data):
+    with open_images(measured_data / "pytraction" / "stack.tiff") as images:
+        # It says itself that its four planes are colours of one image.
+        assert (images.n_frames, images.n_channels, images.shape) == (1, 4, (127, 126))
+        assert images.read(0, 3).std() > 0
+    with open_images(measured_data / "easy_to_use_tfm" / "cell_001.tif") as images:
+        assert (images.channels, images.shape, images.pixel_size) == (("red", "green", "blue"), (503, 502), None)
