@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tfmkit.bayes import STATISTICS, BayesianFTTC
-from tfmkit.inversion.posterior import LAM_RANGE, evidence_lam, pivot, posterior_std
+from tfmkit.inversion.posterior import LAM_RANGE, evidence_lam, posterior_std
 from tfmkit.mechanics import total_force
 from tfmkit.operators import ForwardOperator, wavenumbers
 
@@ -100,12 +100,6 @@ def test_pixel_variance_is_the_sum_over_wave_vectors() -> None:
         total += np.linalg.inv(symbol @ symbol + 0.7 * np.hypot(x, y) ** 2 * np.eye(2)) * 0.01 / ky.size
     got = posterior_std(shape, 0.7, 0.1, poisson=0.3, order=1.0)
     assert_allclose(got, np.sqrt(np.diag(total)))
-
-
-def test_pivot_takes_most_of_the_bias_off_and_the_rest_into_the_spread() -> None:
-    centre, std = pivot(np.array([10.0]), np.array([[8.0], [9.0], [10.0]]))
-    assert_allclose(centre, 10.75)
-    assert_allclose(std, np.hypot(1.0, 0.25))
 
 
 @pytest.fixture(scope="module")

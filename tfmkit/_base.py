@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 
-from tfmkit._validation import FloatArray
+from tfmkit._validation import FloatArray, check_data, check_gel
+from tfmkit.layered import Layer, check_layer
 from tfmkit.metrics import relative_rmse
 
 
@@ -64,6 +65,49 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
+
+
+class ClosedFormEstimator(TractionEstimator):
+    """Base class of solvers that learn nothing: `fit` checks parameters and data and keeps the gel."""
+
+    young: float
+    poisson: float
+    spacing: float
+    thickness: float | None
+    depth: float
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+        """Check the parameters and the data; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        y : array-like of shape (n_fields, 2, height, width), optional
+            Traction; checked and not used.
+
+        Returns
+        -------
+        estimator
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range or the data are no fields.
+        """
+        gel = check_gel(self.young, self.poisson, self.spacing)
+        check_layer(self.thickness, self.depth)
+        self._check_parameters()
+        check_data(X, y)
+        self.gel_ = gel
+        return self
+
+    def _check_parameters(self) -> None:
+        raise NotImplementedError
+
+    def _layer(self) -> Layer:
+        return check_layer(self.thickness, self.depth, self.gel_[2])
 
 
 def negative_error(

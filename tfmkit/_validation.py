@@ -86,6 +86,29 @@ def check_pair(X: ArrayLike, y: ArrayLike, *, min_side: int = MIN_SIDE) -> tuple
     return displacement, traction
 
 
+def check_data(X: ArrayLike, y: ArrayLike | None) -> FloatArray:
+    """Return displacement `X`, and refuse a traction `y` that does not match it.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_fields, 2, height, width)
+        Displacement.
+    y : array-like of shape (n_fields, 2, height, width), optional
+        Traction.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2, height, width)
+        The checked displacement.
+
+    Raises
+    ------
+    ValueError
+        If either is no batch of fields or their shapes differ.
+    """
+    return check_field(X) if y is None else check_pair(X, y)[0]
+
+
 def check_mask(mask: ArrayLike, shape: tuple[int, ...], *, soft: bool = False) -> NDArray[Any]:
     """Return `mask` broadcast to one plane per field.
 
@@ -242,6 +265,35 @@ def check_shape(shape: Any, *, min_side: int = MIN_SIDE) -> tuple[int, int]:
         raise ValueError(f"Expected a grid shape (height, width) or one side, got {shape!r}.")
     height, width = (check_count(side, "each side of the grid", low=min_side) for side in sides)
     return height, width
+
+
+def check_random_state(random_state: Any) -> np.random.Generator:
+    """Return the source of random numbers that a user asks for.
+
+    Parameters
+    ----------
+    random_state : None, int, numpy Generator or RandomState
+        Seed. A Generator is returned as it is; a RandomState gives one draw.
+
+    Returns
+    -------
+    numpy Generator
+        The source.
+
+    Raises
+    ------
+    ValueError
+        If `random_state` is no seed.
+    """
+    if isinstance(random_state, np.random.RandomState):
+        return np.random.default_rng(random_state.randint(2**31, size=4, dtype=np.int64))
+    try:
+        return np.random.default_rng(random_state)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            "Expected random_state to be None, an integer >= 0, a numpy Generator or a RandomState, "
+            f"got {random_state!r}."
+        ) from error
 
 
 def check_gel(young: Any, poisson: Any, spacing: Any) -> tuple[float, float, float]:

@@ -9,27 +9,25 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import TractionEstimator
-from tfmkit._validation import check_count, check_field, check_gel, check_mask, check_number, check_pair
+from tfmkit._base import ClosedFormEstimator
+from tfmkit._validation import check_count, check_field, check_mask, check_number, check_random_state
 from tfmkit.inversion.fourier import fourier_inverse
-from tfmkit.inversion.objective import SparseProblem
-from tfmkit.inversion.posterior import evidence_lam, pivot, posterior_samples, posterior_std, resample
-from tfmkit.inversion.sparsity import LENGTH_WEIGHT, adaptive_elastic_net, effective_noise, white_noise_level
+from tfmkit.inversion.posterior import evidence_lam, posterior_samples, posterior_std
+from tfmkit.inversion.resampling import interval, recover, resample, undecided
+from tfmkit.inversion.sparsity import effective_noise, noise_level
 from tfmkit.mechanics import contractile_moment, strain_energy, total_force
-from tfmkit.operators import ForwardOperator
 
 STATISTICS = ("total_force", "strain_energy", "contractile_moment")
-_NORMAL_90 = 1.6448536269514722
 
 
-class BayesianFTTC(TractionEstimator):
+class BayesianFTTC(ClosedFormEstimator):
     """Fourier-transform traction cytometry with lambda by evidence and error bars.
 
     Parameters
     ----------
     noise : float, optional
-        Standard deviation of the noise per component, > 0, in the unit of `spacing`. By default it is measured in
-        every field; neighbouring vectors that share their noise hide it, so give it for overlapping windows.
+        Standard deviation of white noise per component, > 0, in the unit of `spacing`. By default the noise is measured
+        in every field, as for `FTTCCV`, whether neighbouring vectors share it or not.
     order : float, default=1.0
         Order of the prior: traction has the power ``alpha |k|^(-2 order)``.
     young : float, default=10670.0
@@ -38,6 +36,11 @@ class BayesianFTTC(TractionEstimator):
         Poisson ratio in [0, 0.5].
     spacing : float, default=1.0
         Distance between grid points in the unit of the displacement.
+    thickness : float, optional
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
+        the half-space.
+    depth : float, default=0.0
+        Depth of the beads below the surface in the unit of `spacing`, in [0, thickness).
 
     Attributes
     ----------
@@ -49,7 +52,7 @@ class BayesianFTTC(TractionEstimator):
     The noise is pinned by a robust estimate; only the strength of the prior is left to the evidence, which then has
     one maximum within a bounded range. See `tfmkit.inversion.posterior`. The Gaussian prior is the same at every
     pixel, cell or not: its samples fill the background with traction and their summed length is far too large.
-    `intervals` therefore resamples a sparse recovery of the same field.
+    `intervals` therefore resamples a sparse recovery of the same field, see `tfmkit.inversion.resampling`.
 
     Examples
     --------
@@ -72,43 +75,21 @@ class BayesianFTTC(TractionEstimator):
         young: float = 10_670.0,
         poisson: float = 0.45,
         spacing: float = 1.0,
+        thickness: float | None = None,
+        depth: float = 0.0,
     ) -> None:
         self.noise = noise
         self.order = order
         self.young = young
         self.poisson = poisson
         self.spacing = spacing
+        self.thickness = thickness
+        self.depth = depth
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> BayesianFTTC:
-        """Check the parameters and the data; every field finds its own lambda when it is predicted.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`.
-        y : array-like of shape (n_fields, 2, height, width), optional
-            Traction; checked and not used.
-
-        Returns
-        -------
-        BayesianFTTC
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of its range or the data are no fields.
-        """
-        gel = check_gel(self.young, self.poisson, self.spacing)
+    def _check_parameters(self) -> None:
         if self.noise is not None:
             check_number(self.noise, "noise", low=0, include_low=False)
         check_number(self.order, "order", low=0)
-        if y is None:
-            check_field(X)
-        else:
-            check_pair(X, y)
-        self.gel_ = gel
-        return self
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
         """Return the posterior mean of the traction, and its standard deviation.
@@ -133,11 +114,8 @@ class BayesianFTTC(TractionEstimator):
             If `X` is no batch of finite fields.
         """
         check_is_fitted(self)
-        displacement = check_field(X)
-        young, poisson, _ = self.gel_
-        fields, noise = self._in_pixels(displacement)
-        lams = evidence_lam(fields, noise, poisson=poisson, order=self.order)
-        settings: dict[str, Any] = {"poisson": poisson, "order": self.order}
+        fields, noise, lams = self._evidence(check_field(X))
+        young, settings = self.gel_[0], self._prior()
         mean = np.concatenate(
             [
                 fourier_inverse(field[None], lam, boundary="extended", scale=young, **settings)
@@ -160,7 +138,7 @@ class BayesianFTTC(TractionEstimator):
             Displacement in the unit of `spacing`.
         n_samples : int, default=32
             Number of draws per field.
-        random_state : None, int or numpy.random.Generator, optional
+        random_state : None, int, numpy Generator or RandomState, optional
             Seed of the draws.
 
         Returns
@@ -176,15 +154,12 @@ class BayesianFTTC(TractionEstimator):
         """
         check_count(n_samples, "n_samples")
         mean = self.predict(X)
-        fields, noise = self._in_pixels(check_field(X))
-        young, poisson, _ = self.gel_
-        settings: dict[str, Any] = {"poisson": poisson, "order": self.order}
-        lams = evidence_lam(fields, noise, **settings)
-        settings |= {"n_samples": n_samples, "rng": np.random.default_rng(random_state)}
+        fields, noise, lams = self._evidence(check_field(X))
+        settings = self._prior() | {"n_samples": n_samples, "rng": check_random_state(random_state)}
         shape = (fields.shape[-2], fields.shape[-1])
         pairs = zip(lams.tolist(), noise.tolist(), strict=True)
         draws = np.stack([posterior_samples(shape, lam, level, **settings) for lam, level in pairs], axis=1)
-        return (mean + young * draws).astype(mean.dtype)
+        return (mean + self.gel_[0] * draws).astype(mean.dtype)
 
     def intervals(
         self, X: ArrayLike, mask: ArrayLike | None = None, *, n_samples: int = 16, random_state: Any = None
@@ -199,7 +174,7 @@ class BayesianFTTC(TractionEstimator):
             Where traction may be: True inside the cell. There is none where it is False.
         n_samples : int, default=16
             Number of resampled recoveries per field, at least 2; each takes a fraction of a second.
-        random_state : None, int or numpy.random.Generator, optional
+        random_state : None, int, numpy Generator or RandomState, optional
             Seed of the noise.
 
         Returns
@@ -215,43 +190,45 @@ class BayesianFTTC(TractionEstimator):
 
         Notes
         -----
-        Randomise, then optimise: the sparse recovery of `ElasticNetTFM` is recovered again from its own displacement
-        under fresh noise. That shows both the bias of the recovery, which is taken off, and its spread.
+        The sparse recovery of `ElasticNetTFM` is repeated on made-up data whose truth is known. That shows the bias of
+        its sums, which is taken off, and their spread. The strain energy is that against the measured displacement,
+        plus the energy that the data leave undecided, with as much uncertainty.
         """
         check_is_fitted(self)
         check_count(n_samples, "n_samples", low=2)
         displacement = check_field(X)
-        support = np.ones(displacement.shape[2:], bool) if mask is None else mask
-        support = check_mask(support, displacement.shape)
-        fields, noise = self._in_pixels(displacement)
-        rng = np.random.default_rng(random_state)
+        inside = check_mask(np.ones(displacement.shape[2:], bool) if mask is None else mask, displacement.shape)
+        rng = check_random_state(random_state)
+        spacing = self.gel_[2]
+        told = None if self.noise is None else self.noise / spacing
         rows: list[dict[str, Any]] = []
-        for index, (field, inside, level) in enumerate(zip(fields, support, noise.tolist(), strict=True)):
-            lam1 = np.where(inside, LENGTH_WEIGHT * level, np.inf).astype(field.dtype)
-            problem = SparseProblem(field, lam1, 1.0, self.gel_[1], self.order)
-            problem, solution = adaptive_elastic_net(problem, level, tol=0.1, max_iter=400)
-            traction = solution.traction
-            samples = resample(problem, traction, level, self._statistics, n_samples=n_samples, rng=rng)
-            centre, std = pivot(self._statistics(traction), samples)
-            low, high = centre - _NORMAL_90 * std, centre + _NORMAL_90 * std
-            table = zip(STATISTICS, centre.tolist(), low.tolist(), high.tolist(), strict=True)
+        for index, field in enumerate(displacement / displacement.dtype.type(spacing)):
+            recovery = recover(field, inside[index], told, **self._prior())
+            estimate = self._statistics(recovery.traction, field)
+            errors = resample(recovery, self._statistics, n_samples=n_samples, rng=rng)
+            unseen = np.array([0.0, undecided(recovery, rng) * self.gel_[0] * spacing**3, 0.0])
+            table = zip(STATISTICS, *(part.tolist() for part in interval(estimate, errors, unseen)), strict=True)
             rows += [{"field": index, "statistic": s, "estimate": e, "low": a, "high": b} for s, e, a, b in table]
         return pd.DataFrame(rows)
 
-    def _in_pixels(self, displacement: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-        spacing = self.gel_[2]
-        fields = displacement / displacement.dtype.type(spacing)
-        measured = white_noise_level(fields) if self.noise is None else np.full(len(fields), self.noise / spacing)
-        pairs = zip(fields, measured.tolist(), strict=True)
-        return fields, np.array([effective_noise(field, level) for field, level in pairs])
+    def _prior(self) -> dict[str, Any]:
+        """Gel and order, as the inverses take them."""
+        return {"poisson": self.gel_[1], "order": self.order, "layer": self._layer()}
 
-    def _statistics(self, tau: NDArray[Any]) -> NDArray[Any]:
-        young, poisson, spacing = self.gel_
-        traction = tau[None].astype(float) * young
-        operator = ForwardOperator(tau.shape[-2:], young=young, poisson=poisson, spacing=spacing)
+    def _evidence(self, displacement: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+        """Return the fields in pixels, their noise and their lambda."""
+        _, poisson, spacing = self.gel_
+        fields = displacement / displacement.dtype.type(spacing)
+        measured = noise_level(fields, poisson) if self.noise is None else np.full(len(fields), self.noise / spacing)
+        noise = np.array([effective_noise(*pair) for pair in zip(fields, measured.tolist(), strict=True)])
+        return fields, noise, evidence_lam(fields, noise, **self._prior())
+
+    def _statistics(self, tau: NDArray[Any], displacement: NDArray[Any]) -> NDArray[Any]:
+        young, _, spacing = self.gel_
+        traction, moved = tau[None].astype(float) * young, displacement[None].astype(float) * spacing
         parts = (
             total_force(traction, spacing=spacing),
-            strain_energy(operator.apply(traction), traction, spacing=spacing),
+            strain_energy(moved, traction, spacing=spacing),
             contractile_moment(traction, spacing=spacing),
         )
         return np.concatenate(parts)

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import TractionEstimator
-from tfmkit._validation import check_choice, check_count, check_field, check_gel, check_mask, check_number, check_pair
+from tfmkit._base import ClosedFormEstimator
+from tfmkit._validation import check_choice, check_count, check_field, check_mask, check_number
 from tfmkit.inversion.objective import SparseProblem
 from tfmkit.inversion.proximal import SparseSolution, elastic_net
 from tfmkit.inversion.sparsity import LENGTH_WEIGHT, adaptive_elastic_net, effective_noise, noise_level
@@ -20,7 +20,7 @@ from tfmkit.inversion.sparsity import LENGTH_WEIGHT, adaptive_elastic_net, effec
 SUPPORTS = ("cut", "fit")
 
 
-class ElasticNetTFM(TractionEstimator):
+class ElasticNetTFM(ClosedFormEstimator):
     """Traction with as few pulling pixels as the noise allows.
 
     Parameters
@@ -51,6 +51,11 @@ class ElasticNetTFM(TractionEstimator):
         a hundredth of the traction.
     max_iter : int, default=400
         Number of iterations after which to stop with a warning.
+    thickness : float, optional
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
+        the half-space.
+    depth : float, default=0.0
+        Depth of the beads below the surface in the unit of `spacing`, in [0, thickness).
     n_jobs : int, optional
         Number of threads among which fields are shared, as in joblib; 1 by default.
 
@@ -67,7 +72,7 @@ class ElasticNetTFM(TractionEstimator):
     Notes
     -----
     With ``u`` in pixels, ``tau = t / young`` and the open operator ``K`` (no repetition, no traction outside the
-    field), it minimises::
+    field) of `tfmkit.operators`, it minimises::
 
         1/2 |u - K tau|^2  +  lam1 * noise * sum_i |tau_i|  +  lam2 / 2 * | |k|^order tau |^2
 
@@ -108,6 +113,8 @@ class ElasticNetTFM(TractionEstimator):
         spacing: float = 1.0,
         tol: float = 0.1,
         max_iter: int = 400,
+        thickness: float | None = None,
+        depth: float = 0.0,
         n_jobs: int | None = None,
     ) -> None:
         self.lam1 = lam1
@@ -120,29 +127,11 @@ class ElasticNetTFM(TractionEstimator):
         self.spacing = spacing
         self.tol = tol
         self.max_iter = max_iter
+        self.thickness = thickness
+        self.depth = depth
         self.n_jobs = n_jobs
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> ElasticNetTFM:
-        """Check the parameters and the data; every field finds its own weights when it is predicted.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`.
-        y : array-like of shape (n_fields, 2, height, width), optional
-            Traction; checked and not used.
-
-        Returns
-        -------
-        ElasticNetTFM
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of its range or the data are no fields.
-        """
-        gel = check_gel(self.young, self.poisson, self.spacing)
+    def _check_parameters(self) -> None:
         check_number(self.lam1, "lam1", low=0, include_low=False)
         for value, name in ((self.lam2, "lam2"), (self.noise, "noise")):
             if value is not None:
@@ -151,12 +140,6 @@ class ElasticNetTFM(TractionEstimator):
         check_choice(self.support, "support", SUPPORTS)
         check_number(self.tol, "tol", low=0, high=1, include_low=False, include_high=False)
         check_count(self.max_iter, "max_iter")
-        if y is None:
-            check_field(X)
-        else:
-            check_pair(X, y)
-        self.gel_ = gel
-        return self
 
     def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> NDArray[np.floating[Any]]:
         """Recover traction from displacement.
@@ -200,7 +183,8 @@ class ElasticNetTFM(TractionEstimator):
         weight = self.lam1 * effective_noise(field, noise)
         with np.errstate(divide="ignore"):
             lam1 = np.asarray(weight / support, dtype=field.dtype)
-        problem = SparseProblem(field, lam1, 1.0 if self.lam2 is None else self.lam2, self.gel_[1], self.order)
+        lam2 = 1.0 if self.lam2 is None else self.lam2
+        problem = SparseProblem(field, lam1, lam2, self.gel_[1], self.order, self._layer())
         if self.lam2 is None:
             return adaptive_elastic_net(problem, noise, tol=self.tol, max_iter=self.max_iter)[1]
         return elastic_net(problem, tol=self.tol, max_iter=self.max_iter)

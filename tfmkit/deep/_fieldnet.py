@@ -6,19 +6,21 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
-from numbers import Real
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from skorch import NeuralNetRegressor
 from skorch.callbacks import Callback, EpochTimer, GradientNormClipping, PassthroughScoring
 from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import Subset
 
-from tfmkit._validation import check_count
+from tfmkit._validation import check_count, check_random_state
 from tfmkit.deep._callbacks import CosineSchedule, EarlyStopping, KeepBest, ProgressBar
+from tfmkit.deep.calibration import Calibration
 from tfmkit.deep.checkpoint import Checkpoint
 from tfmkit.networks import make_network
 
@@ -30,6 +32,7 @@ class FieldNet(NeuralNetRegressor):
     poisson: float
     spacing: float
     seed_: int
+    calibration_: Calibration | None
 
     def initialize_module(self) -> FieldNet:
         """Make the network."""
@@ -51,6 +54,18 @@ class FieldNet(NeuralNetRegressor):
         if isinstance(output, tuple):
             return tuple((part * factor).to(displacement.dtype) for part in output)
         return (output * factor).to(displacement.dtype)
+
+    def evaluate(self, displacement: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+        """Run the trained network on fields in physical units, `batch_size` at a time."""
+        self._set_training(False)
+        batches = []
+        # Not in inference mode: filters that are made here stay in their cache, and a training may want them next.
+        with torch.no_grad():
+            for start in range(0, len(displacement), self.batch_size):
+                parts = self.infer(_tensor(displacement[start : start + self.batch_size]))
+                parts = parts if isinstance(parts, tuple) else (parts,)
+                batches.append([part.cpu().numpy() for part in parts])
+        return tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))
 
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
         """Compute the loss of a batch on the scale of the network."""
@@ -120,15 +135,18 @@ def _amplitude(displacement: Tensor) -> Tensor:
     return peak * relative.square().mean((1, 2, 3), keepdim=True).sqrt()
 
 
+def _tensor(displacement: NDArray[Any]) -> Tensor:
+    # torch warns of arrays that it may not write to, though nobody writes.
+    return torch.from_numpy(np.require(displacement, requirements=["C", "W"]))
+
+
 def draw_seed(random_state: Any) -> int:
     """Return a seed from what scikit-learn calls a random state, or from the system's entropy."""
-    if random_state is None:
-        return int(np.random.SeedSequence().generate_state(1)[0])
-    if isinstance(random_state, np.random.Generator):
-        return int(random_state.integers(2**32))
+    if isinstance(random_state, Integral):
+        return check_count(random_state, "random_state", low=0)
     if isinstance(random_state, np.random.RandomState):
         return int(random_state.randint(2**31))
-    return check_count(random_state, "random_state", low=0)
+    return int(check_random_state(random_state).integers(2**32))
 
 
 @contextmanager

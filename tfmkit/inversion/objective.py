@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmkit.layered import HALF_SPACE, Layer
 from tfmkit.operators import green_symbol, irfft2, multiply, padded_grid, rfft2, wavenumbers
 
 Array = NDArray[np.floating[Any]]
@@ -37,6 +38,8 @@ class SparseProblem:
         Poisson ratio.
     order : float
         Order of the quadratic penalty: 0 weighs the traction, 1 its gradient.
+    layer : Layer
+        Thickness of the gel and depth of the beads, in pixels.
     """
 
     displacement: Array
@@ -44,6 +47,7 @@ class SparseProblem:
     lam2: float
     poisson: float
     order: float = 1.0
+    layer: Layer = HALF_SPACE
 
     @property
     def symbol(self) -> Symbol:
@@ -55,7 +59,7 @@ class SparseProblem:
             Entries xx, yy and xy on the half plane of the padded grid.
         """
         shape = (self.displacement.shape[-2], self.displacement.shape[-1])
-        return green_symbol(shape, self.poisson, boundary="open", like=self.displacement)
+        return green_symbol(shape, self.poisson, boundary="open", like=self.displacement, layer=self.layer)
 
     @property
     def grid(self) -> tuple[int, int]:

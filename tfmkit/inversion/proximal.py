@@ -158,6 +158,6 @@ def shrink(traction: Array, threshold: Any) -> Array:
 
 def _closed_form(problem: SparseProblem) -> Array:
     """Quadratic inverse of the continued field: right in the long waves, where iterations are slow."""
-    field = problem.displacement[None]
+    settings: dict[str, Any] = {"poisson": problem.poisson, "order": problem.order, "layer": problem.layer}
     lam = max(problem.lam2, 1.0)
-    return np.asarray(fourier_inverse(field, lam, poisson=problem.poisson, order=problem.order, boundary="extended")[0])
+    return np.asarray(fourier_inverse(problem.displacement[None], lam, boundary="extended", **settings)[0])

@@ -28,13 +28,53 @@ Array = NDArray[np.floating[Any]]
 # Measured (`benchmarks/sparse.csv`): the error is flat between 4 and 10 sigma on adhesion cells and on discs.
 LENGTH_WEIGHT = 6.0
 # The evidence looks at displacement, in which a rough traction hardly shows: it asks for too little smoothing.
-_SMOOTHER = 2.0
+SMOOTHER = 2.0
 _ROUNDS = 3
 _ROUGH_TOL = 0.3
 _ROUGH_ITER = 40
 _LAM2_RANGE = (1e-3, 1e2)
 # Noise below this share of the displacement is not worth resolving: the grid itself errs by as much.
 _FLOOR = 2e-3
+
+
+def noise_spectrum(displacement: Array, poisson: float) -> Array:
+    """Estimate the spectrum of the noise, white or correlated, from the data.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement.
+    poisson : float
+        Poisson ratio.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_rings)
+        Power per wave vector and component on the rings of `tfmkit.inversion.spectrum`, in the squared unit of
+        `displacement`: the variance of white noise.
+    """
+    shape = (displacement.shape[-2], displacement.shape[-1])
+    bands = noise_bands(tapered_spectrum(displacement), shape, poisson)
+    return noise_power(*bands, rings_of(shape).wavenumber)
+
+
+def mean_level(power: Array, shape: tuple[int, int]) -> Array:
+    """Return the standard deviation of noise with a given spectrum.
+
+    Parameters
+    ----------
+    power : ndarray of shape (..., n_rings)
+        From `noise_spectrum`.
+    shape : (int, int)
+        Height and width of the field.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        Standard deviation per component.
+    """
+    n_vectors = rings_of(shape).n_vectors
+    return np.asarray(np.sqrt(power @ n_vectors / n_vectors.sum()))
 
 
 def noise_level(displacement: Array, poisson: float) -> Array:
@@ -50,36 +90,10 @@ def noise_level(displacement: Array, poisson: float) -> Array:
     Returns
     -------
     ndarray of shape (n_fields,)
-        Standard deviation per component, in the unit of `displacement`: the root of the mean of the noise spectrum of
-        `tfmkit.inversion.noise`.
+        Standard deviation per component, in the unit of `displacement`.
     """
     shape = (displacement.shape[-2], displacement.shape[-1])
-    rings = rings_of(shape)
-    bands = noise_bands(tapered_spectrum(displacement), shape, poisson)
-    power = noise_power(*bands, rings.wavenumber)
-    return np.asarray(np.sqrt(power @ rings.n_vectors / rings.n_vectors.sum()))
-
-
-def white_noise_level(displacement: Array) -> Array:
-    """Estimate the standard deviation of white noise from the data.
-
-    Parameters
-    ----------
-    displacement : ndarray of shape (n_fields, 2, height, width)
-        Displacement.
-
-    Returns
-    -------
-    ndarray of shape (n_fields,)
-        Standard deviation per component, in the unit of `displacement`.
-
-    Notes
-    -----
-    The second difference along both axes, ``[1, -2, 1]' [1, -2, 1] / 6``, leaves white noise with its variance and
-    next to nothing of a displacement; the median absolute deviation passes over the places where traction sits.
-    """
-    rough = np.diff(np.diff(displacement, n=2, axis=-1), n=2, axis=-2) / 6
-    return np.asarray(np.median(np.abs(rough), axis=(1, 2, 3)) / 0.6744898)
+    return mean_level(noise_spectrum(displacement, poisson), shape)
 
 
 def effective_noise(displacement: Array, noise: float) -> float:
@@ -138,6 +152,6 @@ def adaptive_elastic_net(
         rough = roughness(problem, start)
         if rough <= 0:
             break
-        lam2 = _SMOOTHER * floor**2 * degrees_of_freedom(problem, start, probe) / rough
+        lam2 = SMOOTHER * floor**2 * degrees_of_freedom(problem, start, probe) / rough
         problem = replace(problem, lam2=float(np.clip(lam2, *_LAM2_RANGE)))
     return problem, elastic_net(problem, start=start, tol=tol, max_iter=max_iter)

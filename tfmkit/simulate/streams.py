@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from tfmkit._validation import check_random_state
+
 
 def root_stream(random_state: Any) -> np.random.Generator:
     """Make the stream that all others of one call descend from.
@@ -25,14 +27,6 @@ def root_stream(random_state: Any) -> np.random.Generator:
     ValueError
         If `random_state` is no seed.
     """
-    if isinstance(random_state, np.random.Generator):
-        return np.random.default_rng(int(random_state.integers(2**63)))
-    if isinstance(random_state, np.random.RandomState):
-        return np.random.default_rng(random_state.randint(2**31, size=4, dtype=np.int64))
-    try:
-        return np.random.default_rng(random_state)
-    except (TypeError, ValueError) as error:
-        raise ValueError(
-            "Expected random_state to be None, an integer >= 0, a numpy Generator or a RandomState, "
-            f"got {random_state!r}."
-        ) from error
+    stream = check_random_state(random_state)
+    # A child of the user's own stream, whose next call then has another.
+    return np.random.default_rng(int(stream.integers(2**63))) if stream is random_state else stream
