@@ -1,0 +1,141 @@
+"""The maps of one frame, in the units in which they are drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit._validation import FloatArray
+from tfmkit.batch import ItemResult, layer_in_pixels
+from tfmkit.operators import ForwardOperator
+
+
+@dataclass(frozen=True, eq=False)
+class Maps:
+    """Fields of one frame on their grid.
+
+    Attributes
+    ----------
+    displacement : ndarray of shape (2, height, width)
+        Displacement in `unit`.
+    traction : ndarray of shape (2, height, width)
+        Traction in Pa.
+    std : ndarray of shape (height, width) or None
+        Standard deviation of the traction in Pa, both components together.
+    misfit : ndarray of shape (height, width)
+        Length of the displacement that the traction does not explain, in `unit`.
+    flags : ndarray of shape (height, width)
+        A `tfmkit.displacement.Flag` each.
+    cells : ndarray of shape (height, width) or None
+        True inside the cells; None where there are no masks.
+    spacing : float
+        Distance between grid points in `unit`.
+    unit : str
+        Unit of length, ``"µm"`` or ``"px"``.
+    """
+
+    displacement: FloatArray
+    traction: FloatArray
+    std: FloatArray | None
+    misfit: FloatArray
+    flags: NDArray[np.int64]
+    cells: NDArray[np.bool_] | None
+    spacing: float
+    unit: str
+
+    @property
+    def residual(self) -> float:
+        """Share of the displacement of the whole field that the traction does not explain; NaN for a field at rest."""
+        whole = float(np.linalg.norm(self.displacement))
+        return float(np.linalg.norm(self.misfit)) / whole if whole else np.nan
+
+
+@dataclass(frozen=True)
+class Tops:
+    """Where the colour bars of a report end, the same for all of its frames.
+
+    Attributes
+    ----------
+    displacement, misfit : float or None
+        Length in the unit of the maps; None leaves it to the map.
+    traction, std : float or None
+        Traction in Pa.
+    """
+
+    displacement: float | None = None
+    misfit: float | None = None
+    traction: float | None = None
+    std: float | None = None
+
+    def widened(self, maps: Maps) -> Tops:
+        """Return colour bars that hold one more frame.
+
+        Parameters
+        ----------
+        maps : Maps
+            The frame.
+
+        Returns
+        -------
+        Tops
+            The larger ends.
+        """
+        pairs = (
+            (self.displacement, np.hypot(*maps.displacement)),
+            (self.misfit, maps.misfit),
+            (self.traction, np.hypot(*maps.traction)),
+            (self.std, maps.std),
+        )
+        return Tops(*(top if values is None else max(top or 0.0, float(values.max())) or None for top, values in pairs))
+
+
+def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> Maps:
+    """Read the maps of an item, and see what the traction does not explain.
+
+    Parameters
+    ----------
+    item : ItemResult
+        The item.
+    gel : mapping
+        ``young`` in Pa, ``poisson``, ``thickness`` and ``depth`` in micrometres.
+    in_pixels : bool
+        Whether lengths stay in pixels, as they must where the size of a pixel is not known.
+
+    Returns
+    -------
+    Maps
+        Its maps.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged.
+    """
+    fields = item.fields()
+    pixel_size, spacing = item.record["pixel_size_um"], item.record["grid"]["spacing_px"]
+    length, unit = (1.0, "px") if in_pixels else (pixel_size, "µm")
+    displacement = np.stack([fields["ux_px"], fields["uy_px"]]).astype(float)
+    traction = np.stack([fields["tx_Pa"], fields["ty_Pa"]]).astype(float)
+    operator = ForwardOperator(
+        traction.shape[1:],
+        young=gel["young"],
+        poisson=gel["poisson"],
+        spacing=spacing,
+        **layer_in_pixels(gel["thickness"], gel["depth"], pixel_size),
+    )
+    misfit = displacement - operator.apply(traction[None])[0]
+    cells = fields["cell"] > 0
+    return Maps(
+        length * displacement,
+        traction,
+        np.hypot(fields["sx_Pa"], fields["sy_Pa"]) if "sx_Pa" in fields else None,
+        length * np.hypot(*misfit),
+        fields["flag"].astype(int),
+        None if cells.all() or not cells.any() else cells,
+        length * spacing,
+        unit,
+    )

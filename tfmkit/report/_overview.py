@@ -1,0 +1,189 @@
+"""Text of the report: headline numbers, the table of all cells, settings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tfmkit.report._quantities import AREA, CHECKS, FORCES, Quantity, known
+from tfmkit.report._units import NOTHING, Unit, format_number
+
+_MINUTE, _HOUR = 60.0, 3600.0
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cell of one frame.
+
+    Attributes
+    ----------
+    item : str
+        Key of its item.
+    names : list of str
+        Position, frame, time where there is one, and cell.
+    values : list of str
+        Its quantities.
+    """
+
+    item: str
+    names: list[str]
+    values: list[str]
+
+
+@dataclass(frozen=True)
+class CellTable:
+    """The table of all cells.
+
+    Attributes
+    ----------
+    names : list of str
+        Headers of the columns that name a row.
+    units : list of str
+        Units of the columns with quantities.
+    meanings : list of (str, str)
+        Title and meaning of each of those.
+    rows : list of Row
+        All rows, in the order of the batch's table.
+    """
+
+    names: list[str]
+    units: list[str]
+    meanings: list[tuple[str, str]]
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
+class Headline:
+    """One number about all.
+
+    Attributes
+    ----------
+    title, value : str
+        What it is, and the number with its unit.
+    note : str
+        What else to know of it.
+    """
+
+    title: str
+    value: str
+    note: str = field(default="")
+
+
+def headlines(table: pd.DataFrame, n_failures: int) -> list[Headline]:
+    """Return the numbers to read first.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a batch.
+    n_failures : int
+        Number of items and files without results.
+
+    Returns
+    -------
+    list of Headline
+        Counts, and the middle row of each quantity with its range.
+    """
+    n_items, n_positions = table["item"].nunique(), table["position"].nunique()
+    n_cells = len(table[["position", "cell"]].drop_duplicates())
+    counts = [
+        Headline("frames with results", str(n_items), f"{n_failures} failed" if n_failures else "none failed"),
+        Headline("positions", str(n_positions)),
+        Headline("cells", str(n_cells), "whole fields count as one"),
+    ]
+    return counts + [_middle(table, quantity) for quantity in known((*FORCES, CHECKS[1]), table)]
+
+
+def cell_table(table: pd.DataFrame) -> CellTable:
+    """Return the table of all cells as text.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a batch.
+
+    Returns
+    -------
+    CellTable
+        One unit per column, error bars where there are some.
+    """
+    quantities = known((AREA, *FORCES, *CHECKS), table)
+    units = [quantity.unit_for(table) for quantity in quantities]
+    time = time_unit(table)
+    names = ["position", "frame", *([f"time ({time.name})"] if time else []), "cell"]
+    rows = [
+        Row(row["item"], _names(row, time), [_cell(row, *pair) for pair in zip(quantities, units, strict=True)])
+        for row in table.to_dict("records")
+    ]
+    meanings = [(each.title, each.meaning) for each in quantities]
+    return CellTable(names, [unit.name for unit in units], meanings, rows)
+
+
+def time_unit(table: pd.DataFrame) -> Unit | None:
+    """Return the unit for the time of frames, None where there is no time.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a batch.
+
+    Returns
+    -------
+    Unit or None
+        Seconds, minutes or hours.
+    """
+    latest = table["time_s"].max()
+    if not latest > 0:
+        return None
+    return next(
+        (Unit(1 / second, name) for second, name in ((_HOUR, "h"), (_MINUTE, "min")) if latest >= 5 * second),
+        Unit(1.0, "s"),
+    )
+
+
+def setting_rows(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """Give the settings of a batch as lines of text.
+
+    Parameters
+    ----------
+    settings : mapping
+        Sections with their keys.
+
+    Yields
+    ------
+    tuple of str
+        Section, key and value; values within values get the path to them as their key.
+    """
+    for section, values in settings.items():
+        for key, value in _flat(values):
+            yield str(section), key, value
+
+
+def _middle(table: pd.DataFrame, quantity: Quantity) -> Headline:
+    unit = quantity.unit_for(table)
+    values = table[quantity.column].dropna() * unit.factor
+    low, middle, high = (format_number(float(np.quantile(values, share))) for share in (0, 0.5, 1))
+    note = f"median; from {low} to {high}" if len(values) > 1 else "the only one"
+    return Headline(quantity.title, f"{middle} {unit.name}", note)
+
+
+def _names(row: Mapping[Any, Any], time: Unit | None) -> list[str]:
+    when = [format_number(row["time_s"] * time.factor)] if time else []
+    return [str(row["position"]), str(row["frame"]), *when, str(row["cell"])]
+
+
+def _cell(row: Mapping[Any, Any], quantity: Quantity, unit: Unit) -> str:
+    std = row.get(f"{quantity.column}_std", np.nan)
+    return format_number(row[quantity.column] * unit.factor, std * unit.factor)
+
+
+def _flat(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(values, Mapping) and values:
+        for key, value in values.items():
+            yield from _flat(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path, NOTHING if values is None or values == {} else str(values)

@@ -1,0 +1,124 @@
+"""The page: what goes into the template, and the file."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from tqdm import tqdm
+
+from tfmkit._validation import check_count
+from tfmkit.batch import ItemResult, Results, read_results
+from tfmkit.fttc import FTTCCV
+from tfmkit.io import writing
+from tfmkit.report._courses import COLORS, draw_courses, moving_positions
+from tfmkit.report._maps import Maps, Tops, load_maps
+from tfmkit.report._overview import cell_table, headlines, setting_rows
+from tfmkit.report._panels import FLAG_COLORS, Panel, draw_panels
+from tfmkit.report._references import references
+from tfmkit.report._selection import RULE, choose_items
+
+
+def write_report(results: str | PathLike[str], path: str | PathLike[str], *, n_full: int = 12) -> None:
+    """Write the results of a batch as one HTML page.
+
+    The page holds all of its images and its style, has no script, and asks the network for nothing, which its own
+    security policy forbids. Equal results give equal bytes.
+
+    Parameters
+    ----------
+    results : path-like
+        Folder that :func:`tfmkit.batch.run` or ``tfmkit batch`` wrote.
+    path : path-like
+        The `.html` file.
+    n_full : int, default=12
+        Largest number of frames that are shown with all their maps, and of positions that are shown over time. Where
+        there are more frames, the one with the largest residual is shown, and others that are evenly spaced. The table
+        always has all.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds no results of a batch, a file in it is damaged, or `n_full` is no count.
+
+    Examples
+    --------
+    >>> from tfmkit.report import write_report
+    >>> write_report("experiment_results", "report.html")  # doctest: +SKIP
+    """
+    check_count(n_full, "n_full", low=0)
+    found = read_results(results)
+    with _expecting_results(found.folder), writing(path) as temporary:
+        # Frame by frame, so that a page of any length fits into memory; names of files need not be valid text.
+        page = _environment().get_template("page.html").stream(_content(found, n_full))
+        page.dump(str(temporary), encoding="utf-8", errors="backslashreplace")
+
+
+def _environment() -> Environment:
+    loader = PackageLoader("tfmkit.report")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["red_green_blue"] = lambda color: "rgb({}, {}, {})".format(*color)
+    return environment
+
+
+@contextmanager
+def _expecting_results(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"Expected the results of a batch in {folder}, got files that lack {error}.") from error
+
+
+def _content(results: Results, n_full: int) -> dict[str, Any]:
+    """Return what the template shows."""
+    settings, table = results.settings, results.table
+    style = Markup(_environment().get_template("style.css").render(flags=FLAG_COLORS, cells=COLORS))  # noqa: S704 - ours
+    chosen = choose_items(table, n_full)
+    return {
+        "style": style,
+        "style_hash": b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
+        "name": settings["name"],
+        "config": settings["config"],
+        "fingerprint": settings["fingerprint"],
+        "versions": settings["versions"],
+        "setting_rows": list(setting_rows(settings["config"])),
+        "references": references(settings["config"]),
+        "failures": results.failures.to_dict("records"),
+        "headlines": headlines(table, len(results.failures)),
+        "cells": cell_table(table),
+        "n_items": len(results),
+        "n_moving": len(moving_positions(table)),
+        "n_full": n_full,
+        "rule": RULE,
+        "courses": list(draw_courses(table, n_full)),
+        "chosen": chosen,
+        "frames": _frames(results, set(chosen)),
+    }
+
+
+def _frames(results: Results, chosen: set[str]) -> Iterator[tuple[ItemResult, Iterator[Panel]]]:
+    """Give the chosen items and their figures, drawn when the template comes to them."""
+    config = results.settings["config"]
+    criterion = str(config["traction"]["params"].get("criterion", FTTCCV().criterion))
+    tops = Tops()
+    for _, maps in _load(results, chosen):
+        tops = tops.widened(maps)
+    # On a pipe or in a log file the bar would only be noise.
+    for item, maps in tqdm(_load(results, chosen), total=len(chosen), desc="report", unit="frame", disable=None):
+        yield item, draw_panels(item, maps, tops, criterion)
+
+
+def _load(results: Results, chosen: set[str]) -> Iterator[tuple[ItemResult, Maps]]:
+    in_pixels = bool(results.table["area_um2"].isna().any())
+    for item in results.items():
+        if item.key in chosen:
+            yield item, load_maps(item, results.settings["config"]["gel"], in_pixels=in_pixels)

@@ -1,0 +1,200 @@
+"""The figures of one frame, each with its caption and what it shows for those who cannot see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import binary_erosion
+
+from tfmkit.batch import ItemResult
+from tfmkit.displacement import Flag
+from tfmkit.plotting import plot_lambda_curve, plot_map, plot_traction_map, plot_vectors
+from tfmkit.report._maps import Maps, Tops
+from tfmkit.report._pictures import embed_beads, embed_classes, embed_figure, embed_grey
+from tfmkit.report._units import MINUS, TIMES, format_number
+
+# Side of the enlarged part of the bead images, in pixels of the small images.
+_DETAIL = 128
+# Told apart by eyes of every kind, and in grey.
+FLAG_COLORS = {
+    Flag.GOOD: (222, 226, 230),
+    Flag.OUTLIER: (230, 130, 0),
+    Flag.NO_MATCH: (0, 90, 160),
+    Flag.EXCLUDED: (60, 60, 60),
+}
+_OUTLINE = (165, 172, 180)
+FLAG_NAMES = {
+    Flag.GOOD: "measured",
+    Flag.OUTLIER: "outlier, replaced",
+    Flag.NO_MATCH: "no match, filled",
+    Flag.EXCLUDED: "excluded, filled",
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A line of a legend.
+
+    Attributes
+    ----------
+    style : str
+        Class of the sample in the page's style sheet.
+    text : str
+        What it stands for.
+    """
+
+    style: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A figure of the page.
+
+    Attributes
+    ----------
+    title : str
+        What it shows.
+    source : str
+        The picture as a data URI.
+    alt : str
+        The same in words.
+    note : str
+        What else to know.
+    legend : list of Key
+        What its colours mean, where it does not say so itself.
+    shape : str
+        ``"map"`` with a colour bar, ``"image"`` without one, or ``"curve"``.
+    """
+
+    title: str
+    source: str
+    alt: str
+    note: str = ""
+    legend: list[Key] = field(default_factory=list)
+    shape: str = "map"
+
+
+def draw_panels(item: ItemResult, maps: Maps, tops: Tops, criterion: str) -> Iterator[Panel]:
+    """Draw what is known of one frame.
+
+    Parameters
+    ----------
+    item : ItemResult
+        The item.
+    maps : Maps
+        Its maps.
+    tops : Tops
+        Ends of the colour bars.
+    criterion : str
+        Name of what lambda was chosen by.
+
+    Yields
+    ------
+    Panel
+        Its figures, one at a time.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged.
+    """
+    yield from _bead_panels(item, maps)
+    yield from _field_panels(maps, tops)
+    yield _flag_panel(item.record["flags"], maps)
+    yield from _curve_panel(item.record, criterion)
+
+
+def _bead_panels(item: ItemResult, maps: Maps) -> Iterator[Panel]:
+    images = item.previews()
+    if not images:
+        return
+    relaxed, deformed = images["relaxed"], images["deformed"]
+    # Small images can have fewer pixels than the measured ones.
+    pixel = maps.spacing / item.record["grid"]["spacing_px"] * item.record["image_shape"][1] / relaxed.shape[1]
+    whole = _size(relaxed, pixel, maps.unit)
+    yield _overlay("Beads", relaxed, deformed, f"The whole image, {whole}, drift undone.")
+    if max(relaxed.shape) > _DETAIL:
+        window = _around_peak(maps.displacement, relaxed.shape)
+        detail = _size(relaxed[window], pixel, maps.unit)
+        note = f"{detail} where the displacement is largest."
+        yield _overlay("Beads, enlarged", relaxed[window], deformed[window], note)
+    if "cell" in images:
+        yield Panel(
+            "Cell", embed_grey(images["cell"]), "Image of the cell.", f"The whole image, {whole}.", shape="image"
+        )
+
+
+def _overlay(title: str, relaxed: NDArray[np.uint8], deformed: NDArray[np.uint8], note: str) -> Panel:
+    alt = f"Bead images on top of each other, relaxed in magenta and deformed in green; beads at rest are white. {note}"
+    legend = [Key("relaxed", "relaxed"), Key("deformed", "deformed"), Key("both", "both")]
+    return Panel(title, embed_beads(relaxed, deformed), alt, note, legend, shape="image")
+
+
+def _size(image: NDArray[np.uint8], pixel: float, unit: str) -> str:
+    height, width = image.shape
+    return f"{format_number(width * pixel)} {TIMES} {format_number(height * pixel)} {unit}"
+
+
+def _around_peak(displacement: NDArray[Any], shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the part of an image around the place of the largest displacement, wholly inside the image."""
+    length = np.hypot(*displacement)
+    peak = np.unravel_index(length.argmax(), length.shape)
+    starts = (
+        int(np.clip((place + 0.5) / nodes * size - _DETAIL / 2, 0, max(size - _DETAIL, 0)))
+        for place, nodes, size in zip(peak, length.shape, shape, strict=True)
+    )
+    return tuple(slice(start, start + _DETAIL) for start in starts)
+
+
+def _field_panels(maps: Maps, tops: Tops) -> Iterator[Panel]:
+    look: dict[str, Any] = {"spacing": maps.spacing, "length_unit": maps.unit, "mask": maps.cells}
+    moved, unit = np.hypot(*maps.displacement), maps.unit
+    yield _map_panel("Displacement", "displacement |u|", moved, unit, vmax=tops.displacement, **look)
+    largest = f"Largest {format_number(float(np.hypot(*maps.traction).max()))} Pa."
+    figure = plot_traction_map(maps.traction, vmax=tops.traction, **look)
+    yield Panel("Traction", embed_figure(figure), f"Heat map of the length of the traction. {largest}", largest)
+    figure = plot_vectors(maps.traction, **look)
+    alt = "Arrows of the traction over its length in grey, the outline of the cells dashed."
+    yield Panel("Traction vectors", embed_figure(figure), alt, "Arrows have a scale of their own in every frame.")
+    if maps.std is not None:
+        yield _map_panel("Error bar of the traction", "standard deviation of t", maps.std, "Pa", vmax=tops.std, **look)
+    misfit = f"|u {MINUS} G t|"
+    panel = _map_panel("Residual", f"unexplained {misfit}", maps.misfit, unit, vmax=tops.misfit, **look)
+    share = f"{misfit} / |u| over the whole field is {format_number(100 * maps.residual)} %."
+    yield replace(panel, note=f"{panel.note} {share}")
+
+
+def _map_panel(title: str, name: str, values: NDArray[Any], unit: str, **look: Any) -> Panel:
+    figure = plot_map(values, label=f"{name} ({unit})", cmap="inferno" if unit == "Pa" else "viridis", **look)
+    largest = f"Largest {format_number(float(values.max()))} {unit}."
+    return Panel(title, embed_figure(figure), f"Heat map: {name}. {largest}", largest)
+
+
+def _curve_panel(record: dict[str, Any], criterion: str) -> Iterator[Panel]:
+    path, chosen = record["lambda_path"], record["choice"].get("lam")
+    if not path:
+        return
+    figure = plot_lambda_curve(path["lams"], path["criterion"], chosen=chosen, ylabel=criterion)
+    note = f"Lowest is best; chosen λ = {format_number(chosen)}."
+    yield Panel("Choice of λ", embed_figure(figure), f"Curve of {criterion} against λ. {note}", note, shape="curve")
+
+
+def _flag_panel(counts: dict[str, int], maps: Maps) -> Panel:
+    total = sum(counts.values())
+    legend = [
+        Key(f"flag-{flag.name.lower()}", f"{FLAG_NAMES[flag]} {format_number(100 * counts[flag.name] / total)} %")
+        for flag in Flag
+    ]
+    alt = "Map of the quality of the displacement vectors: " + "; ".join(key.text for key in legend) + "."
+    classes = maps.flags
+    if maps.cells is not None:
+        # An outline tells where the vectors lie, and hides none that is not good.
+        border = maps.cells & ~binary_erosion(maps.cells)
+        classes = np.where(border & (classes == Flag.GOOD), len(Flag), classes)
+    picture = embed_classes(classes, [*(FLAG_COLORS[flag] for flag in Flag), _OUTLINE])
+    return Panel("Quality of vectors", picture, alt, legend=legend, shape="image")

@@ -1,0 +1,47 @@
+"""What to cite for what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_FTTC = (
+    "J. P. Butler et al., Am. J. Physiol. Cell Physiol. 282, C595 (2002): Fourier transform traction cytometry.",
+    "B. Sabass et al., Biophys. J. 94, 207 (2008): its regularisation.",
+)
+_NETWORK = "Y.-l. Wang and Y.-C. Lin, Biophys. J. 120, 3079 (2021): traction force microscopy by deep learning."
+_BAYES = "Y. L. Huang et al., Sci. Rep. 9, 539 (2019): traction force microscopy with Bayes' rule and the elastic net."
+_LAYER = "J. C. del Alamo et al., Proc. Natl. Acad. Sci. USA 104, 13343 (2007): gels of finite thickness."
+_WINDOWS = "F. Scarano, Meas. Sci. Technol. 13, R1 (2002): windows that deform with the image."
+_OUTLIERS = "J. Westerweel and F. Scarano, Exp. Fluids 39, 1096 (2005): detection of outliers."
+_TRACTION = {
+    "FTTC": _FTTC,
+    "FTTCCV": _FTTC,
+    "BayesianFTTC": (*_FTTC, _BAYES),
+    "ElasticNetTFM": (_BAYES,),
+    "DeepTFM": (_NETWORK,),
+}
+_DISPLACEMENT = {
+    "piv": ("B. D. Lucas and T. Kanade, IJCAI 1981, 674: image registration by least squares.", _WINDOWS, _OUTLIERS),
+    "cross_correlation": (_WINDOWS, _OUTLIERS),
+    "ilk": ("G. Le Besnerais and F. Champagnat, ICIP 2005, I-137: iterative Lucas-Kanade optical flow.",),
+    "tvl1": ("C. Zach, T. Pock and H. Bischof, DAGM 2007, 214: TV-L1 optical flow.",),
+}
+
+
+def references(config: Mapping[str, Any]) -> list[str]:
+    """Return the literature of the methods that a batch used.
+
+    Parameters
+    ----------
+    config : mapping
+        Settings of the batch.
+
+    Returns
+    -------
+    list of str
+        What to cite.
+    """
+    measured = _DISPLACEMENT.get(config["displacement"]["name"], ()) if config["input"]["displacement"] is None else ()
+    layer = (_LAYER,) if config["gel"]["thickness"] is not None or config["gel"]["depth"] else ()
+    return [*measured, *_TRACTION.get(config["traction"]["name"], ()), *layer]
