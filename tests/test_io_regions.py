@@ -180,17 +180,31 @@ def test_missing_file_and_shape(tmp_path):
 
 
 @given(
-    corners=arrays(np.float64, st.tuples(st.integers(3, 9), st.just(2)), elements=st.floats(-4, 19)),
+    corners=arrays(np.float64, st.tuples(st.integers(1, 9), st.just(2)), elements=st.floats(-4, 19)),
     height=st.integers(1, 16),
     width=st.integers(1, 16),
 )
-def test_polygon_is_that_of_the_crossing_rule(corners, height, width):
-    corners = np.round(corners * 64) / 64 + 1 / 128  # off the pixel centres, where rules for ties differ
-    x, y = corners.T
-    rows, columns = polygon(y, x, (height, width))
+def test_inside_is_where_a_ray_crosses_an_odd_number_of_edges(corners, height, width):
+    y, x = np.mgrid[:height, :width]
     expected = np.zeros((height, width), dtype=bool)
-    expected[rows, columns] = True
-    np.testing.assert_array_equal(inside(x, y, (height, width)), expected)
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 != y1:
+            expected ^= ((y0 > y) != (y1 > y)) & (x < x0 + (y - y0) * (x1 - x0) / (y1 - y0))
+    np.testing.assert_array_equal(inside(*corners.T, (height, width)), expected)
+
+
+def test_polygon_is_that_of_scikit_image():
+    for seed in range(20):
+        x, y = np.random.default_rng(seed).uniform(-4, 40, size=(2, 8))
+        expected = np.zeros((30, 36), dtype=bool)
+        expected[polygon(y, x, expected.shape)] = True
+        np.testing.assert_array_equal(inside(x, y, expected.shape), expected)
+
+
+def test_endless_outline_is_refused():
+    x, y = np.zeros(2**15), np.tile([0.0, 1000.0], 2**14)
+    with pytest.raises(ValueError, match="crosses rows"):
+        inside(x, y, (1000, 10))
 
 
 def test_measured_regions(measured_data):
