@@ -75,7 +75,7 @@ def invert(displacement: FloatArray, estimator: Any, *, n_samples: int, rng: np.
 
 
 def choice_of(estimator: Any) -> dict[str, float]:
-    """Return lambda and order of an estimator that was fitted to one field, as far as it has them.
+    """Return what an estimator chose for the one field it was fitted to.
 
     Parameters
     ----------
@@ -85,11 +85,11 @@ def choice_of(estimator: Any) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        ``lam`` and ``order``.
+        ``lam``, ``order`` and ``noise_correlation``, as far as it has them.
     """
-    names = {"lam": "lam_", "order": "order_"}
+    names = ("lam", "order", "noise_correlation")
     return {
-        key: float(np.ravel(getattr(estimator, name))[0]) for key, name in names.items() if hasattr(estimator, name)
+        name: float(np.ravel(getattr(estimator, f"{name}_"))[0]) for name in names if hasattr(estimator, f"{name}_")
     }
 
 
@@ -109,4 +109,5 @@ def _path(estimator: Any) -> dict[str, list[float]]:
         return {}
     table = estimator.cv_results_
     chosen = table["order"] == np.ravel(estimator.order_)[0]
+    chosen &= table["noise_correlation"][:, 0] == np.ravel(estimator.noise_correlation_)[0]
     return {"lams": table["lam"][chosen].tolist(), "criterion": table["score"][chosen, 0].tolist()}

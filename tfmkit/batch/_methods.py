@@ -114,7 +114,8 @@ def _placing(params: Mapping[str, Any], where: Where) -> Iterator[None]:
         yield
     except (ValueError, TypeError) as error:
         about = [key for key in params if re.search(rf"\b{re.escape(key)}\b", str(error))]
-        raise ValueError(f"{where(about[0] if about else None)}: {error}") from error
+        given = "" if about else f" (with {', '.join(params) or 'defaults'})"
+        raise ValueError(f"{where(about[0] if about else None)}: {error}{given}") from error
 
 
 def _refuse_foreign(params: Mapping[str, Any], allowed: list[str]) -> None:

@@ -117,7 +117,7 @@ def read_record(files: ItemFiles) -> dict[str, Any]:
         record = json.loads(files.record.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return record if isinstance(record, dict) else {}
+    return record if isinstance(record, dict) and isinstance(record.get("fingerprints"), dict) else {}
 
 
 def write_record(files: ItemFiles, record: dict[str, Any]) -> None:

@@ -15,16 +15,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import scipy.fft
 
 from tfmkit._validation import FloatArray
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.inversion.noise import noise_bands, noise_power
-from tfmkit.inversion.spectrum import rings_of, tapered_spectrum
-from tfmkit.operators import wavenumbers
+from tfmkit.inversion.resampling import draw_noise
+from tfmkit.inversion.sparsity import mean_level, noise_spectrum
 
 _SHARED = ("young", "poisson", "spacing", "boundary", "tol", "max_iter", "thickness", "depth")
+_CHOSEN = ("lam", "order", "noise_correlation")
 
 
 def noise_draws(
@@ -50,17 +49,10 @@ def noise_draws(
     level : float
         Standard deviation of that noise per component.
     """
-    shape = (displacement.shape[-2], displacement.shape[-1])
-    bands = noise_bands(tapered_spectrum(displacement[None]), shape, poisson)
-    rings = rings_of(shape)
-    level = np.sqrt(noise_power(*bands, rings.wavenumber)[0] @ rings.n_vectors / rings.n_vectors.sum())
-    k = np.hypot(*wavenumbers(shape))
-    amplitude = np.sqrt(noise_power(*bands, k.ravel())[0].reshape(k.shape))
-    # A common shift is drift, not noise.
-    amplitude[0, 0] = 0
-    white = rng.standard_normal((n_samples, 2, *shape))
-    draws = scipy.fft.irfft2(scipy.fft.rfft2(white) * amplitude, s=shape)
-    return draws.astype(displacement.dtype), float(level)
+    power = noise_spectrum(displacement[None], poisson)[0]
+    level = float(mean_level(power, (displacement.shape[-2], displacement.shape[-1])))
+    like = np.broadcast_to(displacement, (n_samples, *displacement.shape))
+    return draw_noise(power, like, rng), level
 
 
 def traction_draws(
@@ -95,21 +87,19 @@ def traction_draws(
     """
     if isinstance(estimator, BayesianFTTC):
         return estimator.sample_y(displacement[None], len(noise), rng)[:, 0]
-    if isinstance(estimator, (FTTC, FTTCCV)):
-        return traction + _linear_errors(estimator, displacement, noise)
+    if isinstance(estimator, FTTC):
+        return traction + estimator.predict(noise)
+    if isinstance(estimator, FTTCCV):
+        return traction + _at_choice(estimator, displacement).predict(noise)
     if std is None:
         return np.asarray(estimator.predict(displacement + noise))
     gel = {name: getattr(estimator, name) for name in ("young", "poisson", "spacing")}
-    errors = _linear_errors(FTTCCV(**gel).fit(displacement[None]), displacement, noise)
+    errors = _at_choice(FTTCCV(**gel).fit(displacement[None]), displacement).predict(noise)
     return traction + errors * (std / np.maximum(errors.std(axis=0), np.finfo(errors.dtype).tiny))
 
 
-def _linear_errors(estimator: FTTC | FTTCCV, displacement: FloatArray, noise: FloatArray) -> FloatArray:
-    """Invert noise with the lambda that was chosen for the displacement."""
-    lam, order = (float(np.ravel(value)[0]) for value in (estimator.lam_, _order(estimator)))
+def _at_choice(estimator: FTTCCV, displacement: FloatArray) -> FTTC:
+    """Return the linear inverse that was chosen for a field."""
     shared = {name: getattr(estimator, name) for name in _SHARED}
-    return FTTC(lam, order=order, **shared).fit(displacement[None]).predict(noise)
-
-
-def _order(estimator: FTTC | FTTCCV) -> Any:
-    return estimator.order_ if isinstance(estimator, FTTCCV) else estimator.order
+    chosen: dict[str, Any] = {name: float(np.ravel(getattr(estimator, f"{name}_"))[0]) for name in _CHOSEN}
+    return FTTC(**chosen, **shared).fit(displacement[None])
