@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from tfmkit import __version__
-from tfmkit.cli import batch, benchmark, displacement, simulate, traction, train
+from tfmkit.cli import batch, benchmark, displacement, report, simulate, traction, train
 
-_COMMANDS = (displacement, traction, batch, simulate, benchmark, train)
+_COMMANDS = (displacement, traction, batch, report, simulate, benchmark, train)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
