@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -76,3 +77,35 @@ def test_data_checks_that_its_parts_fit(fields):
     ):
         with pytest.raises(ValueError, match="Expected"):
             DisplacementData(fields, **{**axes, **change})
+
+
+def claim(path, n_columns):
+    """Write an array whose header says that it has more columns."""
+    np.save(path, np.zeros((2, 9, 12)))
+    content = path.read_bytes()
+    assert content.count(b"(2, 9, 12), }        ") == 1
+    path.write_bytes(content.replace(b"(2, 9, 12), }        ", f"(2, 9, {n_columns}), }}".ljust(21).encode()))
+
+
+@pytest.mark.parametrize("n_columns", [13, 2**30])
+def test_refuses_what_the_file_cannot_hold(tmp_path, n_columns):
+    claim(tmp_path / "a.npy", n_columns)
+    with pytest.raises(ValueError, match=f"a.npy.*claims {2 * 9 * n_columns * 8} bytes"):
+        read_displacement(tmp_path / "a.npy")
+    claim(tmp_path / "displacement.npy", 2**30)
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.write(tmp_path / "displacement.npy", "displacement.npy")
+    with pytest.raises(ValueError, match="a.npz.*claims"):
+        read_displacement(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "array"), [("x", np.array(["a"] * 12)), ("y", np.arange(8.0)), ("measured", np.ones((9, 11), dtype=bool))]
+)
+def test_refuses_grids_that_do_not_fit(tmp_path, fields, name, array):
+    grid = {"x": np.arange(12.0), "y": np.arange(9.0), "measured": np.ones((3, 9, 12), dtype=bool)}
+    np.savez(tmp_path / "a.npz", displacement=fields, **grid)
+    assert read_arrays(tmp_path / "a.npz").measured.all()
+    np.savez(tmp_path / "a.npz", displacement=fields, **{**grid, name: array})
+    with pytest.raises(ValueError, match="a.npz"):
+        read_arrays(tmp_path / "a.npz")

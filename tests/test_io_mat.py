@@ -149,6 +149,13 @@ def test_wang_lin_border_encloses_the_cell(tmp_path):
     np.testing.assert_array_equal(mask, expected)
 
 
+def test_refuses_what_the_file_cannot_hold(tmp_path):
+    with h5py.File(tmp_path / "a.mat", "w", userblock_size=512) as file:
+        file.create_dataset("dspl", shape=(2, 2**18, 2**18), dtype="f4", chunks=(2, 64, 64))
+    with pytest.raises(ValueError, match="a.mat.*claims 549755813888 bytes"):
+        read_displacement(tmp_path / "a.mat")
+
+
 def test_measured_cells(measured_data):
     data = read_displacement(measured_data / "easy_to_use_tfm" / "input_data.mat")
     assert data.displacement.shape == (2, 2, 51, 51)

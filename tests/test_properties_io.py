@@ -105,6 +105,19 @@ def test_overwritten_files_are_read_or_refused(suffix, position, junk):
     assert data is None or np.isfinite(data.displacement).all()
 
 
+@settings(max_examples=50, deadline=None)
+@given(
+    line=st.integers(0, SHAPE[0] * SHAPE[1]),
+    words=st.lists(st.sampled_from(["nan", "inf", "-1", "0", "1e400", "x", "#", "3", "\t"]), max_size=7),
+)
+def test_tables_of_openpiv_with_another_line_are_read_or_refused(line, words):
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    lines = ["# x\ty\tu\tv\tflags\tmask", *(f"{c}\t{r}\t0.5\t{r}\t0\t0" for c, r in zip(x.flat, y.flat, strict=True))]
+    lines[line] = " ".join(words)
+    data = read_bytes("\n".join(lines).encode(), ".txt")
+    assert data is None or np.isfinite(data.displacement).all()
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     height=st.integers(8, 12),

@@ -11,6 +11,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import mat_struct
 
 from tfmkit._validation import FloatArray
+from tfmkit.io._limits import most_unpacked
 
 
 def load_mat(path: Path) -> dict[str, Any]:
@@ -113,6 +114,9 @@ def _from_struct(value: Any) -> Any:
 
 def _from_hdf5(file: h5py.File, node: h5py.Group | h5py.Dataset) -> Any:
     if isinstance(node, h5py.Dataset):
+        # What was never written takes no place in the file, and memory once it is read.
+        if node.nbytes > (most := most_unpacked(file.id.get_filesize())):
+            raise ValueError(f"{node.name} claims {node.nbytes} bytes, more than the {most} that it can hold")
         # MATLAB writes its column-major arrays as they lie in memory, so that axes come out reversed.
         return np.asarray(node[()]).T
     members = {name: node[name] for name in node}

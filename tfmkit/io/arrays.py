@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+from zipfile import ZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_number
 from tfmkit.io._data import DisplacementData
+from tfmkit.io._limits import most_unpacked
 
 _NAMES = ("displacement", "strain", "X")
 _GRID = ("x", "y", "measured")
+_ARCHIVE_START = b"PK\3\4"
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> DisplacementData:
@@ -53,6 +59,8 @@ def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> D
     if spacing is not None:
         raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
     x, y, measured = (grid[name] for name in _GRID)
+    if measured.size != fields.size // 2 or y.size != fields.shape[2]:
+        raise ValueError(f"Expected y and a flag for each vector of {fields.shape} in {path}, got {measured.shape}.")
     if x.ndim != 1 or x.size < 2 or not np.isfinite(x).all() or not x[1] > x[0]:
         raise ValueError(f"Expected rising positions x of the columns in {path}, got {x}.")
     return DisplacementData(fields, float(x[1] - x[0]), x, y, (file,), "numpy", measured.reshape(-1, y.size, x.size))
@@ -62,9 +70,10 @@ def _load_grid(path: Path) -> dict[str, NDArray[Any]]:
     """Return positions and flags of an archive that has them all."""
     if path.suffix != ".npz":
         return {}
-    # `load_array` has read from the archive before.
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in _GRID} if set(_GRID) <= set(archive.files) else {}
+    found = _load(path, lambda names: list(_GRID) if set(_GRID) <= set(names) else [])
+    if any(array.dtype.kind not in "fiub" for array in found):
+        raise ValueError(f"Expected numbers as {', '.join(_GRID)} in {path}, got dtypes {[a.dtype for a in found]}.")
+    return dict(zip(_GRID, found, strict=True)) if found else {}
 
 
 def load_array(path: Path) -> FloatArray:
@@ -83,19 +92,46 @@ def load_array(path: Path) -> FloatArray:
     Raises
     ------
     ValueError
-        If the file is damaged or holds no such array.
+        If the file is damaged or holds no such array, or one that claims more bytes than the file can hold.
     """
-    with path.open("rb") as file:
-        try:
-            loaded = np.load(file, allow_pickle=False)
-            if isinstance(loaded, np.lib.npyio.NpzFile):
-                loaded = loaded[_name_in(loaded.files)]
-        except Exception as error:
-            # Zip and header parsers raise whatever they stumble over on damaged bytes.
-            raise ValueError(f"Expected a NumPy file, got {path} that cannot be read as one: {error}.") from error
+    (loaded,) = _load(path, lambda names: [_name_in(names)])
     if loaded.dtype.kind not in "fiub":
         raise ValueError(f"Expected an array of real numbers in {path}, got dtype {loaded.dtype}.")
     return loaded.astype(np.float32 if loaded.dtype in (np.float16, np.float32) else np.float64, copy=False)
+
+
+def _load(path: Path, choose: Callable[[list[str]], list[str]]) -> list[NDArray[Any]]:
+    """Return the array of a `.npy`, or those of a `.npz` that `choose` picks by name."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        try:
+            if file.read(len(_ARCHIVE_START)) != _ARCHIVE_START:
+                file.seek(0)
+                _check_claim(file, size)
+                file.seek(0)
+                return [np.lib.format.read_array(file, allow_pickle=False)]
+            with ZipFile(file) as archive:
+                names = choose([name.removesuffix(".npy") for name in archive.namelist()])
+                arrays = []
+                for name in names:
+                    with archive.open(f"{name}.npy") as member:
+                        _check_claim(member, most_unpacked(size))
+                    with archive.open(f"{name}.npy") as member:
+                        arrays.append(np.lib.format.read_array(member, allow_pickle=False))
+                return arrays
+        except Exception as error:
+            # Zip and header parsers raise whatever they stumble over on damaged bytes.
+            raise ValueError(f"Expected a NumPy file, got {path} that cannot be read as one: {error}.") from error
+
+
+def _check_claim(file: IO[bytes], most: int) -> None:
+    """Refuse an array whose header claims more bytes than there can be: NumPy would allocate them."""
+    version = np.lib.format.read_magic(file)
+    if version not in _HEADERS:
+        raise ValueError(f"its format is {version}")
+    shape, _, dtype = _HEADERS[version](file)
+    if (claimed := math.prod(shape) * dtype.itemsize) > most:
+        raise ValueError(f"it claims {claimed} bytes, more than the {most} that it can hold")
 
 
 def _name_in(names: list[str]) -> str:
