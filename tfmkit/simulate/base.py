@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
 from tfmkit._validation import check_count, check_gel, check_number, check_shape
+from tfmkit.layered import check_layer
 from tfmkit.simulate.noise import check_noise, make_noise
 from tfmkit.simulate.streams import root_stream
 
@@ -61,6 +62,7 @@ class FieldSimulator(BaseEstimator):
     def _check(self) -> None:
         check_shape(self.shape)
         check_gel(self.young, self.poisson, self.spacing)
+        check_layer(self.thickness, self.depth)
         check_noise(self.noise, self.noise_unit, self.noise_correlation)
 
     def _make_block(self, streams: Streams, wanted: int) -> dict[str, Any] | None:

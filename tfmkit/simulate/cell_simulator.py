@@ -56,6 +56,11 @@ class CellSimulator(FieldSimulator):
         Odd. Displacements are computed on a grid that is this many times finer, where tractions lie off the pixels, and
         sampled in the middle of the pixels; stress is the mean over each pixel. Any solver on the pixels then has to
         cope with stress below its resolution, as with real cells. 3 is enough, at nine times the cost.
+    thickness : float, optional
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
+        the half-space.
+    depth : float, default=0.0
+        Depth of the beads below the surface in the unit of `spacing`, in [0, thickness).
     random_state : None, int, numpy Generator or RandomState, optional
         Seed.
 
@@ -70,8 +75,8 @@ class CellSimulator(FieldSimulator):
     - ``patches`` (n, height, width): integer labels of the stressed patches, 0 elsewhere: adhesions (where they
       have a tenth of their strength or more), or connected regions of stressed pixels.
 
-    Displacements come from the open, pixel-integrated half-space. Cells whose net force exceeds 10 % of the summed
-    magnitude in x or y are drawn anew. The construction is that of [1]_.
+    Displacements come from the open gel and its pixel-integrated tensor. Cells whose net force exceeds 10 % of the
+    summed magnitude in x or y are drawn anew. The construction is that of [1]_.
 
     References
     ----------
@@ -99,6 +104,8 @@ class CellSimulator(FieldSimulator):
         noise_unit: str = "px",
         noise_correlation: float = 0.0,
         oversample: int = 1,
+        thickness: float | None = None,
+        depth: float = 0.0,
         random_state: Any = None,
     ) -> None:
         self.family = family
@@ -113,6 +120,8 @@ class CellSimulator(FieldSimulator):
         self.noise_unit = noise_unit
         self.noise_correlation = noise_correlation
         self.oversample = oversample
+        self.thickness = thickness
+        self.depth = depth
         self.random_state = random_state
 
     def _check(self) -> None:
@@ -165,7 +174,12 @@ class CellSimulator(FieldSimulator):
         mask = interior(radii, centres, shape) | (labels > 0)
         scale = draw(streams, self.max_stress) / np.sqrt((stress**2).sum(axis=1)).max(axis=(1, 2), initial=0)
         operator = ForwardOperator(
-            fine.shape[2:], young=self.young, poisson=self.poisson, spacing=self.spacing / factor
+            fine.shape[2:],
+            young=self.young,
+            poisson=self.poisson,
+            spacing=self.spacing / factor,
+            thickness=self.thickness,
+            depth=self.depth,
         )
         clean = _at_pixel_middles(operator.apply(fine), factor)
         if self.mean_displacement is not None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from tfmkit._validation import check_choice, check_number, check_shape
 from tfmkit.closed_forms import disc_displacement, hertz_displacement
+from tfmkit.layered import HALF_SPACE, Layer, check_layer
+from tfmkit.operators import convolve
 from tfmkit.simulate.base import Array, FieldSimulator, Streams, as_range, check_range
 from tfmkit.simulate.patches import Patches, number_patches, rasterise
 from tfmkit.simulate.scatter import draw_discs, draw_hertz_pairs
@@ -15,6 +17,7 @@ from tfmkit.simulate.scatter import draw_discs, draw_hertz_pairs
 PATCH_FAMILIES = ("disc", "hertz")
 
 _SUBSAMPLES = 8
+_FINER = 3
 
 
 class PatchSimulator(FieldSimulator):
@@ -44,14 +47,20 @@ class PatchSimulator(FieldSimulator):
         As for `CellSimulator`.
     noise_correlation : float, default=0.0
         As for `CellSimulator`.
+    thickness : float, optional
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
+        the half-space.
+    depth : float, default=0.0
+        Depth of the beads below the surface in the unit of `spacing`, in [0, thickness).
     random_state : None, int, numpy Generator or RandomState, optional
         Seed.
 
     Notes
     -----
     `sample` returns the Bunch of `CellSimulator` without ``border``; ``mask`` is True on the patches. Displacement is
-    exact at the middle of each pixel (`tfmkit.closed_forms`), so no solver meets its own discretisation here. Stress is
-    the average over each pixel, from 8 x 8 samples.
+    exact at the middle of each pixel (`tfmkit.closed_forms`), so no solver meets its own discretisation here. What a
+    base or a depth changes has no closed form and is computed on a grid three times finer. Stress is the average over
+    each pixel, from 8 x 8 samples.
 
     Examples
     --------
@@ -73,6 +82,8 @@ class PatchSimulator(FieldSimulator):
         noise: float = 0.0,
         noise_unit: str = "px",
         noise_correlation: float = 0.0,
+        thickness: float | None = None,
+        depth: float = 0.0,
         random_state: Any = None,
     ) -> None:
         self.family = family
@@ -85,6 +96,8 @@ class PatchSimulator(FieldSimulator):
         self.noise = noise
         self.noise_unit = noise_unit
         self.noise_correlation = noise_correlation
+        self.thickness = thickness
+        self.depth = depth
         self.random_state = random_state
 
     def _check(self) -> None:
@@ -103,7 +116,11 @@ class PatchSimulator(FieldSimulator):
             profile, closed_form = "hertz", hertz_displacement
         stress, owners = rasterise(patches, profile, len(streams), shape, _SUBSAMPLES)
         labels = number_patches(owners, patches.field)
-        clean = _sum_closed_forms(patches, closed_form, len(streams), shape, self.poisson) * self.spacing
+        clean = _sum_closed_forms(patches, closed_form, len(streams), shape, self.poisson)
+        layer = check_layer(self.thickness, self.depth, self.spacing)
+        if layer != HALF_SPACE:
+            clean += _change_by_layer(patches, profile, len(streams), shape, self.poisson, layer)
+        clean *= self.spacing
         return {
             **self._with_noise(streams, clean.astype(np.float32)),
             "stress": stress * np.float32(self.young),
@@ -122,3 +139,14 @@ def _sum_closed_forms(
     ):
         total[field] += closed_form(columns - x, rows - y, radius, traction, poisson)
     return total
+
+
+def _change_by_layer(
+    patches: Patches, profile: str, n_fields: int, shape: tuple[int, int], poisson: float, layer: Layer
+) -> Array:
+    """Displacement on a layer less that on the half-space, in pixels."""
+    grid = (_FINER * shape[0], _FINER * shape[1])
+    stress, _ = rasterise(patches.finer(_FINER), profile, n_fields, grid, _SUBSAMPLES // 2)
+    fine_layer = Layer(_FINER * layer.thickness, _FINER * layer.depth)
+    change = convolve(stress, poisson, layer=fine_layer) - convolve(stress, poisson)
+    return np.asarray(change[..., _FINER // 2 :: _FINER, _FINER // 2 :: _FINER]) / _FINER
