@@ -6,14 +6,18 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
 
+from tfmkit.bayes import BayesianFTTC
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.inversion.fourier import fourier_inverse
 from tfmkit.layered import Layer
+from tfmkit.mechanics import total_force
 from tfmkit.metrics import displacement_residual, relative_rmse
 from tfmkit.operators import ForwardOperator
 from tfmkit.selection import CRITERIA, SINGLE_ORDER
-from tfmkit.simulate import CellSimulator
+from tfmkit.simulate import CellSimulator, PatchSimulator
+from tfmkit.sparse import ElasticNetTFM
 
 SHAPES = [(12, 12), (13, 13), (12, 17), (17, 12)]
 BOUNDARIES = ("open", "periodic")
@@ -205,9 +209,70 @@ def test_impossible_gels_are_refused(change: dict[str, object], message: str) ->
             model(**change).fit(noise((8, 8)))
 
 
-@pytest.mark.parametrize("model", [FTTC, FTTCCV])
-@pytest.mark.parametrize("gel", [{"thickness": 5.0}, {"depth": 1.0}])
-@pytest.mark.parametrize("way", [{"boundary": "open"}, {"support": "fit"}])
-def test_iterative_inverses_know_the_half_space_only(model, gel: dict[str, float], way: dict[str, str]) -> None:
-    with pytest.raises(ValueError, match=f"Expected {next(iter(way))}="):
-        model(**gel, **way).fit(noise((8, 8)))
+WAYS = {
+    "open": FTTC(0.05, boundary="open", order=1.0, tol=1e-6),
+    "periodic, fitted": FTTC(0.05, boundary="periodic", support="fit", tol=1e-6),
+    "extended, fitted": FTTC(0.05, support="fit", tol=1e-6),
+    "Bayes": BayesianFTTC(),
+    "elastic net": ElasticNetTFM(tol=0.2),
+}
+
+
+def with_mask(model, strain: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Predict with the mask where the model fits within it."""
+    given = {"mask": mask} if getattr(model, "support", "cut") == "fit" else {}
+    return model.fit(strain).predict(strain, **given)
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_every_way_of_inverting_tends_to_the_half_space(cells, name: str) -> None:
+    strain, mask = cells.strain[:1].astype(float), cells.mask[:1]
+    half = with_mask(WAYS[name], strain, mask)
+    errors = [
+        np.abs(with_mask(clone(WAYS[name]).set_params(thickness=h), strain, mask) - half).max() / np.abs(half).max()
+        for h in (50.0, 5e4)
+    ]
+    assert errors[1] < min(0.02, errors[0])
+
+
+@pytest.mark.parametrize("name", WAYS)
+@pytest.mark.parametrize("gel", [{"thickness": 3.0}, {"thickness": 8.0, "depth": 0.5}])
+def test_every_way_of_inverting_knows_the_gel(name: str, gel: dict[str, float]) -> None:
+    cells = CellSimulator("adhesion", shape=40, oversample=3, noise=0.04, noise_unit="rms", random_state=5, **gel)
+    strain, stress, mask = (cells.sample(1)[key] for key in ("strain", "stress", "mask"))
+    layer, half = (
+        relative_rmse(stress, with_mask(clone(WAYS[name]).set_params(**known), strain, mask)) for known in (gel, {})
+    )
+    assert layer < 0.85 * half
+
+
+@pytest.mark.parametrize("simulator", [CellSimulator("adhesion", shape=32, oversample=3), PatchSimulator(shape=32)])
+def test_simulated_cells_stand_on_the_gel(simulator) -> None:
+    strains = {
+        h: clone(simulator).set_params(thickness=h, random_state=0).sample(1).strain for h in (None, 2.0, 30.0, 3e3)
+    }
+    moved = [np.square(strains[h]).sum() for h in (2.0, 30.0, 3e3)]
+    assert moved[0] < moved[1] < moved[2]
+    assert_allclose(strains[3e3], strains[None], atol=2e-3 * np.abs(strains[None]).max())
+    deep = clone(simulator).set_params(depth=2.0, random_state=0).sample(1)
+    assert_array_equal(deep.stress, clone(simulator).set_params(random_state=0).sample(1).stress)
+    assert np.square(deep.strain).sum() < np.square(strains[None]).sum()
+
+
+def test_intervals_know_the_gel() -> None:
+    gel = {"thickness": 4.0, "depth": 0.5}
+    cells = CellSimulator("adhesion", shape=40, oversample=3, noise=0.1, noise_unit="rms", random_state=6, **gel)
+    strain, stress = cells.sample(1, return_X_y=True)
+    layer, half = (
+        BayesianFTTC(**known).fit(strain).intervals(strain, n_samples=4, random_state=0).estimate[0]
+        for known in (gel, {})
+    )
+    force = total_force(stress)[0]
+    assert abs(layer / force - 1) < 0.05
+    assert abs(half / force - 1) > 0.2
+
+
+@pytest.mark.parametrize("model", [BayesianFTTC, ElasticNetTFM])
+def test_estimators_with_priors_refuse_impossible_gels(model) -> None:
+    with pytest.raises(ValueError, match="depth"):
+        model(thickness=2.0, depth=2.0).fit(noise((8, 8)))

@@ -9,9 +9,9 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GridSearchCV
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import check_choice, check_field, check_gel, check_mask, check_number
+from tfmkit._validation import check_choice, check_data, check_field, check_gel, check_mask, check_number
 from tfmkit.fttc._fixed import FTTC
-from tfmkit.fttc._quadratic import FloatArray, Penalty, QuadraticTFM, check_data
+from tfmkit.fttc._quadratic import FloatArray, Penalty, QuadraticTFM
 from tfmkit.inversion.noise import correlation_length
 from tfmkit.layered import check_layer
 from tfmkit.selection import CRITERIA, SINGLE_ORDER, Statistics, scores, statistics

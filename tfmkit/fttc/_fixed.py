@@ -5,8 +5,8 @@ from __future__ import annotations
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import check_field, check_mask, check_number
-from tfmkit.fttc._quadratic import FloatArray, Penalty, QuadraticTFM, check_data
+from tfmkit._validation import check_data, check_field, check_mask, check_number
+from tfmkit.fttc._quadratic import FloatArray, Penalty, QuadraticTFM
 
 
 class FTTC(QuadraticTFM):
@@ -46,8 +46,7 @@ class FTTC(QuadraticTFM):
         Most iterations; a `ConvergenceWarning` says when they were not enough.
     thickness : float, optional
         Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
-        the half-space. On a layer the mean displacement counts: remove a drift first. Not with ``boundary="open"`` nor
-        ``support="fit"``.
+        the half-space. On a layer the mean displacement counts: remove a drift first.
     depth : float, default=0.0
         Depth of the beads below the surface in the unit of `spacing`, in [0, thickness); otherwise as `thickness`.
         Short waves hardly reach deep beads, and need a `lam` above 0.

@@ -6,14 +6,14 @@ import warnings
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
 
 from tfmkit._base import TractionEstimator
-from tfmkit._validation import check_choice, check_count, check_field, check_gel, check_number, check_pair
+from tfmkit._validation import check_choice, check_count, check_gel, check_number
 from tfmkit.inversion.bounded import bounded_inverse
 from tfmkit.inversion.fourier import fourier_inverse
-from tfmkit.layered import HALF_SPACE, check_layer
+from tfmkit.layered import check_layer
 
 BOUNDARIES = ("extended", "open", "periodic")
 SUPPORTS = ("cut", "fit")
@@ -49,13 +49,7 @@ class QuadraticTFM(TractionEstimator):
         check_gel(self.young, self.poisson, self.spacing)
         check_choice(self.boundary, "boundary", BOUNDARIES)
         check_choice(self.support, "support", SUPPORTS)
-        if check_layer(self.thickness, self.depth) != HALF_SPACE:
-            if self.boundary == "open":
-                raise ValueError(
-                    "Expected boundary='extended' or 'periodic' with a finite thickness or a depth, got 'open'."
-                )
-            if self.support == "fit":
-                raise ValueError("Expected support='cut' with a finite thickness or a depth, got 'fit'.")
+        check_layer(self.thickness, self.depth)
         check_number(self.tol, "tol", low=0)
         check_count(self.max_iter, "max_iter", low=0)
 
@@ -88,6 +82,7 @@ class QuadraticTFM(TractionEstimator):
             start=traction * displacement.dtype.type(spacing / young),
             tol=self.tol,
             max_iter=self.max_iter,
+            layer=layer,
         )
         if (solution.residual > self.tol).any():
             warnings.warn(
@@ -97,7 +92,3 @@ class QuadraticTFM(TractionEstimator):
                 stacklevel=4,
             )
         return np.asarray(solution.x * displacement.dtype.type(young / spacing))
-
-
-def check_data(X: ArrayLike, y: ArrayLike | None) -> FloatArray:
-    return check_field(X) if y is None else check_pair(X, y)[0]

@@ -28,6 +28,8 @@ from tfmkit.elasticity import combine, fourier_basis
 from tfmkit.inversion.conjugate import Deflation, Solution, conjugate_gradients
 from tfmkit.inversion.continuation import extended_grid
 from tfmkit.inversion.fourier import interleave, multiply_in_place, penalty
+from tfmkit.inversion.spectrum import gains
+from tfmkit.layered import HALF_SPACE, Layer, layer_symbol
 from tfmkit.operators import green_symbol, multiply, padded_grid, wavenumbers
 
 Array = NDArray[Any]
@@ -35,6 +37,8 @@ Shape = tuple[int, int]
 Symbol = tuple[Array, Array, Array]
 # Of a penalty: its order and the correlation of the noise.
 Kind = tuple[float, float]
+# Of a gel: its Poisson ratio, and its thickness with the depth of the beads.
+Gel = tuple[float, Layer]
 
 # Fields solved at once: few enough for their spectra and search directions to stay in the cache.
 _CHUNK_BYTES = 1 << 22
@@ -55,6 +59,7 @@ def bounded_inverse(
     start: Array | None = None,
     tol: float = 5e-3,
     max_iter: int = 200,
+    layer: Layer = HALF_SPACE,
 ) -> Solution:
     """Minimise ``|u - G t|^2 + lam |L t|^2`` on an open or periodic gel, with or without a support prior.
 
@@ -81,6 +86,8 @@ def bounded_inverse(
         below this fraction of the displacement's norm.
     max_iter : int, default=200
         Most iterations; the residual tells whether they were enough.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
@@ -88,7 +95,7 @@ def bounded_inverse(
         Traction over Young's modulus, iterations and the residual over the displacement's norm, of every field.
     """
     system = _System(
-        displacement.shape[-2:], displacement.dtype.name, lam, poisson, (order, noise_correlation), boundary
+        displacement.shape[-2:], displacement.dtype.name, lam, (poisson, layer), (order, noise_correlation), boundary
     )
     guess = np.zeros_like(displacement) if start is None else start
     step = max(1, _CHUNK_BYTES // (8 * displacement[0].nbytes))
@@ -103,17 +110,17 @@ def bounded_inverse(
 class _System:
     """The normal equations of one kind of field and penalty."""
 
-    def __init__(self, shape: Shape, dtype: str, lam: float, poisson: float, kind: Kind, boundary: str) -> None:
+    def __init__(self, shape: Shape, dtype: str, lam: float, gel: Gel, kind: Kind, boundary: str) -> None:
         self.shape = shape
         self.grid = padded_grid(shape) if boundary == "open" else shape
-        self.green = _green(shape, poisson, boundary, dtype)
+        self.green = _green(shape, gel, boundary, dtype)
         self.roughness = (lam * penalty(self.grid, *kind)).astype(dtype)
         # Opposite edges of the field are no neighbours: the preconditioner needs a margin too.
         self.smooth_grid = extended_grid(shape)
-        self.smooth = _inverse_normal(self.smooth_grid, poisson, lam * penalty(self.smooth_grid, *kind), dtype)
+        self.smooth = _inverse_normal(self.smooth_grid, gel, lam * penalty(self.smooth_grid, *kind), dtype)
         self.deflation = None
         if boundary == "open":
-            modes, misfit, roughness = _smooth_modes(shape, poisson, kind)
+            modes, misfit, roughness = _smooth_modes(shape, gel, kind)
             images = misfit + lam * roughness
             inverse = np.linalg.inv(modes @ images.T)
             self.deflation = Deflation(*(part.astype(dtype) for part in (modes, images, inverse)))
@@ -178,7 +185,7 @@ class _System:
         return _backward(spectrum, self.smooth_grid, self.shape)
 
 
-def bandlimited_symbol(shape: Shape, poisson: float) -> Symbol:
+def bandlimited_symbol(shape: Shape, poisson: float, layer: Layer = HALF_SPACE) -> Symbol:
     """Return the symbol of the open operator for band-limited traction.
 
     Parameters
@@ -187,6 +194,8 @@ def bandlimited_symbol(shape: Shape, poisson: float) -> Symbol:
         Height and width of the field.
     poisson : float
         Poisson ratio.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
@@ -199,38 +208,45 @@ def bandlimited_symbol(shape: Shape, poisson: float) -> Symbol:
     This one differs from it by a short-ranged kernel: the analytic symbol less that of the pixel tensor on an endless
     lattice, ``sum_m sinc((k + 2 pi m) / 2) K~(k + 2 pi m)``.
     """
-    pixel = green_symbol(shape, poisson, boundary="open", like=np.empty(0))
-    xx, yy, xy = (a + b for a, b in zip(pixel, combine(_correction(padded_grid(shape)), poisson), strict=True))
+    pixel = green_symbol(shape, poisson, boundary="open", like=np.empty(0), layer=layer)
+    xx, yy, xy = (a + b for a, b in zip(pixel, _correction(padded_grid(shape), poisson, layer), strict=True))
     return xx, yy, xy
 
 
-def _correction(grid: Shape) -> Array:
+def _correction(grid: Shape, poisson: float, layer: Layer) -> Array:
+    def analytic(ky: Array, kx: Array) -> Array:
+        if layer == HALF_SPACE:
+            return np.stack(combine(fourier_basis(ky, kx), poisson))
+        return np.stack(layer_symbol(ky, kx, poisson=poisson, **layer._asdict()))
+
     ky, kx = wavenumbers(grid)
-    basis = fourier_basis(ky, kx)
+    symbol = analytic(ky, kx)
     for fold_y in range(-_FOLDS, _FOLDS + 1):
         for fold_x in range(-_FOLDS, _FOLDS + 1):
             y, x = ky + 2 * np.pi * fold_y, kx + 2 * np.pi * fold_x
-            basis -= fourier_basis(y, x) * np.sinc(y / (2 * np.pi)) * np.sinc(x / (2 * np.pi))
+            symbol -= analytic(y, x) * np.sinc(y / (2 * np.pi)) * np.sinc(x / (2 * np.pi))
     # A real field cannot carry a cross term at the Nyquist row and column.
-    basis[2, np.isclose(np.abs(ky[:, 0]), np.pi)] = 0
-    basis[2, :, np.isclose(kx[0], np.pi)] = 0
-    return basis
+    symbol[2, np.isclose(np.abs(ky[:, 0]), np.pi)] = 0
+    symbol[2, :, np.isclose(kx[0], np.pi)] = 0
+    return symbol
 
 
 @lru_cache(maxsize=8)
-def _green(shape: Shape, poisson: float, boundary: str, dtype: str) -> Symbol:
+def _green(shape: Shape, gel: Gel, boundary: str, dtype: str) -> Symbol:
     if boundary == "open":
-        symbol = bandlimited_symbol(shape, poisson)
+        symbol = bandlimited_symbol(shape, *gel)
     else:
-        symbol = green_symbol(shape, poisson, boundary="periodic", like=np.empty(0))
+        symbol = green_symbol(shape, gel[0], boundary="periodic", like=np.empty(0), layer=gel[1])
     return interleave(symbol, dtype)
 
 
-def _inverse_normal(grid: Shape, poisson: float, weight: Array, dtype: str) -> Symbol:
+def _inverse_normal(grid: Shape, gel: Gel, weight: Array, dtype: str) -> Symbol:
     """Invert ``K~^2 + weight``, with a finite value for ``k = 0``, where the analytic symbol has none."""
-    xx, yy, xy = (part.copy() for part in green_symbol(grid, poisson, boundary="periodic", like=np.empty(0)))
-    longest = np.pi / max(grid)
-    xx[0, 0] = yy[0, 0] = (1 + poisson) * (2 - poisson) / longest
+    poisson, layer = gel
+    periodic = green_symbol(grid, poisson, boundary="periodic", like=np.empty(0), layer=layer)
+    xx, yy, xy = (part.copy() for part in periodic)
+    longest = np.array(np.pi / max(grid))
+    xx[0, 0] = yy[0, 0] = gains(longest, poisson, layer).mean()
     square_xx, square_yy, square_xy = xx**2 + xy**2 + weight, yy**2 + xy**2 + weight, xy * (xx + yy)
     determinant = square_xx * square_yy - square_xy**2
     inverse = (square_yy / determinant, square_xx / determinant, -square_xy / determinant)
@@ -238,14 +254,14 @@ def _inverse_normal(grid: Shape, poisson: float, weight: Array, dtype: str) -> S
 
 
 @lru_cache(maxsize=8)
-def _smooth_modes(shape: Shape, poisson: float, kind: Kind) -> tuple[Array, Array, Array]:
+def _smooth_modes(shape: Shape, gel: Gel, kind: Kind) -> tuple[Array, Array, Array]:
     """Return orthonormal smooth modes and their images under ``G G`` and under the penalty."""
     values = [legvander(np.linspace(-1, 1, n), _DEGREE).T for n in shape]
     degrees = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
     planes = np.stack([values[0][i][:, None] * values[1][j] for i, j in degrees])
     planes /= np.linalg.norm(planes, axis=(-2, -1), keepdims=True)
     modes = np.concatenate([np.stack([planes, 0 * planes], 1), np.stack([0 * planes, planes], 1)])
-    grid, symbol = padded_grid(shape), bandlimited_symbol(shape, poisson)
+    grid, symbol = padded_grid(shape), bandlimited_symbol(shape, *gel)
     misfit, rough = np.empty_like(modes), np.empty_like(modes)
     # One at a time: on large grids the spectra of all of them would not fit into memory.
     for i, mode in enumerate(modes):
