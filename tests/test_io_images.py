@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import numpy as np
@@ -245,6 +246,16 @@ def test_refuses_pixels_that_are_no_numbers(tmp_path, stack):
     plain(tmp_path / "c.tif", stack[:, 0].astype(np.complex64))
     with pytest.raises(ValueError, match="complex64"):
         open_images(tmp_path / "c.tif")
+
+
+def test_lzw_needs_a_package(tmp_path, stack):
+    Image.fromarray(stack[0, 0]).save(tmp_path / "a.tif", compression="tiff_lzw")
+    if find_spec("imagecodecs") is None:
+        with pytest.raises(ValueError, match="a.tif.*LZW.*imagecodecs"):
+            open_images(tmp_path / "a.tif")
+    else:
+        with open_images(tmp_path / "a.tif") as images:
+            np.testing.assert_array_equal(images.read(0), stack[0, 0])
 
 
 class FakeND2:

@@ -23,6 +23,8 @@ _UNNAMED = "IQ"
 class ImageSeries:
     """Images of one file by frame and channel, read one at a time; a context manager that closes the file.
 
+    It is not for several threads at once; let each open the file.
+
     Attributes
     ----------
     path : Path

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tfmkit.io._silence import silence
 from tfmkit.io._tiff_header import Directory, read_directories
 
 _DEFLATE = (8, 32946)
+_NEED_IMAGECODECS = {5: "LZW", 50000: "Zstandard"}
 # An encoder may fill up the last strip or tile; a part that grows beyond this is no image.
 _MOST_PADDING = 2
 
@@ -62,6 +64,9 @@ def _open(
     check_ome_planes(pixels, len(directories))
     chosen = choose_position(position, len(file.series))
     series = file.series[chosen]
+    compression = _NEED_IMAGECODECS.get(int(series.keyframe.compression))
+    if compression and find_spec("imagecodecs") is None:
+        raise ValueError(f"it is compressed by {compression}, which needs the package imagecodecs: pip install it")
     if file.is_ome and series.kind != "ome":
         raise ValueError("its OME-XML speaks of images in other files; save them as one file")
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)

@@ -61,7 +61,8 @@ def open_images(
     An axis that the file does not name, such as the pages of a plain TIFF, is time. Red, green and blue are channels.
     The size of a pixel comes from OME-XML, ImageJ's description or the resolution tags; a resolution per inch or
     centimetre that means pixels larger than 5 um is one for printing (72, 300 dpi) and says nothing.
-    Images spread over several OME-TIFF files are refused.
+    Images spread over several OME-TIFF files are refused, and so are compressions other than deflate and, with the
+    package imagecodecs, LZW and Zstandard.
 
     Examples
     --------
