@@ -66,6 +66,27 @@ def test_intervals_hold_nine_times_in_ten(small, cells):
     assert 0.8 < held[inside].mean() < 0.98
 
 
+@pytest.mark.parametrize("name", ["small"])
+def test_intervals_of_the_package_are_calibrated(name):
+    calibration = DeepTFM.from_pretrained(name).calibration_
+    assert 1 < calibration.misfit_limit < 5
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.1])
+def test_what_no_traction_makes_is_foreign(small, cells, noise):
+    strain = add_noise(cells.noise_free_strain, noise, unit="rms", random_state=0)
+    rms = np.sqrt(np.square(strain).mean(axis=(1, 2, 3), keepdims=True))
+    y, x = np.mgrid[:64, :64] - 31.5
+    foreign = {
+        "motion": strain + 0.3 * rms,
+        "rotation": strain + 0.3 * rms * np.stack([-y, x]) / 18,
+        "noise": rms * np.random.default_rng(0).normal(size=strain.shape),
+    }
+    assert small.is_foreign(strain).sum() <= 1
+    for kind, fields in foreign.items():
+        assert small.is_foreign(fields).all(), kind
+
+
 def test_fine_tuning_starts_from_the_weights(cells):
     model = DeepTFM.from_pretrained("small", max_epochs=1, lr=1e-5, train_split=None, random_state=0, verbose=0)
     before = relative_rmse(cells.stress, model.predict(cells.strain))

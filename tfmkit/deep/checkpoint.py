@@ -24,7 +24,9 @@ from tfmkit.deep.weights import FORMAT, load_state, read_tensors, write_tensors
 
 FILE_NAME = "training.safetensors"
 # Parameters that may change between the start of a training and its continuation.
-FREE = frozenset({"callbacks", "checkpoint_dir", "device", "max_epochs", "use_caching", "verbose", "warm_start"})
+FREE = frozenset(
+    {"average_turns", "callbacks", "checkpoint_dir", "device", "max_epochs", "use_caching", "verbose", "warm_start"}
+)
 
 
 class Checkpoint(Callback):

@@ -13,19 +13,21 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
 
 from tfmkit._base import TractionEstimator
-from tfmkit._validation import check_count, check_field, check_gel, check_number, check_pair
+from tfmkit._validation import check_count, check_field, check_gel, check_mask, check_number, check_pair
 from tfmkit.deep._callbacks import EarlyStopping
-from tfmkit.deep._fieldnet import FieldNet, draw_seed, seeded
+from tfmkit.deep._fieldnet import draw_seed, seeded
+from tfmkit.deep._pretrained import PretrainedNet
+from tfmkit.deep._turns import average_over_turns
+from tfmkit.deep.calibration import fit_calibration
 from tfmkit.deep.checkpoint import FILE_NAME, describe_params, digest, resume_training
 from tfmkit.deep.losses import RelativeError
-from tfmkit.deep.weights import Weights, find_weights, load_state, read_weights, write_weights
-from tfmkit.networks import NETWORKS
+from tfmkit.deep.misfit import smooth_misfit
 
 # Half of the central 90 % interval of a normal distribution, in standard deviations.
 HALF_WIDTH = 1.6448536269514722
 
 
-class DeepTFM(TractionEstimator, FieldNet):
+class DeepTFM(TractionEstimator, PretrainedNet):
     """Traction from displacement by a neural network.
 
     Parameters
@@ -53,6 +55,9 @@ class DeepTFM(TractionEstimator, FieldNet):
     checkpoint_dir : path-like, optional
         Folder for the state of the training, written after every epoch. `fit` with the same data and parameters goes
         on from there if it was interrupted; `max_epochs` may be larger than before.
+    average_turns : bool, default=False
+        Whether `predict` averages over the eight quarter turns and reflections of the field. Elasticity knows no
+        direction; a network does, a little, and the average does not.
     warm_start : bool, default=False
         Whether `fit` goes on with the present weights.
     device : str, optional
@@ -74,6 +79,8 @@ class DeepTFM(TractionEstimator, FieldNet):
         One row per epoch, with ``train_loss`` and ``valid_loss``.
     seed_ : int
         The seed that was used.
+    calibration_ : Calibration or None
+        What `calibrate` learned, or came with the weights; a new training forgets it, `partial_fit` does not.
 
     Notes
     -----
@@ -123,6 +130,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         batch_size: int = 16,
         train_split: Any = 0.1,
         checkpoint_dir: str | os.PathLike[str] | None = None,
+        average_turns: bool = False,
         warm_start: bool = False,
         device: str | None = None,
         random_state: Any = None,
@@ -146,46 +154,8 @@ class DeepTFM(TractionEstimator, FieldNet):
         self.poisson = poisson
         self.spacing = spacing
         self.checkpoint_dir = checkpoint_dir
+        self.average_turns = average_turns
         self.random_state = random_state
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        name: str | os.PathLike[str] = "default",
-        *,
-        young: float = 10_670.0,
-        poisson: float = 0.45,
-        spacing: float = 1.0,
-        **kwargs: Any,
-    ) -> DeepTFM:
-        """Return a fitted estimator with weights that come with tfmkit, or from a file.
-
-        Parameters
-        ----------
-        name : str or path-like, default="default"
-            Name of packaged weights (:func:`tfmkit.deep.packaged_weights`), or a ``.safetensors`` file that
-            `save_weights` wrote.
-        young, poisson, spacing : float
-            The gel and the grid, as in the constructor.
-        **kwargs : dict
-            Other parameters of the constructor.
-
-        Returns
-        -------
-        DeepTFM
-            Ready for `predict`, and for fine-tuning by `partial_fit`.
-
-        Raises
-        ------
-        ValueError
-            If there are no such weights, the file is damaged or foreign, or they are for another Poisson ratio.
-        """
-        check_gel(young, poisson, spacing)
-        path = find_weights(name)
-        weights = read_weights(path)
-        kwargs |= {f"module__{key}": value for key, value in weights.params.items()}
-        model = cls(weights.network, young=young, poisson=poisson, spacing=spacing, **kwargs)
-        return model._adopt(weights, str(path))
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> DeepTFM:
         """Train the network.
@@ -247,7 +217,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         return self._train_further(displacement, traction, fit_params)
 
     def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
-        """Predict traction, `batch_size` fields at a time.
+        """Predict traction, `batch_size` fields at a time; eight times as slowly with `average_turns`.
 
         Parameters
         ----------
@@ -268,63 +238,101 @@ class DeepTFM(TractionEstimator, FieldNet):
         ValueError
             If `X` is no batch of fields, or the network gives no standard deviation.
         """
-        self.check_is_fitted()
-        check_gel(self.young, self.poisson, self.spacing)
-        displacement = _writeable(check_field(X))
-        # Nothing here is random, but torch draws a seed for every loop over batches.
-        with seeded(0):
-            if not return_std:
-                return self.predict_proba(displacement)
-            parts = self.forward(displacement)
-        if not isinstance(parts, tuple):
-            raise ValueError(
-                f"Expected a network that returns a standard deviation, got {type(self.module_).__name__}."
-            )
-        return parts[0].numpy(), parts[1].numpy() / HALF_WIDTH
+        if not return_std:
+            return self._outputs(X)[0]
+        traction, half_width = self._with_interval(X)
+        if self.calibration_ is not None:
+            half_width = (half_width * self.calibration_.factor(traction, half_width)).astype(half_width.dtype)
+        return traction, half_width / HALF_WIDTH
 
-    def save_weights(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
-        """Write the weights, and which network they belong to, as a safetensors file.
+    def misfit(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Tell how much of each displacement field its predicted traction leaves unexplained.
 
         Parameters
         ----------
-        path : path-like
-            File to write, for `load_weights` and `from_pretrained`.
-        half : bool, default=False
-            Whether to store 16-bit numbers.
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of `spacing`.
+
+        Returns
+        -------
+        ndarray of shape (n_fields,)
+            :func:`tfmkit.deep.misfit.smooth_misfit`; about 1 where the traction explains the field up to its noise.
+        """
+        displacement = check_field(X)
+        traction = self._outputs(displacement)[0]
+        return smooth_misfit(displacement / self.spacing, traction / self.young, float(self.poisson))
+
+    def is_foreign(self, X: ArrayLike) -> NDArray[np.bool_]:
+        """Tell which fields are unlike those that the network was calibrated on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of `spacing`.
+
+        Returns
+        -------
+        ndarray of shape (n_fields,)
+            True where `misfit` is larger than in all but 2 % of the calibration fields: the traction should not be
+            trusted. A field that passes need not be familiar: what tractions of another kind explain as well as the
+            predicted ones cannot be seen this way.
 
         Raises
         ------
         ValueError
-            If the network is none of tfmkit's.
+            If the network has not been calibrated.
         """
-        self.check_is_fitted()
-        settings = {
-            "poisson": self.poisson,
-            "epochs": len(self.history),
-            "training": describe_params(self.get_params(deep=False)),
-        }
-        params = self.get_params_for("module")
-        write_weights(path, self.module_, network=self._network_name(), params=params, settings=settings, half=half)
+        misfit = self.misfit(X)
+        if self.calibration_ is None:
+            raise ValueError("Expected a calibrated network; the weights of tfmkit are, others need `calibrate`.")
+        return misfit > self.calibration_.misfit_limit
 
-    def load_weights(self, path: str | os.PathLike[str]) -> DeepTFM:
-        """Take over weights that `save_weights` wrote.
+    def calibrate(self, X: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None) -> DeepTFM:
+        """Learn from held-out cells how to correct the intervals, and which misfit is familiar.
 
         Parameters
         ----------
-        path : path-like
-            The file.
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of `spacing`, of fields that the network was not trained on, at all noise levels
+            that are expected.
+        y : array-like of shape (n_fields, 2, height, width)
+            True traction, in the unit of `young`.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            True where intervals are to hold. By default the whole field counts, most of which has no traction.
 
         Returns
         -------
         DeepTFM
-            The estimator, fitted.
+            The estimator; `save_weights` keeps the calibration.
 
         Raises
         ------
         ValueError
-            If the file is damaged or foreign, or its weights are for another network or Poisson ratio.
+            If the data are no two batches of fields of one shape, or the network returns no standard deviation.
         """
-        return self._adopt(read_weights(path), str(path))
+        displacement, truth = check_pair(X, y)
+        inside = check_mask(np.ones(truth.shape[2:], dtype=bool) if mask is None else mask, displacement.shape)
+        parts = self._with_interval(displacement)
+        misfit = smooth_misfit(displacement / self.spacing, parts[0] / self.young, float(self.poisson))
+        self.calibration_ = fit_calibration(*parts, truth, inside, misfit)
+        return self
+
+    def _with_interval(self, X: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+        traction, *half_width = self._outputs(X)
+        if not half_width:
+            raise ValueError(
+                f"Expected a network that returns a standard deviation, got {type(self.module_).__name__}."
+            )
+        return traction, half_width[0]
+
+    def _outputs(self, X: ArrayLike) -> tuple[NDArray[Any], ...]:
+        """Traction and, where the network knows it, the half-width of its interval as the network gives it."""
+        self.check_is_fitted()
+        check_gel(self.young, self.poisson, self.spacing)
+        displacement = check_field(X)
+        if not self.average_turns:
+            return self.evaluate(displacement)
+        return average_over_turns(self.evaluate, displacement)
 
     def _check_training(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         if y is None:
@@ -344,6 +352,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         self.first_epoch_ = 0
         self.training_ = None
         self.best_weights_ = {}
+        self.calibration_ = None
         with seeded(self.seed_):
             self.initialize()
 
@@ -359,26 +368,6 @@ class DeepTFM(TractionEstimator, FieldNet):
         with seeded(self.seed_):
             super().partial_fit(X, y, epochs=epochs, **fit_params)
         return self
-
-    def _adopt(self, weights: Weights, source: str) -> DeepTFM:
-        if weights.network != self._network_name():
-            raise ValueError(f"Expected weights of {self._network_name()} in {source}, got those of {weights.network}.")
-        if not self.initialized_:
-            self._begin()
-        trained_at = weights.settings.get("poisson", self.poisson)
-        if trained_at != self.poisson and not self.knows_poisson():
-            raise ValueError(
-                f"Expected weights for a Poisson ratio of {self.poisson}, but {source} is for {trained_at} and a "
-                f"{type(self.module_).__name__} serves only the one it was trained for."
-            )
-        load_state(self.module_, weights.tensors, source)
-        return self
-
-    def _network_name(self) -> str:
-        for name, network in NETWORKS.items():
-            if self.module in (name, network):
-                return name
-        raise ValueError(f"Expected module to be one of {', '.join(NETWORKS)} for a weights file, got {self.module!r}.")
 
     def __sklearn_tags__(self) -> Tags:
         """Return scikit-learn's tags.

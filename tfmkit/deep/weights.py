@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import tfmkit
-from tfmkit.io import writing
+from tfmkit.deep.calibration import Calibration
+from tfmkit.io import write_json, writing
 
 FORMAT = 1
 SUFFIX = ".safetensors"
@@ -39,12 +40,15 @@ class Weights(NamedTuple):
         How it was trained.
     tensors : dict of str to Tensor
         Its state.
+    checksum : str
+        SHA-256 of the state as it is in the file.
     """
 
     network: str
     params: dict[str, Any]
     settings: dict[str, Any]
     tensors: dict[str, Tensor]
+    checksum: str
 
 
 def packaged_weights() -> dict[str, Path]:
@@ -93,7 +97,7 @@ def write_weights(
     params: Mapping[str, Any],
     settings: Mapping[str, Any],
     half: bool = False,
-) -> None:
+) -> str:
     """Write the weights of a network.
 
     Parameters
@@ -110,6 +114,11 @@ def write_weights(
         How it was trained, of the same kind.
     half : bool, default=False
         Whether to store 16-bit numbers.
+
+    Returns
+    -------
+    str
+        Checksum of the weights, for `write_calibration`.
     """
     tensors = {
         name: value.half() if half and value.is_floating_point() else value
@@ -122,7 +131,7 @@ def write_weights(
         "settings": dict(settings),
         "versions": {"tfmkit": tfmkit.__version__, "torch": str(torch.__version__)},
     }
-    write_tensors(path, tensors, header)
+    return write_tensors(path, tensors, header)
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
@@ -144,6 +153,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         If the file is missing, damaged, no weights of tfmkit, or holds numbers that are not finite.
     """
     tensors, header = read_tensors(path)
+    checksum = _checksum(tensors)
     try:
         network, params, settings = str(header["network"]), dict(header["params"]), dict(header["settings"])
     except (KeyError, TypeError, ValueError) as error:
@@ -152,7 +162,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         if value.is_floating_point() and not value.isfinite().all():
             raise ValueError(f"Expected finite weights in {path}, got NaN or inf in {name}.")
     tensors = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-    return Weights(network, params, settings, tensors)
+    return Weights(network, params, settings, tensors, checksum)
 
 
 def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
@@ -183,7 +193,58 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
     module.load_state_dict(dict(tensors))
 
 
-def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+def write_calibration(path: Path, calibration: Calibration | None, checksum: str) -> None:
+    """Write a calibration beside the weights that it belongs to; none takes one away that is there.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the weights.
+    calibration : Calibration or None
+        The calibration.
+    checksum : str
+        Checksum of the weights.
+    """
+    beside = path.with_suffix(".json")
+    if calibration is None:
+        beside.unlink(missing_ok=True)
+    else:
+        write_json(beside, {"weights": checksum, **calibration.as_dict()})
+
+
+def read_calibration(path: Path, checksum: str) -> Calibration | None:
+    """Read the calibration beside a file of weights.
+
+    Parameters
+    ----------
+    path : Path
+        The file of the weights.
+    checksum : str
+        Checksum of the weights.
+
+    Returns
+    -------
+    Calibration or None
+        The calibration, if there is one.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged or belongs to other weights.
+    """
+    beside = path.with_suffix(".json")
+    if not beside.exists():
+        return None
+    try:
+        values = json.loads(beside.read_text())
+    except ValueError as error:
+        raise ValueError(f"Expected a calibration in {beside}, but it is damaged: {error}.") from error
+    if not isinstance(values, dict) or values.get("weights") != checksum:
+        raise ValueError(f"Expected the calibration of {path.name} in {beside}, got that of other weights.")
+    return Calibration.from_dict(values, str(beside))
+
+
+def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
     """Write tensors and a JSON header to a safetensors file, completely or not at all.
 
     Parameters
@@ -194,11 +255,18 @@ def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], h
         Tensors on any device.
     header : mapping
         What JSON can hold.
+
+    Returns
+    -------
+    str
+        Checksum of the tensors.
     """
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    checksum = _checksum(plain)
     with writing(path) as temporary:
         # One entry only: safetensors does not keep the order of several, and equal weights make equal files.
-        save_file(plain, temporary, metadata={"tfmkit": json.dumps({**header, "checksum": _checksum(plain)})})
+        save_file(plain, temporary, metadata={"tfmkit": json.dumps({**header, "checksum": checksum})})
+    return checksum
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:

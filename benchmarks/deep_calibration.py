@@ -1,0 +1,124 @@
+"""Make the calibration that comes with the weights, and measure which design of it holds on families it has not seen.
+
+    python benchmarks/deep_calibration.py default small
+
+Calibration cells have a seed of their own; intervals are then tested on the cells of `deep.py`: as the network gives
+them, under one common factor, and under the correction of `tfmkit.deep.calibration`, each once with all families in the
+calibration and once without the family that is tested. The table goes to `deep_calibration.csv`.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from deep import KINDS
+from families import FAMILIES, LEVELS, family_fields
+from numpy.typing import NDArray
+from sklearn.utils import Bunch
+from tables import write_table
+from tqdm.auto import tqdm
+
+from tfmkit.deep import DeepTFM, packaged_weights
+from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration
+from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.deep.weights import read_weights, write_calibration
+from tfmkit.simulate import add_noise
+
+SEEDS = {"calibration": 77, "test": 2021}
+CALIBRATION_LEVELS = (0.0, 0.02, 0.04, 0.1, 0.2, 0.3)
+CALIBRATION_WIDTHS = (0.0, 0.75, 1.5)
+ALL_FAMILIES = (*FAMILIES, "cell on pixels")
+
+
+def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: Any) -> list[Bunch]:
+    """Return what the network gives on every family, noise level and correlation, one Bunch each."""
+    groups = []
+    for family in tqdm(ALL_FAMILIES, desc=part):
+        fields = family_fields(family, n_fields, seed=SEEDS[part])
+        for level, width in ((noise, width) for noise in levels for width in (widths if noise else (0.0,))):
+            strain = add_noise(fields.noise_free_strain, level, unit="rms", correlation=width, random_state=SEEDS[part])
+            traction, half_width = model.evaluate(strain)
+            misfit = smooth_misfit(strain, traction / model.young, model.poisson)
+            groups.append(
+                Bunch(
+                    family=family, noise=level, correlation=width, traction=traction, half_width=half_width,
+                    truth=fields.stress, inside=fields.mask, misfit=misfit,
+                )
+            )  # fmt: skip
+    return groups
+
+
+def calibrated_on(groups: list[Bunch]) -> Calibration:
+    """Return the calibration that these fields teach."""
+    names = ("traction", "half_width", "truth", "inside", "misfit")
+    return fit_calibration(*(np.concatenate([group[name] for group in groups]) for name in names))
+
+
+def common_factor(groups: list[Bunch]) -> float:
+    """Return the one factor with which 90 % of the intervals inside cells hold."""
+    return float(np.quantile(np.concatenate([_ratio(group)[_inside(group)] for group in groups]), COVERAGE))
+
+
+def coverage(group: Bunch, factor: Any) -> float:
+    """Return the part of the pixels inside cells whose interval holds."""
+    return float((_ratio(group) <= factor)[_inside(group)].mean())
+
+
+def study(name: str, n_fields: int) -> pd.DataFrame:
+    """Calibrate one network, keep the calibration beside its weights, and test it and its rivals."""
+    model = DeepTFM.from_pretrained(name)
+    seen = predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
+    tested = predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
+    everything, factor = calibrated_on(seen), common_factor(seen)
+    path = packaged_weights()[name]
+    write_calibration(path, everything, read_weights(path).checksum)
+    rows = []
+    for family in FAMILIES:
+        others = [group for group in seen if not _is(group, family)]
+        left_out, other_factor = calibrated_on(others), common_factor(others)
+        for group in (group for group in tested if _is(group, family)):
+            raw = (group.traction, group.half_width)
+            designs = {
+                "none": coverage(group, 1.0),
+                "common factor": coverage(group, factor),
+                "common factor, family left out": coverage(group, other_factor),
+                "local": coverage(group, everything.factor(*raw)),
+                "local, family left out": coverage(group, left_out.factor(*raw)),
+            }
+            where = {"weights": name, "family": group.family, "noise": group.noise, "correlation": group.correlation}
+            flagged = float((group.misfit > left_out.misfit_limit).mean())
+            rows += [where | {"design": key, "coverage": held, "foreign": flagged} for key, held in designs.items()]
+    return pd.DataFrame(rows)
+
+
+def _ratio(group: Bunch) -> NDArray[Any]:
+    return np.abs(group.traction - group.truth) / group.half_width
+
+
+def _inside(group: Bunch) -> NDArray[Any]:
+    return np.broadcast_to(group.inside[:, None], group.truth.shape)
+
+
+def _is(group: Bunch, family: str) -> bool:
+    # Cells on and off the pixels are one family.
+    return str(group.family).split()[0] == family
+
+
+def main() -> None:
+    """Calibrate and write the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("weights", nargs="+", choices=("default", "small"), help="which weights")
+    parser.add_argument("--fields", type=int, default=6, help="fields per family, noise level and correlation")
+    options = parser.parse_args()
+    table = pd.concat([study(name, options.fields) for name in options.weights])
+    held = table.groupby(["weights", "design"], sort=False).coverage
+    within = held.agg(lambda part: part.between(0.87, 0.93).mean())
+    print(pd.DataFrame({"least": held.min(), "most": held.max(), "within 87-93 %": within}).round(3).to_string())
+    write_table(table, "deep_calibration", n_fields=options.fields, **SEEDS)
+
+
+if __name__ == "__main__":
+    main()

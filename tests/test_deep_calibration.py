@@ -1,0 +1,176 @@
+"""Calibration: intervals that hold, a misfit that tells foreign fields, and the file beside the weights."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tfmkit.deep import DeepTFM
+from tfmkit.deep._turns import turn
+from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration, interval_features
+from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.operators import convolve
+
+SHAPE = (24, 28)
+TINY = {"module__widths": (2, 4), "max_epochs": 1, "random_state": 0, "verbose": 0}
+
+
+def blobs(n=6, seed=0):
+    """Smooth tractions, intervals of one width, and errors that are large where the traction is."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[: SHAPE[0], : SHAPE[1]]
+    centres = rng.uniform(8, 16, size=(n, 2, 1, 1))
+    bump = np.exp(-((x - centres[:, :1]) ** 2 + (y - centres[:, 1:]) ** 2) / 20)
+    traction = np.concatenate([2 * bump, -bump], axis=1)
+    half_width = np.full_like(traction, 0.1)
+    truth = traction + (0.02 + 0.12 * bump) * rng.normal(size=traction.shape)
+    return traction, half_width, truth
+
+
+@pytest.fixture(scope="module")
+def calibration():
+    traction, half_width, truth = blobs(16)
+    inside = np.ones((16, *SHAPE), dtype=bool)
+    return fit_calibration(traction, half_width, truth, inside, np.arange(16.0))
+
+
+def test_calibrated_intervals_hold_where_errors_are_small_and_where_they_are_large(calibration):
+    traction, half_width, truth = blobs(16, seed=1)
+    held = np.abs(traction - truth) <= half_width * calibration.factor(traction, half_width)
+    strong = np.abs(traction) > 0.5
+    for part in (strong, ~strong):
+        raw = (np.abs(traction - truth) <= half_width)[part].mean()
+        assert abs(held[part].mean() - COVERAGE) < 0.04 < abs(raw - COVERAGE)
+
+
+def test_factors_are_bounded_and_know_neither_unit_nor_direction(calibration):
+    traction, half_width, _ = blobs(2, seed=2)
+    factor = calibration.factor(traction, half_width)
+    assert 1 / np.e <= factor.min() < factor.max() <= np.e
+    np.testing.assert_allclose(calibration.factor(1e-6 * traction, 1e-6 * half_width), factor, rtol=1e-3)
+    turned = calibration.factor(turn(traction, 1, True), np.abs(turn(half_width, 1, True)))
+    np.testing.assert_allclose(turned, np.abs(turn(factor, 1, True)), rtol=1e-3)
+
+
+def test_a_field_without_traction_has_finite_features():
+    zero = np.zeros((1, 2, *SHAPE))
+    assert np.isfinite(interval_features(zero, zero)).all()
+
+
+def test_equal_seeds_give_equal_calibrations(calibration):
+    traction, half_width, truth = blobs(16)
+    again = fit_calibration(traction, half_width, truth, np.ones((16, *SHAPE), dtype=bool), np.arange(16.0))
+    assert again.as_dict() == calibration.as_dict()
+    assert calibration.misfit_limit == pytest.approx(np.quantile(np.arange(16.0), 0.98))
+
+
+def test_without_a_pixel_inside_there_is_nothing_to_learn():
+    traction, half_width, truth = blobs(2)
+    with pytest.raises(ValueError, match="Expected pixels inside cells"):
+        fit_calibration(traction, half_width, truth, np.zeros((2, *SHAPE), dtype=bool), np.ones(2))
+
+
+# ---------------------------------------------------------------- misfit
+
+
+@pytest.fixture(scope="module")
+def cell():
+    traction, _, _ = blobs(3)
+    centred = 0.05 * (traction - traction.mean(axis=(2, 3), keepdims=True))
+    displacement = convolve(centred, 0.45)
+    noise = np.random.default_rng(0).normal(size=displacement.shape)
+    return displacement + 0.05 * np.sqrt(np.square(displacement).mean()) * noise, centred
+
+
+def test_the_right_traction_leaves_noise(cell):
+    displacement, traction = cell
+    assert (smooth_misfit(displacement, traction, 0.45) < 2).all()
+
+
+def test_motion_of_the_stage_is_a_misfit(cell):
+    displacement, traction = cell
+    moved = displacement + 0.5 * np.sqrt(np.square(displacement).mean())
+    assert (smooth_misfit(moved, traction, 0.45) > 5).all()
+
+
+def test_misfit_knows_no_unit_and_a_field_of_zeros_has_none(cell):
+    displacement, traction = cell
+    reference = smooth_misfit(displacement, traction, 0.45)
+    np.testing.assert_allclose(smooth_misfit(1e-3 * displacement, 1e-3 * traction, 0.45), reference, rtol=1e-6)
+    assert not smooth_misfit(0 * displacement, 0 * traction, 0.45).any()
+
+
+def test_noise_alone_is_explained_by_nothing(cell):
+    noise = np.random.default_rng(1).normal(size=cell[0].shape)
+    assert (smooth_misfit(noise, 0 * noise, 0.45) > 3).all()
+
+
+# ---------------------------------------------------------------- estimator and file
+
+
+@pytest.fixture(scope="module")
+def fitted(cell):
+    strain, stress = cell
+    return DeepTFM(**TINY, young=1.0).fit(strain, stress).calibrate(strain, stress, mask=np.ones(SHAPE, dtype=bool))
+
+
+def test_an_estimator_uses_what_it_learned_until_it_is_trained_anew(cell, fitted):
+    strain, stress = cell
+    traction, std = fitted.predict(strain, return_std=True)
+    raw_traction, half_width = fitted.evaluate(strain)
+    assert np.array_equal(traction, raw_traction)
+    np.testing.assert_allclose(
+        std * 1.6448536, half_width * fitted.calibration_.factor(traction, half_width), rtol=1e-5
+    )
+    assert fitted.misfit(strain).shape == (3,)
+    assert fitted.is_foreign(strain).mean() <= 1 / 3
+    fresh = DeepTFM(**TINY, young=1.0).fit(strain, stress)
+    assert fresh.calibration_ is None
+    with pytest.raises(ValueError, match="Expected a calibrated network"):
+        fresh.is_foreign(strain)
+
+
+def test_a_network_without_intervals_cannot_be_calibrated(cell):
+    model = DeepTFM("tracnet", **TINY).fit(*cell)
+    with pytest.raises(ValueError, match="returns a standard deviation"):
+        model.calibrate(*cell)
+
+
+def test_a_calibration_is_kept_beside_its_weights(cell, fitted, tmp_path):
+    path = tmp_path / "weights.safetensors"
+    fitted.save_weights(path)
+    assert {file.name for file in tmp_path.iterdir()} == {"weights.safetensors", "weights.json"}
+    again = DeepTFM.from_pretrained(path, young=1.0)
+    assert again.calibration_.as_dict() == fitted.calibration_.as_dict()
+    assert np.array_equal(again.predict(cell[0], return_std=True)[1], fitted.predict(cell[0], return_std=True)[1])
+    DeepTFM(**TINY).fit(*cell).save_weights(path)
+    assert not path.with_suffix(".json").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"weights": "0"}, "got that of other weights"),
+        ({"centre": [1.0]}, "Expected centre in"),
+        ({"hidden": None}, "Expected hidden in"),
+        ({"output": "many"}, "lacks or garbles"),
+        ({"misfit_limit": float("nan")}, "finite numbers"),
+    ],
+)
+def test_a_wrong_calibration_is_refused(fitted, tmp_path, change, message):
+    path = tmp_path / "weights.safetensors"
+    fitted.save_weights(path)
+    beside = path.with_suffix(".json")
+    beside.write_text(json.dumps({**json.loads(beside.read_text()), **change}))
+    with pytest.raises(ValueError, match=message):
+        DeepTFM.from_pretrained(path)
+    beside.write_text("{")
+    with pytest.raises(ValueError, match="it is damaged"):
+        DeepTFM.from_pretrained(path)
+
+
+def test_a_calibration_comes_back_from_its_numbers(calibration):
+    again = Calibration.from_dict(json.loads(json.dumps(calibration.as_dict())), "here")
+    assert again.as_dict() == calibration.as_dict()
+    assert replace(again, misfit_limit=1.0).misfit_limit == 1.0

@@ -1,0 +1,58 @@
+"""The eight turns of a field: they are what elasticity allows, and averages over them know no direction."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tfmkit.deep import DeepTFM
+from tfmkit.deep._turns import average_over_turns, turn, turn_back
+from tfmkit.operators import ForwardOperator
+
+TURNS = list(itertools.product(range(4), (False, True)))
+
+
+@pytest.fixture
+def traction():
+    return np.random.default_rng(0).normal(size=(2, 2, 16, 20))
+
+
+@pytest.mark.parametrize(("quarters", "mirror"), TURNS)
+def test_the_operator_commutes_with_every_turn(traction, quarters, mirror):
+    turned = turn(traction, quarters, mirror)
+    of_turned = ForwardOperator(turned.shape[2:]).apply(turned)
+    turned_after = turn(ForwardOperator(traction.shape[2:]).apply(traction), quarters, mirror)
+    np.testing.assert_allclose(of_turned, turned_after, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(("quarters", "mirror"), TURNS)
+def test_turning_back_undoes_the_turn(traction, quarters, mirror):
+    assert np.array_equal(turn_back(turn(traction, quarters, mirror), quarters, mirror), traction)
+
+
+def test_the_eight_turns_differ(traction):
+    square = traction[..., :16]
+    turned = [turn(square, *how) for how in TURNS]
+    assert not any(np.allclose(a, b) for a, b in itertools.combinations(turned, 2))
+
+
+def test_the_average_of_what_has_no_direction_is_itself(traction):
+    parts = average_over_turns(lambda u: (2 * u, np.abs(u)), traction)
+    np.testing.assert_allclose(parts[0], 2 * traction)
+    np.testing.assert_allclose(parts[1], np.abs(traction))
+
+
+def test_averaged_predictions_turn_with_the_field(traction):
+    strain, stress = ForwardOperator((16, 20)).apply(traction), traction
+    settings = {"module__widths": (2, 4), "max_epochs": 1, "lr": 0.05, "random_state": 0, "verbose": 0}
+    plain = DeepTFM(**settings).fit(strain, stress)
+    averaged = DeepTFM(**settings, average_turns=True).fit(strain, stress)
+
+    def deviation(model):
+        back = turn_back(model.predict(turn(strain, 1, True)), 1, True)
+        return np.abs(back - model.predict(strain)).max() / np.abs(back).max()
+
+    assert deviation(averaged) < 1e-5 < deviation(plain)
+    traction_, std = averaged.predict(strain, return_std=True)
+    assert std.shape == traction_.shape
+    assert (std > 0).all()

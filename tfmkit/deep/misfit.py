@@ -1,0 +1,67 @@
+"""How much of a displacement its traction leaves unexplained: the sign of a field that no network was trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from tfmkit.inversion.noise import noise_bands, noise_power
+from tfmkit.inversion.spectrum import rings_of, tapered_spectrum
+from tfmkit.operators import convolve
+
+# Standard deviation of the Gaussian, in pixels, that takes the noise out of the residual.
+_SMOOTHING = 4.0
+# What of the displacement's RMS, and what of its smooth part, may stay unexplained in any field.
+_ALWAYS_ALLOWED = 0.01
+_MOST_ALLOWED = 0.25
+
+
+def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], poisson: float) -> NDArray[np.float64]:
+    """Compare the smooth part of the residual with that of the measured noise.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Measured displacement in pixels.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Recovered traction over Young's modulus.
+    poisson : float
+        Poisson ratio.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        ``|S r| / min(|S e| + 0.01 |u|, 0.25 |S u|)`` with ``r = u - G t``, S a Gaussian of 4 px, e the noise as
+        measured on the field (`tfmkit.inversion.noise`) and ``|.|`` the RMS. About 1 where the traction explains the
+        field up to noise; 0 for a field of zeros.
+
+    Notes
+    -----
+    Noise is rough and displacement is smooth, so what a network could not explain shows in the smooth part of the
+    residual: motion of the stage, a turned or mirrored component, distortion of the image. The second term of the
+    minimum catches fields that are nothing but noise.
+    """
+    u = np.asarray(displacement, dtype=float)
+    residual = u - convolve(np.asarray(traction, dtype=float), float(poisson))
+    allowed = np.minimum(_smooth_noise(u, poisson) + _ALWAYS_ALLOWED * _rms(u), _MOST_ALLOWED * _rms(_smooth(u)))
+    return np.divide(_rms(_smooth(residual)), allowed, out=np.zeros(len(u)), where=allowed > 0)
+
+
+def _smooth_noise(displacement: NDArray[Any], poisson: float) -> NDArray[np.float64]:
+    """RMS of the smooth part of the noise, from its power spectrum."""
+    shape = displacement.shape[-2:]
+    rings = rings_of(shape)
+    power = noise_power(*noise_bands(tapered_spectrum(displacement), shape, poisson), rings.wavenumber)
+    kept = np.exp(-np.square(_SMOOTHING * rings.wavenumber)) * rings.n_vectors
+    return np.sqrt(power @ kept / rings.n_vectors.sum())
+
+
+def _smooth(fields: NDArray[Any]) -> NDArray[np.float64]:
+    return np.asarray(gaussian_filter(fields, (0, 0, _SMOOTHING, _SMOOTHING), mode="nearest"))
+
+
+def _rms(fields: NDArray[Any]) -> NDArray[np.float64]:
+    return np.sqrt(np.square(fields).mean(axis=(1, 2, 3)))
