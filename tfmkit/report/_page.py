@@ -10,7 +10,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from markupsafe import Markup
 from tqdm import tqdm
 
@@ -74,7 +74,7 @@ def _environment() -> Environment:
 def _expecting_results(folder: Path) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, UndefinedError) as error:
         raise ValueError(f"Expected the results of a batch in {folder}, got files that lack {error}.") from error
 
 
@@ -83,6 +83,10 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
     settings, table = results.settings, results.table
     style = Markup(_environment().get_template("style.css").render(flags=FLAG_COLORS, cells=COLORS))  # noqa: S704 - ours
     chosen = choose_items(table, n_full)
+    # Every frame is read before the first is drawn, which takes longer: colour bars hold all, and damage shows at once.
+    tops = Tops()
+    for _, maps in _load(results, set(chosen)):
+        tops = tops.widened(maps)
     return {
         "style": style,
         "style_hash": b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
@@ -97,21 +101,17 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
         "cells": cell_table(table),
         "n_items": len(results),
         "n_moving": len(moving_positions(table)),
-        "n_full": n_full,
         "rule": RULE,
         "courses": list(draw_courses(table, n_full)),
         "chosen": chosen,
-        "frames": _frames(results, set(chosen)),
+        "frames": _frames(results, set(chosen), tops),
     }
 
 
-def _frames(results: Results, chosen: set[str]) -> Iterator[tuple[ItemResult, Iterator[Panel]]]:
+def _frames(results: Results, chosen: set[str], tops: Tops) -> Iterator[tuple[ItemResult, Iterator[Panel]]]:
     """Give the chosen items and their figures, drawn when the template comes to them."""
     config = results.settings["config"]
     criterion = str(config["traction"]["params"].get("criterion", FTTCCV().criterion))
-    tops = Tops()
-    for _, maps in _load(results, chosen):
-        tops = tops.widened(maps)
     # On a pipe or in a log file the bar would only be noise.
     for item, maps in tqdm(_load(results, chosen), total=len(chosen), desc="report", unit="frame", disable=None):
         yield item, draw_panels(item, maps, tops, criterion)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_erosion
 
+from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult
 from tfmkit.displacement import Flag
 from tfmkit.plotting import plot_lambda_curve, plot_map, plot_traction_map, plot_vectors
@@ -119,7 +120,7 @@ def _bead_panels(item: ItemResult, maps: Maps) -> Iterator[Panel]:
     whole = _size(relaxed, pixel, maps.unit)
     yield _overlay("Beads", relaxed, deformed, f"The whole image, {whole}, drift undone.")
     if max(relaxed.shape) > _DETAIL:
-        window = _around_peak(maps.displacement, relaxed.shape)
+        window = around_peak(maps.displacement, relaxed.shape)
         detail = _size(relaxed[window], pixel, maps.unit)
         note = f"{detail} where the displacement is largest."
         yield _overlay("Beads, enlarged", relaxed[window], deformed[window], note)
@@ -140,8 +141,21 @@ def _size(image: NDArray[np.uint8], pixel: float, unit: str) -> str:
     return f"{format_number(width * pixel)} {TIMES} {format_number(height * pixel)} {unit}"
 
 
-def _around_peak(displacement: NDArray[Any], shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return the part of an image around the place of the largest displacement, wholly inside the image."""
+def around_peak(displacement: FloatArray, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the part of an image around the place of the largest displacement, wholly inside the image.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (2, n_y, n_x)
+        Displacement on a grid that covers the image.
+    shape : (int, int)
+        Height and width of the image in pixels.
+
+    Returns
+    -------
+    (slice, slice)
+        Rows and columns of the part.
+    """
     length = np.hypot(*displacement)
     peak = np.unravel_index(length.argmax(), length.shape)
     starts = (

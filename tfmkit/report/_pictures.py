@@ -29,11 +29,13 @@ def embed_figure(figure: Any) -> str:
     str
         ``data:image/png;base64,...``; equal figures give equal text.
     """
-    drawn = BytesIO()
-    figure.savefig(drawn, format="png", dpi=_FIGURE_WIDTH / figure.get_figwidth())
-    with Image.open(drawn) as image:
-        # An opaque picture needs no fourth channel, nor the name of the program that drew it.
-        return _embed(image.convert("RGB"))
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_dpi(_FIGURE_WIDTH / figure.get_figwidth())
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    # An opaque picture needs no fourth channel.
+    return _embed(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
 
 
 def embed_beads(relaxed: NDArray[np.uint8], deformed: NDArray[np.uint8]) -> str:
@@ -108,5 +110,5 @@ def _enlarged(picture: Image.Image) -> Image.Image:
 
 def _embed(picture: Image.Image) -> str:
     stored = BytesIO()
-    picture.save(stored, format="PNG", optimize=True)
+    picture.save(stored, format="PNG")
     return "data:image/png;base64," + b64encode(stored.getvalue()).decode("ascii")

@@ -1,0 +1,197 @@
+"""Parts of the report: numbers as text, which frames are shown, maps and pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+from batch_images import settings, write_position
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib.figure import Figure
+from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+
+from tfmkit.batch import run
+from tfmkit.metrics import displacement_residual
+from tfmkit.report._maps import Tops, load_maps
+from tfmkit.report._overview import setting_rows, time_unit
+from tfmkit.report._panels import around_peak, draw_panels
+from tfmkit.report._pictures import embed_beads, embed_classes, embed_figure, embed_grey
+from tfmkit.report._references import references
+from tfmkit.report._selection import choose_items
+from tfmkit.report._units import TIMES, format_number, readable_unit
+
+SIZES = st.floats(1e-20, 1e12)
+
+
+def pixels(uri):
+    """Return the pixels of a picture in a page."""
+    with Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def as_float(text):
+    """Read a number that has a sign of its own."""
+    return float(text.replace("\N{MINUS SIGN}", "-"))
+
+
+@pytest.mark.parametrize(
+    ("value", "std", "text"),
+    [
+        (12.345, 0.4, "12.3 ± 0.4"),
+        (12.345, 0.14, "12.35 ± 0.14"),
+        (-1503.2, 2.6, "\N{MINUS SIGN}1503 ± 3"),
+        (12345.0, 380.0, "12300 ± 400"),
+        (1.0123, 0.0096, "1.012 ± 0.010"),
+        (-0.01, 2.5, "0 ± 2"),
+        (0.0, 0.0, "0"),
+        (66.4321, np.nan, "66.4"),
+        (-0.01234, np.nan, "\N{MINUS SIGN}0.0123"),
+        (np.nan, 1.0, "\N{EN DASH}"),
+    ],
+)
+def test_numbers_end_where_their_error_bars_do(value, std, text):
+    assert format_number(value, std) == text
+
+
+@given(SIZES, st.sampled_from([-1, 1]), st.floats(1e-6, 10))
+def test_text_of_a_number_is_within_its_error_bar(size, sign, share):
+    value, std = sign * size, share * size
+    first, second = (as_float(part) for part in format_number(value, std).split(" ± "))
+    assert abs(first - value) <= 0.51 * std
+    assert second == pytest.approx(std, rel=0.26)
+    assert as_float(format_number(value)) == pytest.approx(value, rel=0.0051)
+
+
+@given(st.lists(SIZES, min_size=1, max_size=9))
+def test_middle_value_reads_well_in_its_unit(sizes):
+    unit = readable_unit([*sizes, 0.0, np.nan], "J")
+    middle = np.median(sizes) * unit.factor
+    assert unit.name[-1] == "J"
+    # Smaller than the smallest prefix, and larger than the largest, numbers get longer.
+    assert 1 - 1e-9 <= middle < 1000 * (1 + 1e-9) or unit.name in ("aJ", "GJ")
+
+
+def test_units_of_nothing_and_of_micrometres():
+    assert readable_unit([0.0, np.nan], "N").name == "N"
+    unit = readable_unit([-1.5e-12], "N·µm", 1e6)
+    assert (unit.name, -1.5e-12 * unit.factor) == ("µN·µm", pytest.approx(-1.5))
+
+
+@given(st.lists(st.one_of(st.just(np.nan), st.floats(0, 2)), min_size=1, max_size=40), st.integers(0, 45))
+def test_frames_in_full_are_spread_and_hold_the_worst(residuals, n_full):
+    keys = [f"key_{number:02}" for number in range(len(residuals))]
+    table = pd.DataFrame({"item": keys, "displacement_residual": residuals})
+    # The second cell of a frame has less of everything.
+    chosen = choose_items(pd.concat([table, table.assign(displacement_residual=-1.0)]), n_full)
+    assert len(chosen) == min(n_full, len(keys))
+    assert chosen == sorted(set(chosen))
+    if chosen and not np.isnan(residuals).all():
+        assert any(residuals[keys.index(key)] == np.nanmax(residuals) for key in chosen)
+    if n_full > 2:
+        assert {keys[0], keys[-1]} <= set(chosen)
+        places = [keys.index(key) for key in chosen]
+        assert max(np.diff(places), default=0) <= 2 * np.ceil((len(keys) - 1) / (n_full - 1))
+
+
+def test_time_is_counted_in_readable_units():
+    units = [time_unit(pd.DataFrame({"time_s": [0.0, last]})) for last in (240.0, 1200.0, 36000.0, 0.0, np.nan)]
+    assert [unit and unit.name for unit in units] == ["s", "min", "h", None, None]
+    assert 36000 * units[2].factor == pytest.approx(10)
+
+
+def test_settings_become_lines():
+    lines = list(setting_rows({"gel": {"young": 1.0, "layer": {"top": None}}, "run": {"names": [1, 2], "more": {}}}))
+    assert lines == [
+        ("gel", "young", "1.0"), ("gel", "layer.top", "\N{EN DASH}"), ("run", "names", "[1, 2]"),
+        ("run", "more", "\N{EN DASH}"),
+    ]  # fmt: skip
+
+
+def test_references_are_those_of_the_methods():
+    config = {
+        "input": {"displacement": None},
+        "gel": {"thickness": 30.0, "depth": 0.0},
+        "displacement": {"name": "piv"},
+        "traction": {"name": "DeepTFM"},
+    }
+    cited = " ".join(references(config))
+    assert all(name in cited for name in ("Lucas", "Wang", "del Alamo"))
+    files = {**config, "input": {"displacement": "*.txt"}, "traction": {"name": "FTTC"}}
+    assert "Lucas" not in " ".join(references(files))
+    assert "Butler" in " ".join(references(files))
+
+
+def test_beads_at_rest_are_white_and_moved_ones_coloured():
+    relaxed, deformed = np.zeros((2, 400, 200), dtype=np.uint8)
+    relaxed[:, :100], deformed[:, 50:150] = 255, 255
+    picture = pixels(embed_beads(relaxed, deformed))
+    assert picture.shape == (384, 192, 3)
+    expected = [(255, 0, 255), (255, 255, 255), (0, 255, 0), (0, 0, 0)]
+    assert [tuple(picture[200, column]) for column in (20, 70, 120, 180)] == expected
+    assert_array_equal(pixels(embed_grey(np.full((20, 30), 77, dtype=np.uint8))), np.full((20, 30, 3), 77))
+
+
+def test_small_maps_get_large_pixels_of_their_colours():
+    colors = [(1, 2, 3), (250, 100, 0)]
+    picture = pixels(embed_classes(np.array([[0, 1], [1, 1], [0, 0]]), colors))
+    assert picture.shape == (384, 256, 3)
+    assert_array_equal(picture[[60, 60, 200, 380], [60, 200, 60, 255]], [colors[0], colors[1], colors[1], colors[0]])
+
+
+def test_figures_have_the_width_of_the_page():
+    assert pixels(embed_figure(Figure(figsize=(2.7, 2.0)))).shape == (474, 640, 3)
+    assert pixels(embed_figure(Figure(figsize=(3.5, 3.0)))).shape[1] == 640
+
+
+@pytest.fixture(scope="module")
+def item(tmp_path_factory):
+    """Results of one frame without masks, on a thin gel."""
+    folder = tmp_path_factory.mktemp("images")
+    write_position(folder / "p", n_frames=1)
+    config = settings(folder, gel={"thickness": 20.0}, run={"samples": 0})
+    results = run(config, results=folder / "results")
+    (item,) = results.items()
+    return item, results.settings["config"]["gel"]
+
+
+def test_maps_are_the_results_in_micrometres(item):
+    result, gel = item
+    fields, maps = result.fields(), load_maps(*item, in_pixels=False)
+    assert_allclose(maps.displacement, 0.2 * np.stack([fields["ux_px"], fields["uy_px"]]))
+    assert_allclose(maps.traction, np.stack([fields["tx_Pa"], fields["ty_Pa"]]))
+    assert (maps.spacing, maps.unit, maps.std, maps.cells) == (pytest.approx(1.6), "µm", None, None)
+    layer = {"young": gel["young"], "poisson": gel["poisson"], "thickness": 20.0, "spacing": 1.6}
+    assert maps.residual == pytest.approx(displacement_residual(maps.displacement[None], maps.traction[None], **layer))
+    assert load_maps(*item, in_pixels=True).residual == pytest.approx(maps.residual)
+
+
+def test_colour_bars_hold_all_frames(item):
+    maps = load_maps(*item, in_pixels=False)
+    tops = Tops(displacement=100.0, traction=0.5).widened(maps)
+    assert tops == Tops(100.0, maps.misfit.max(), np.hypot(*maps.traction).max(), None)
+
+
+def test_panels_say_what_they_show(item):
+    result, _ = item
+    maps = load_maps(*item, in_pixels=False)
+    panels = {panel.title: panel for panel in draw_panels(result, maps, Tops().widened(maps), "risk")}
+    # Neither error bars nor masks nor lambdas to choose from: what is not known is not drawn.
+    assert list(panels) == ["Beads", "Displacement", "Traction", "Traction vectors", "Residual", "Quality of vectors"]
+    assert panels["Beads"].note.startswith(f"The whole image, 19.2 {TIMES} 19.2 µm")
+    share = re.search(r"measured ([\d.]+) %", panels["Quality of vectors"].alt)
+    assert float(share[1]) == pytest.approx(100 * (maps.flags == 0).mean(), rel=0.01)
+    assert f"{100 * maps.residual:.3g} %" in panels["Residual"].note
+
+
+def test_enlarged_beads_are_those_that_move_most():
+    displacement = np.zeros((2, 40, 20))
+    displacement[0, 30, 0] = 1.0
+    # The place is 3/4 down and at the left border, where the part stays inside the image.
+    assert around_peak(displacement, (512, 256)) == (slice(326, 454), slice(0, 128))
+    assert around_peak(displacement, (512, 100)) == (slice(326, 454), slice(0, 128))
