@@ -147,7 +147,7 @@ def test_bad_files_are_named_and_the_rest_completes(images, tmp_path, capsys):
     tifffile.imwrite(images / "constant" / "relaxed.tif", np.ones((SIDE, SIDE), dtype=np.uint8))
     tifffile.imwrite(images / "size" / "relaxed.tif", np.eye(50, dtype=np.uint8))
     (images / "none" / "relaxed.tif").unlink()
-    (tmp_path / "c.toml").write_text(toml(settings(images, run={"jobs": 2})))
+    (tmp_path / "c.toml").write_text(toml(settings(images)))
     assert main(["batch", str(tmp_path / "c.toml"), "-o", str(tmp_path / "results")]) == 1
     printed = capsys.readouterr()
     failures = (tmp_path / "results" / "failures.csv").read_text()
@@ -189,7 +189,7 @@ def test_killed_run_goes_on_to_the_same_bytes(images, tmp_path):
     # Left over from a write that was cut off.
     (tmp_path / "killed" / "fields" / ".1234-p1_0001.ome.tif").write_bytes(b"half")
 
-    run(settings(images, run={"jobs": 2}), results=tmp_path / "killed")
+    run(settings(images), results=tmp_path / "killed")
     run(settings(images), results=tmp_path / "whole")
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
     assert {name: (items / name).stat().st_mtime_ns for name in finished} == finished
