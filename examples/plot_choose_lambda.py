@@ -1,8 +1,8 @@
-"""Choosing lambda: cross-validation over simulated cells like one's own.
+"""Choosing lambda: from the data alone, or by cross-validation over simulated cells like one's own.
 
-Too small a lambda turns noise into traction, too large a one wipes traction out. On simulated cells, with the gel and
-the noise of one's own experiment, the error is known, and scikit-learn's search finds the lambda that makes it least.
-The figure goes to ``out/examples``.
+Too small a lambda turns noise into traction, too large a one wipes traction out. `FTTCCV` estimates the error at each
+lambda from the displacement itself. On simulated cells, with the gel and the noise of one's own experiment, the error
+is known, and scikit-learn's search finds the lambda that makes it least. The figures go to ``out/examples``.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import GridSearchCV
 
-from tfmkit import FTTC, plotting
+from tfmkit import FTTC, FTTCCV, plotting
 from tfmkit.simulate import CellSimulator, add_noise
 
 folder = Path("out/examples")
@@ -26,3 +26,8 @@ print(f"lambda {search.best_params_['lam']:.2g}: error {-search.best_score_:.2f}
 
 figure = plotting.plot_lambda_curve(lams, errors, chosen=search.best_params_["lam"])
 figure.savefig(folder / "choose_lambda.png")
+
+model = FTTCCV().fit(displacement)
+plotting.plot_criterion(model.cv_results_, field=0).savefig(folder / "choose_lambda_from_the_data.png")
+median = np.median(model.lam_)
+print(f"FTTCCV: lambda {median:.2g} in the median, error {-model.score(displacement, cells.stress):.2f}")

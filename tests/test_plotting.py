@@ -12,6 +12,7 @@ import pytest
 from matplotlib.quiver import Quiver, QuiverKey
 
 from tfmkit import plotting
+from tfmkit.fttc import FTTCCV
 
 
 @pytest.fixture
@@ -100,6 +101,19 @@ def test_lambda_curve_marks_the_choice():
     assert axes.get_ylabel() == "error"
 
 
+def test_criterion_marks_the_choice_of_the_field():
+    fields = np.random.default_rng(0).normal(size=(2, 2, 16, 16))
+    model = FTTCCV(orders=[0.0, 1.0]).fit(fields)
+    axes = plotting.plot_criterion(model.cv_results_, field=1).axes[0]
+    *curves, mark, line = axes.lines
+    assert [curve.get_label() for curve in curves] == ["order 0", "order 1"]
+    assert mark.get_xdata()[0] == line.get_xdata()[0] == model.lam_[1]
+    assert mark.get_ydata()[0] == model.cv_results_["score"][:, 1].min() == min(c.get_ydata().min() for c in curves)
+    assert all((np.diff(curve.get_xdata()) >= 0).all() for curve in curves)
+    low, high = axes.get_ylim()
+    assert low < mark.get_ydata()[0] < high
+
+
 def test_bars_show_the_table():
     means = pd.DataFrame({"FTTC": [0.2, 0.3], "DeepTFM": [0.1, 0.2]}, index=["0 %", "10 %"])
     figure = plotting.plot_bars(means, means / 10)
@@ -122,6 +136,8 @@ def test_bars_show_the_table():
         (lambda: plotting.plot_map(np.zeros((2, 8, 8)), label="a"), "shape .height, width."),
         (lambda: plotting.plot_map(np.full((8, 8), np.nan), label="a"), "finite"),
         (lambda: plotting.plot_bars(pd.DataFrame()), "not empty"),
+        (lambda: plotting.plot_criterion({"mean_test_score": [1.0]}), "without cv"),
+        (lambda: plotting.plot_criterion(FTTCCV().fit(np.ones((1, 2, 8, 8))).cv_results_, field=1), "below 1"),
     ],
 )
 def test_refuses(draw, message):

@@ -7,7 +7,7 @@ drawn as images are: x to the right, y down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -231,12 +231,53 @@ def plot_lambda_curve(lams: ArrayLike, scores: ArrayLike, *, chosen: float, ylab
         axes.plot(x, mean, "o-", markersize=3, color="tab:blue")
         if table.shape[1] > 1:
             axes.fill_between(x, mean - spread, mean + spread, alpha=0.2, color="tab:blue", linewidth=0)
-        axes.axvline(check_number(chosen, "chosen"), color="tab:red", linestyle="--", linewidth=0.8)
-        axes.annotate(
-            f"λ = {chosen:.2g}", (chosen, 1), xycoords=("data", "axes fraction"), xytext=(3, -8), color="tab:red",
-            textcoords="offset points",
-        )  # fmt: skip
-        axes.set(xscale="log", xlabel="λ (dimensionless: u in grid px, t in E)", ylabel=ylabel)
+        _mark_lambda(axes, check_number(chosen, "chosen"))
+        axes.set_ylabel(ylabel)
+    return figure
+
+
+def plot_criterion(cv_results: Mapping[str, ArrayLike], *, field: int = 0) -> Figure:
+    """Draw the criterion by which `FTTCCV` chose, against lambda, for one field.
+
+    Parameters
+    ----------
+    cv_results : dict
+        Attribute ``cv_results_`` of an `FTTCCV` that was fitted without `cv`.
+    field : int, default=0
+        Which of its fields.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A line for each order of the penalty, at the noise correlation of the lowest score, and a mark at that score.
+        The axis ends where an order is twice as far above the lowest score as the median candidate.
+
+    Raises
+    ------
+    ValueError
+        If the results are others, or there is no such field.
+    """
+    if not {"lam", "order", "noise_correlation", "score"} <= set(cv_results):
+        raise ValueError(f"Expected the cv_results_ of an FTTCCV fitted without cv, got {sorted(cv_results)}.")
+    score, correlation = (np.asarray(cv_results[name], dtype=float) for name in ("score", "noise_correlation"))
+    lam, order = (np.asarray(cv_results[name], dtype=float) for name in ("lam", "order"))
+    if check_count(field, "field", low=0) >= score.shape[1]:
+        raise ValueError(f"Expected field below {score.shape[1]}, got {field}.")
+    best = int(score[:, field].argmin())
+    # Where no correlation was measured, two candidates are the same: the first of them is the choice.
+    drawn = np.flatnonzero(correlation[:, field] == correlation[best, field])
+    with _new_figure(_WIDTH, 2.6) as figure:
+        axes = figure.add_subplot()
+        for value in np.unique(order):
+            line = drawn[order[drawn] == value]
+            line = line[np.argsort(lam[line], kind="stable")]
+            axes.plot(lam[line], score[line, field], label=f"order {value:g}")
+        axes.plot(lam[best], score[best, field], "o", color="tab:red", markersize=4)
+        _mark_lambda(axes, lam[best])
+        lowest = score[best, field]
+        height = 2 * (np.median(score[drawn, field]) - lowest) or 1.0
+        axes.set(ylim=(lowest - 0.05 * height, lowest + height), ylabel="criterion")
+        figure.legend(loc="outside upper center", ncols=3)
     return figure
 
 
@@ -288,6 +329,16 @@ def _check_map(field: ArrayLike, spacing: float) -> tuple[FloatArray, float]:
     if array.ndim != 3:
         raise ValueError(f"Expected a single field of shape (2, height, width), got shape {array.shape}.")
     return check_field(array[None], name="field")[0], check_number(spacing, "spacing", low=0, include_low=False)
+
+
+def _mark_lambda(axes: Axes, chosen: float) -> None:
+    """Mark a lambda, on an axis of lambdas."""
+    axes.axvline(chosen, color="tab:red", linestyle="--", linewidth=0.8)
+    axes.annotate(
+        f"λ = {chosen:.2g}", (chosen, 1), xycoords=("data", "axes fraction"), xytext=(3, -8), color="tab:red",
+        textcoords="offset points",
+    )  # fmt: skip
+    axes.set(xscale="log", xlabel="λ (dimensionless: u in grid px, t in E)")
 
 
 @contextmanager
