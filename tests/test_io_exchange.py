@@ -100,6 +100,15 @@ def test_fiji_displacement_round_trip(tmp_path, field):
     np.testing.assert_array_equal(data.displacement[0], field)
 
 
+def test_fiji_displacement_says_what_was_filled_in(tmp_path, field):
+    measured = np.ones((HEIGHT, WIDTH), dtype=bool)
+    measured[3, 5] = False
+    write_fiji_displacement(tmp_path / "a_PIV3_disp.txt", field, X, Y, measured)
+    data = read_displacement(tmp_path / "a_PIV3_disp.txt")
+    np.testing.assert_array_equal(data.displacement[0], field)
+    np.testing.assert_array_equal(data.measured[0], measured)
+
+
 def test_traction_is_not_taken_for_displacement(tmp_path, field):
     write_fiji_traction(tmp_path / "Traction_a.txt", field, X, Y)
     with pytest.raises(ValueError, match="read_fiji_traction"):

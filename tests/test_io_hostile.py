@@ -196,7 +196,10 @@ REGION_FILES = {
     "junk.zip": ("without a pixel", lambda path: archive(path, b"Iout" + bytes(100))),
     "bomb.zip": ("unpacks to more", lambda path: archive(path, bytes(2**25))),
     "bombs.zip": ("unpack to more", lambda path: archive(path, *[b"Iout" + bytes(2**23)] * 20)),
-    "labels.tif": ("its 1599 values", lambda path: plain(path, np.arange(40 * 40, dtype=np.uint16).reshape(40, 40))),
+    "labels.tif": (
+        "got 1599 other values",
+        lambda path: plain(path, np.arange(40 * 40, dtype=np.uint16).reshape(40, 40)),
+    ),
     "other.tif": ("\\(12, 16\\)", lambda path: plain(path, IMAGES[0, 0, :-1])),
 }
 

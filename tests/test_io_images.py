@@ -45,6 +45,7 @@ def plain(path, stack, **options):
         imagej,
         ome,
         lambda path, stack: write_ome_tiff(path, stack, channels=("a", "b")),
+        lambda path, stack: tifffile.imwrite(path, stack, imagej=True, truncate=True, metadata={"axes": "TCYX"}),
         lambda path, stack: tifffile.imwrite(path, stack, photometric="minisblack", metadata={"axes": "TCYX"}),
         lambda path, stack: tifffile.imwrite(
             path, stack, photometric="minisblack", metadata={"axes": "TCYX"}, compression="zlib", tile=(16, 16)
@@ -53,7 +54,7 @@ def plain(path, stack, **options):
             path, stack, photometric="minisblack", metadata={"axes": "TCYX"}, bigtiff=True, byteorder=">"
         ),
     ],
-    ids=["imagej", "ome", "own", "shaped", "tiles", "bigtiff"],
+    ids=["imagej", "ome", "own", "one-directory", "shaped", "tiles", "bigtiff"],
 )
 def test_every_image_comes_back(tmp_path, stack, write, dtype):
     write(tmp_path / "a.tif", stack.astype(dtype))

@@ -10,6 +10,7 @@ import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from skimage.draw import polygon
 
@@ -150,7 +151,7 @@ def test_mask(tmp_path, value, colours):
 def test_stack_of_masks_needs_a_frame(tmp_path):
     masks = np.stack([box(1, 4, 2, 5), box(3, 9, 2, 5)]).astype(np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", masks, photometric="minisblack")
-    with pytest.raises(ValueError, match="2 frames: give frame"):
+    with pytest.raises(ValueError, match="Expected frame.*holds 2 of them"):
         read_regions(tmp_path / "a.tif", SHAPE)
     np.testing.assert_array_equal(read_regions(tmp_path / "a.tif", SHAPE, frame=1)[1][0], masks[1])
 
@@ -159,17 +160,32 @@ def test_stack_of_masks_needs_a_frame(tmp_path):
     ("image", "message"),
     [
         (np.zeros(SHAPE, dtype=np.uint8), "got none"),
-        (np.ones((12, 16), dtype=np.uint8), r"\(12, 16\) pixels, not \(12, 15\)"),
-        (np.full(SHAPE, 0.5, dtype=np.float32), "numbers of at most"),
-        (np.full(SHAPE, -1, dtype=np.int16), "numbers of at most"),
+        (np.ones((12, 16), dtype=np.uint8), r"on \(12, 15\) pixels from .*got an image of \(12, 16\)"),
+        (np.full(SHAPE, 0.5, dtype=np.float32), "the numbers of at most 1000 cells"),
+        (np.full(SHAPE, -1, dtype=np.int16), "the numbers of at most 1000 cells"),
         (np.full(SHAPE, np.nan, dtype=np.float32), "finite"),
-        (np.stack([box(1, 4, 2, 5), box(1, 5, 2, 5), box(1, 4, 2, 5)], axis=-1).astype(np.uint8), "channels differ"),
+        (
+            np.stack([box(1, 4, 2, 5), box(1, 5, 2, 5), box(1, 4, 2, 5)], axis=-1).astype(np.uint8),
+            "channels that differ",
+        ),
     ],
 )
 def test_refuses_images(tmp_path, image, message):
     tifffile.imwrite(tmp_path / "a.tif", image)
     with pytest.raises(ValueError, match=message):
         read_regions(tmp_path / "a.tif", SHAPE)
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".png"])
+def test_mask_of_one_bit(tmp_path, suffix):
+    Image.fromarray(box(1, 9, 2, 5)).save(tmp_path / f"a{suffix}")
+    np.testing.assert_array_equal(read_regions(tmp_path / f"a{suffix}", SHAPE)[1][0], box(1, 9, 2, 5))
+
+
+def test_masks_of_a_file_have_a_bound(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", np.tile(np.arange(500, dtype=np.uint16), (2200, 4)), compression="zlib")
+    with pytest.raises(ValueError, match="at most 1073741824 bytes.*got 499 or more"):
+        read_regions(tmp_path / "a.tif", (2200, 2000))
 
 
 def test_missing_file_and_shape(tmp_path):

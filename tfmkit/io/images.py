@@ -91,7 +91,9 @@ def open_images(
             raise
     except Exception as error:
         # Parsers of binary files raise whatever they stumble over on damaged bytes.
-        raise ValueError(f"Expected an image file, got {file} that cannot be read as one: {error}.") from error
+        raise ValueError(
+            f"Expected an image file, got {file} that cannot be read as one: {str(error).rstrip('.')}."
+        ) from error
 
 
 def _open(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from os import PathLike
 from pathlib import Path
@@ -66,11 +66,7 @@ def read_regions(path: str | PathLike[str], shape: tuple[int, int], *, frame: in
         raise FileNotFoundError(f"No such file: {file}")
     with file.open("rb") as opened:
         reader = _READERS.get(opened.read(4))
-    try:
-        names, masks = _labels(file, wanted, frame) if reader is None else _rois(reader(file), wanted)
-    except Exception as error:
-        # Parsers of binary files raise whatever they stumble over on damaged bytes.
-        raise ValueError(f"Expected regions, got {file} that cannot be read as such: {error}.") from error
+    names, masks = _labels(file, wanted, frame) if reader is None else _rois(file, reader, wanted)
     empty = [name for name, mask in zip(names, masks, strict=True) if not mask.any()]
     if empty or not names:
         got = f"{', '.join(map(repr, empty))} without a pixel in it" if names else "none"
@@ -78,38 +74,55 @@ def read_regions(path: str | PathLike[str], shape: tuple[int, int], *, frame: in
     return names, masks
 
 
-def _rois(regions: Iterator[tuple[str, ImagejRoi]], shape: tuple[int, int]) -> _Regions:
+def _rois(path: Path, read: Callable[[Path], Iterator[tuple[str, ImagejRoi]]], shape: tuple[int, int]) -> _Regions:
     masks: dict[str, NDArray[np.bool_]] = {}
-    for text, region in regions:
-        _check_size(len(masks) + 1, shape)
-        plain = "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_NAME])
-        # Other programs than ImageJ's region manager write names twice.
-        name = next(name for number in count(1) if (name := plain if number == 1 else f"{plain}-{number}") not in masks)
-        try:
-            masks[name] = rasterise(region, shape)
-        except ValueError as error:
-            raise ValueError(f"region {name!r} is no cell: {error}") from error
+    try:
+        for text, region in read(path):
+            _check_size(len(masks) + 1, shape, path)
+            plain = "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_NAME])
+            # Other programs than ImageJ's region manager write names twice.
+            numbered = (plain if number == 1 else f"{plain}-{number}" for number in count(1))
+            name = next(name for name in numbered if name not in masks)
+            masks[name] = _mask(name, region, shape)
+    except Exception as error:
+        # Parsers of binary files raise whatever they stumble over on damaged bytes.
+        raise ValueError(
+            f"Expected regions, got {path} that cannot be read as such: {str(error).rstrip('.')}."
+        ) from error
     return tuple(masks), np.array(list(masks.values()), dtype=bool).reshape(-1, *shape)
 
 
 def _labels(path: Path, shape: tuple[int, int], frame: int | None) -> _Regions:
     with open_images(path) as images:
         if images.shape != shape:
-            raise ValueError(f"the image has {images.shape} pixels, not {shape}")
+            raise ValueError(f"Expected regions on {shape} pixels from {path}, got an image of {images.shape}.")
         if frame is None and images.n_frames > 1:
-            raise ValueError(f"it holds {images.n_frames} frames: give frame, from 0")
+            raise ValueError(f"Expected frame, from 0, for {path}, which holds {images.n_frames} of them, got none.")
         first, *others = (images.read(frame or 0, channel) for channel in range(images.n_channels))
     if any(not np.array_equal(first, other) for other in others):
-        raise ValueError("its channels differ, so that it is no picture of labels")
+        raise ValueError(f"Expected a mask or labels in {path}, got channels that differ.")
     labels = np.unique(first)
     labels = labels[labels != 0]
     if labels.size > _MOST_LABELS or (labels < 0).any() or (labels % 1 != 0).any():
-        raise ValueError(f"its {labels.size} values other than 0 are not the numbers of at most {_MOST_LABELS} cells")
-    _check_size(labels.size, shape)
+        raise ValueError(
+            f"Expected 0 and the numbers of at most {_MOST_LABELS} cells in {path}, got {labels.size} other values "
+            f"from {labels.min():g} to {labels.max():g}."
+        )
+    _check_size(labels.size, shape, path)
     names = (path.stem,) if labels.size == 1 else tuple(str(int(label)) for label in labels)
     return names, np.array([first == label for label in labels], dtype=bool).reshape(-1, *shape)
 
 
-def _check_size(n_regions: int, shape: tuple[int, int]) -> None:
+def _mask(name: str, region: ImagejRoi, shape: tuple[int, int]) -> NDArray[np.bool_]:
+    try:
+        return rasterise(region, shape)
+    except ValueError as error:
+        raise ValueError(f"region {name!r} is no cell: {error}") from error
+
+
+def _check_size(n_regions: int, shape: tuple[int, int], path: Path) -> None:
     if n_regions * shape[0] * shape[1] > _LARGEST_MASKS:
-        raise ValueError(f"masks of {n_regions} regions of {shape} pixels are more than {_LARGEST_MASKS} bytes")
+        raise ValueError(
+            f"Expected masks of at most {_LARGEST_MASKS} bytes from {path}, got {n_regions} or more regions of {shape} "
+            "pixels."
+        )
