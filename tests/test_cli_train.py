@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfmkit.cli import main
-from tfmkit.deep import DeepTFM
+from tfmkit.deep import DeepTFM, read_weights
 from tfmkit.pretraining import loop, stream
 from tfmkit.pretraining.loop import Recipe
 
@@ -26,6 +26,19 @@ def test_trained_weights_serve_every_gel_and_grid(tiny, tmp_path, capsys):
     assert traction.shape == std.shape == strain.shape
     assert np.isfinite(traction).all()
     assert (std > 0).all()
+
+
+def test_the_papers_network_is_trained_on_its_cells_and_goes_on(tmp_path, monkeypatch, capsys):
+    for name, value in {"_PAPER_SIDE": 16, "_PAPER_CELLS": 6, "_PAPER_BATCH": 3}.items():
+        monkeypatch.setattr(f"tfmkit.cli.train.{name}", value)
+    for updates in ("1", "4"):
+        assert main(["train", "tracnet", "--updates", updates, "--device", "cpu", "-o", str(tmp_path)]) == 0
+    assert "tracnet.safetensors" in capsys.readouterr().out
+    weights = read_weights(tmp_path / "tracnet.safetensors")
+    assert weights.settings["epochs"] == 2
+    assert weights.settings["poisson"] == 0.45
+    assert main(["train", "tracnet", "--leave-out", "disc", "-o", str(tmp_path / "other")]) == 2
+    assert not (tmp_path / "other").exists()
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from tfmkit._validation import check_count
 
 _N_CELLS = 34_000
+# Cells, grid, minibatch and largest noise (of the RMS, per component) of the paper's training; its epochs are tfmkit's.
+_PAPER_CELLS, _PAPER_SIDE, _PAPER_BATCH, _PAPER_EPOCHS, _PAPER_NOISE = 708, 104, 64, 300, 0.13
 
 
 def add_parser(subparsers: Any) -> None:
@@ -23,14 +27,17 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a network on simulated cells",
-        description="Train a network on an endless stream of simulated fields, as the weights in the package were. "
+        description="Train a network on an endless stream of simulated fields (tracnet: on the paper's cells), as the "
+        "weights in the package were. "
         "A killed training goes on where it stopped when the command is given again.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("recipe", choices=("default", "small"), help="which weights")
+    parser.add_argument("recipe", choices=("default", "small", "tracnet"), help="which weights")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to compute (the GPU, if there is one)")
     parser.add_argument("--updates", type=int, metavar="N", help="steps of the optimiser (the recipe's number)")
-    parser.add_argument("--cells", type=int, default=_N_CELLS, metavar="N", help="circuit-model cells to draw from")
+    parser.add_argument(
+        "--cells", type=int, metavar="N", help=f"circuit-model cells to draw from ({_N_CELLS}; tracnet {_PAPER_CELLS})"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="seed of weights and stream")
     parser.add_argument(
         "--leave-out", nargs="+", default=[], metavar="FAMILY", help="families of tractions that are not drawn"
@@ -52,21 +59,57 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument is refused, or the folder holds another training.
     """
+    check_count(options.seed, "seed", low=0)
+    if options.updates is not None:
+        check_count(options.updates, "updates")
+    if options.cells is not None:
+        check_count(options.cells, "cells", low=100)
+    path = options.output / f"{options.recipe}.safetensors"
+    (_train_tracnet if options.recipe == "tracnet" else _train_fourier_unet)(options, path)
+    print(f"weights: {path}")
+
+
+def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     from tfmkit.deep.weights import write_weights
     from tfmkit.pretraining.cells import training_cells
     from tfmkit.pretraining.loop import RECIPES, train
     from tfmkit.pretraining.stream import FAMILIES
 
-    recipe = RECIPES[options.recipe]
-    updates = check_count(options.updates if options.updates is not None else recipe.n_updates, "updates")
-    seed = check_count(options.seed, "seed", low=0)
-    n_cells = check_count(options.cells, "cells", low=100)
     unknown = set(options.leave_out) - set(FAMILIES)
     if unknown or len(set(options.leave_out)) == len(FAMILIES):
         raise ValueError(f"Expected some of the families {', '.join(FAMILIES)} to leave out, got {options.leave_out}.")
-    recipe = replace(recipe, n_updates=updates, seed=seed, leave_out=tuple(options.leave_out))
-    network = train(recipe, training_cells(n_cells, seed), options.output, device=options.device)
-    path = options.output / f"{options.recipe}.safetensors"
+    recipe = RECIPES[options.recipe]
+    updates, n_cells = options.updates or recipe.n_updates, options.cells or _N_CELLS
+    recipe = replace(recipe, n_updates=updates, seed=options.seed, leave_out=tuple(options.leave_out))
+    network = train(recipe, training_cells(n_cells, options.seed), options.output, device=options.device)
     settings = {"recipe": asdict(recipe), "n_cells": n_cells}
     write_weights(path, network, network="fourier_unet", params=network.config, settings=settings, half=True)
-    print(f"weights: {path}")
+
+
+def _train_tracnet(options: argparse.Namespace, path: Path) -> None:
+    """Train the paper's network on the paper's cells: circuit-model cells on the pixels, one Poisson ratio."""
+    from tfmkit.deep import DeepTFM
+    from tfmkit.simulate import CellSimulator
+
+    if options.leave_out:
+        raise ValueError(f"Expected nothing to leave out of tracnet's one family, got {options.leave_out}.")
+    n_cells = options.cells or _PAPER_CELLS
+    batches = -(-n_cells // _PAPER_BATCH)
+    cells = CellSimulator("generic", shape=_PAPER_SIDE, random_state=options.seed).sample(n_cells)
+    rng = np.random.default_rng(options.seed)
+    rms = np.sqrt(np.square(cells.strain).mean(axis=(1, 2, 3), keepdims=True))
+    level = rng.uniform(0, _PAPER_NOISE, size=rms.shape)
+    strain = (cells.strain + level * rms * rng.normal(size=cells.strain.shape)).astype(np.float32)
+    model = DeepTFM(
+        "tracnet",
+        lr=1e-3,
+        batch_size=_PAPER_BATCH,
+        max_epochs=_PAPER_EPOCHS if options.updates is None else max(1, options.updates // batches),
+        train_split=None,
+        iterator_train__shuffle=True,
+        callbacks__early_stopping=None,
+        checkpoint_dir=options.output,
+        device=options.device,
+        random_state=options.seed,
+    )
+    model.fit(strain, cells.stress.astype(np.float32)).save_weights(path, half=True)
