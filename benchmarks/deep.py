@@ -3,6 +3,7 @@
     python benchmarks/deep.py accuracy --fields 24
     python benchmarks/deep.py transfer
     python benchmarks/deep.py left-out FOLDER     # weights loo_FAMILY.safetensors, trained without that family
+    python benchmarks/deep.py turns --fields 4
 
 Every table goes to a CSV beside this file. Test cells are drawn with seeds that no training uses.
 """
@@ -21,7 +22,9 @@ from tables import write_table
 
 from tfmkit.benchmark import OracleLambda, compare
 from tfmkit.deep import DeepTFM
+from tfmkit.deep.turns import turn, turn_back
 from tfmkit.fttc import FTTC
+from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import add_noise
 
 Estimators = dict[str, Any]
@@ -132,6 +135,31 @@ def left_out(folder: Path, n_fields: int, seed: int) -> None:
     write_table(pd.concat(tables), "deep_left_out", n_fields=n_fields, seed=seed)
 
 
+def turns(n_fields: int, seed: int) -> None:
+    """Write how much predictions change under a quarter turn, and what averaging over the eight turns gains."""
+    rows = []
+    for name in ("default", "small"):
+        plain = DeepTFM.from_pretrained(name)
+        averaged = DeepTFM.from_pretrained(name, average_turns=True)
+        for family in FAMILIES:
+            fields = family_fields(family, n_fields, seed=seed)
+            for level in (0.0, 0.1):
+                noisy = noise_model(0.0)(fields.noise_free_strain, level, np.random.default_rng(seed))
+                one, mean = plain.predict(noisy), averaged.predict(noisy)
+                back = turn_back(plain.predict(turn(noisy, 1, False)), 1, False)
+                rows.append(
+                    {
+                        "weights": name,
+                        "family": family,
+                        "noise": level,
+                        "error": relative_rmse(fields.stress, one),
+                        "error_averaged": relative_rmse(fields.stress, mean),
+                        "change_under_turn": relative_rmse(one, back),
+                    }
+                )
+    write_table(pd.DataFrame(rows), "deep_turns", n_fields=n_fields, seed=seed)
+
+
 def _on_gel(fields: Any, changes: dict[str, Any], seed: int) -> pd.DataFrame:
     gel = {"young": changes.get("young", 10_670.0), "poisson": changes.get("poisson", 0.45)}
     estimators = {
@@ -151,7 +179,7 @@ def _cut_in_half(fields: Any) -> Any:
 def main() -> None:
     """Run one study."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("study", choices=("accuracy", "transfer", "left-out"))
+    parser.add_argument("study", choices=("accuracy", "transfer", "left-out", "turns"))
     parser.add_argument("folder", type=Path, nargs="?", help="weights of left-out")
     parser.add_argument("--fields", type=int, default=24, help="fields per family")
     parser.add_argument("--seed", type=int, default=2021, help="seed of the test cells")
@@ -159,7 +187,7 @@ def main() -> None:
     if arguments.study == "left-out":
         left_out(arguments.folder, arguments.fields, arguments.seed)
     else:
-        {"accuracy": accuracy, "transfer": transfer}[arguments.study](arguments.fields, arguments.seed)
+        {"accuracy": accuracy, "transfer": transfer, "turns": turns}[arguments.study](arguments.fields, arguments.seed)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from tfmkit.deep import DeepTFM
-from tfmkit.deep._turns import turn
 from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration, interval_features
 from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.deep.turns import turn
 from tfmkit.operators import convolve
 
 SHAPE = (24, 28)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfmkit.deep import DeepTFM
-from tfmkit.deep._turns import average_over_turns, turn, turn_back
+from tfmkit.deep.turns import average_over_turns, turn, turn_back
 from tfmkit.operators import ForwardOperator
 
 TURNS = list(itertools.product(range(4), (False, True)))

@@ -17,11 +17,11 @@ from tfmkit._validation import check_count, check_field, check_gel, check_mask, 
 from tfmkit.deep._callbacks import EarlyStopping
 from tfmkit.deep._fieldnet import draw_seed, seeded
 from tfmkit.deep._pretrained import PretrainedNet
-from tfmkit.deep._turns import average_over_turns
 from tfmkit.deep.calibration import fit_calibration
 from tfmkit.deep.checkpoint import FILE_NAME, describe_params, digest, resume_training
 from tfmkit.deep.losses import RelativeError
 from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.deep.turns import average_over_turns
 
 # Half of the central 90 % interval of a normal distribution, in standard deviations.
 HALF_WIDTH = 1.6448536269514722
