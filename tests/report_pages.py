@@ -16,6 +16,8 @@ HOSTILE = (
     '"><script>hacked=1<script>',
     "$\\frac{\u202e\u05d0\u05d1\u05d2 & {{ 7*7 }}" + 12 * "long",
 )
+# How a reader sees them: what would turn the direction of writing is spelled out.
+SHOWN = tuple(name.replace("\u202e", "\\u202e") for name in HOSTILE)
 _VOID = {"meta", "img", "link", "br"}
 
 

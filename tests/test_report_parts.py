@@ -19,6 +19,7 @@ from PIL import Image
 from tfmkit.batch import run
 from tfmkit.metrics import displacement_residual
 from tfmkit.report._maps import Tops, load_maps
+from tfmkit.report._names import visible
 from tfmkit.report._overview import setting_rows, time_unit
 from tfmkit.report._panels import around_peak, draw_panels
 from tfmkit.report._pictures import embed_beads, embed_classes, embed_figure, embed_grey
@@ -103,6 +104,20 @@ def test_time_is_counted_in_readable_units():
     units = [time_unit(pd.DataFrame({"time_s": [0.0, last]})) for last in (240.0, 1200.0, 36000.0, 0.0, np.nan)]
     assert [unit and unit.name for unit in units] == ["s", "min", "h", None, None]
     assert 36000 * units[2].factor == pytest.approx(10)
+
+
+def test_characters_that_act_on_others_are_spelled_out():
+    assert visible("a\u202eb\u2066c\x00\x1b[1m\x85\udcff") == r"a\u202eb\u2066c\x00\x1b[1m\x85\udcff"
+    kept = "\u05d0\u05d1 <b> caf\u00e9 \u5b54 \U0001f469\u200d\U0001f52c\n\t"
+    assert visible(kept) == kept
+
+
+@given(st.text())
+def test_names_can_always_be_stored_and_turn_nothing(name):
+    shown = visible(name)
+    shown.encode("utf-8")
+    assert not set(shown) & set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00\x1b\r")
+    assert visible(shown) == shown
 
 
 def test_settings_become_lines():

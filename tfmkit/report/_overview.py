@@ -172,7 +172,7 @@ def _middle(table: pd.DataFrame, quantity: Quantity) -> Headline:
 
 
 def _names(row: Mapping[Any, Any], time: Unit | None) -> list[str]:
-    when = [format_number(row["time_s"] * time.factor)] if time else []
+    when = [f"{row['time_s'] * time.factor:.4g}"] if time else []
     return [str(row["position"]), str(row["frame"]), *when, str(row["cell"])]
 
 

@@ -20,6 +20,7 @@ from tfmkit.fttc import FTTCCV
 from tfmkit.io import writing
 from tfmkit.report._courses import COLORS, draw_courses, moving_positions
 from tfmkit.report._maps import Maps, Tops, load_maps
+from tfmkit.report._names import visible
 from tfmkit.report._overview import cell_table, headlines, setting_rows
 from tfmkit.report._panels import FLAG_COLORS, Panel, draw_panels
 from tfmkit.report._references import references
@@ -56,15 +57,19 @@ def write_report(results: str | PathLike[str], path: str | PathLike[str], *, n_f
     check_count(n_full, "n_full", low=0)
     found = read_results(results)
     with _expecting_results(found.folder), writing(path) as temporary:
-        # Frame by frame, so that a page of any length fits into memory; names of files need not be valid text.
-        page = _environment().get_template("page.html").stream(_content(found, n_full))
-        page.dump(str(temporary), encoding="utf-8", errors="backslashreplace")
+        # Frame by frame, so that a page of any length fits into memory.
+        _environment().get_template("page.html").stream(_content(found, n_full)).dump(str(temporary), encoding="utf-8")
 
 
 def _environment() -> Environment:
-    loader = PackageLoader("tfmkit.report")
     environment = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=PackageLoader("tfmkit.report"),
+        autoescape=True,
+        # What the template itself made is safe already.
+        finalize=lambda value: visible(value) if type(value) is str else value,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters["red_green_blue"] = lambda color: "rgb({}, {}, {})".format(*color)
     return environment
