@@ -25,6 +25,7 @@ _HOMES: dict[str, str] = {
     "FTTCCV": "fttc",
     "PIV": "displacement",
     "PatchSimulator": "simulate",
+    "batch": "batch",
     "benchmark": "benchmark",
     "datasets": "datasets",
     "displacement": "displacement",
