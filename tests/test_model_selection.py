@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
 
+from tfmkit.bayes import BayesianFTTC
 from tfmkit.deep import DeepTFM
-from tfmkit.fttc import FTTC
+from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.metrics import relative_rmse
 from tfmkit.operators import ForwardOperator
 from tfmkit.scoring import get_scorer
+from tfmkit.sparse import ElasticNetTFM
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +48,38 @@ def test_one_grid_over_both_estimators(cells):
     scores = search.cv_results_["mean_test_score"]
     assert search.best_params_ == candidates[int(np.argmax(scores))]
     assert np.isfinite(scores).all()
+
+
+def test_one_grid_over_every_estimator_lambda_and_order(cells):
+    strain, stress, _ = cells
+    lams, orders = [1e-2, 10.0], [0.0, 1.0]
+    grid = [
+        {
+            "model": [FTTC()],
+            "model__boundary": ["periodic", "extended", "open"],
+            "model__lam": lams,
+            "model__order": orders,
+        },
+        {"model": [FTTCCV()], "model__orders": [[0.0], [1.0]], "model__criterion": ["risk", "gcv"]},
+        {"model": [BayesianFTTC()], "model__order": orders},
+        {"model": [ElasticNetTFM()], "model__lam1": [1.0, 2.0], "model__order": orders},
+        {"model": [deep()]},
+    ]
+    search = GridSearchCV(Pipeline([("model", FTTC())]), grid, cv=KFold(2)).fit(strain, stress)
+    table = pd.DataFrame(search.cv_results_)
+    table["model"] = [type(params["model"]).__name__ for params in search.cv_results_["params"]]
+    best = -table.groupby("model")["mean_test_score"].max()
+    assert table["model"].value_counts().to_dict() == {
+        "FTTC": 12, "FTTCCV": 4, "BayesianFTTC": 2, "ElasticNetTFM": 4, "DeepTFM": 1
+    }  # fmt: skip
+    assert np.isfinite(table["mean_test_score"]).all()
+    # No traction at all has an error of 1.
+    assert (best < 0.5).all()
+    assert -search.best_score_ == best.min()
+    # The row of a candidate is its own cross-validated score.
+    alone = [relative_rmse(stress, FTTC(10.0, order=1.0).fit(strain).predict(strain))]
+    row = table[(table["param_model__boundary"] == "extended") & (table["param_model__order"] == 1.0)]
+    np.testing.assert_allclose(-row["mean_test_score"].iloc[-1:], alone, rtol=1e-6)
 
 
 def test_rates_and_widths_of_the_network(cells):
