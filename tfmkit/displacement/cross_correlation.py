@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from tfmkit._validation import FloatArray, check_count
 from tfmkit.displacement._correlation import correlate_windows
@@ -60,7 +61,9 @@ class CrossCorrelation(DisplacementTransformer):
 
     def _measure_pair(self, images: Prepared, lattice: Lattice) -> FloatArray:
         target = DeformableImage(images.deformed, images.valid)
-        field = find_displacement(images, lattice)
+        # Correlation never takes back the noise of its start within a window: what is narrower than one goes.
+        blur = self.window / (4 * lattice.spacing)
+        field = ndimage.gaussian_filter(find_displacement(images, lattice), (0, blur, blur), mode="nearest")
         for factor in _PASSES:
             moved, inside = target.sample(lattice.spread(field))
             side = factor * self.window
