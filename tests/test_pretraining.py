@@ -1,12 +1,19 @@
 """The stream of simulated fields and the resumable loop."""
 
+import json
+
+import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
+from tfmkit.filters.missing import fill_missing
 from tfmkit.operators import convolve
 from tfmkit.pretraining import cells as cells_module
 from tfmkit.pretraining import loop, priors, stream
 from tfmkit.pretraining.drawing import Draw
+from tfmkit.pretraining.holes import fill_holes
 from tfmkit.pretraining.loop import Recipe, train
 from tfmkit.pretraining.raster import DISC, HERTZ, Patches, draw_patches
 from tfmkit.pretraining.stream import FieldStream, noise, observe
@@ -58,6 +65,40 @@ def test_patch_across_the_border_leaves_only_its_inner_part():
     field = draw_patches(one_patch(y=0.0, x=10.0), (16, 20), 3)[0, 0]
     assert field.sum().item() / 9 == pytest.approx(2 * torch.pi * 9 / 2, rel=0.05)
     assert field[24:].abs().max() == 0
+
+
+@pytest.mark.parametrize(("profile", "volume"), [(DISC, torch.pi), (HERTZ, 2 / 3 * torch.pi)])
+def test_subsamples_give_narrow_patches_their_volume_wherever_they_lie(profile, volume):
+    def largest_error(subsamples):
+        errors = []
+        for shift in (0.0, 0.11, 0.23):
+            patch = one_patch(y=8 + shift, x=9 - shift, a=0.7, b=0.7, profile=profile)
+            total = draw_patches(patch, (16, 20), 3, subsamples)[0, 0].sum().item() / 9
+            errors.append(abs(total / (2 * volume * 0.49) - 1))
+        return max(errors)
+
+    assert largest_error(3) < 0.01
+    assert largest_error(3) < 0.5 * largest_error(1)
+
+
+def test_wide_patches_need_no_subsamples():
+    assert torch.equal(draw_patches(one_patch(), (16, 20), 3, 3), draw_patches(one_patch(), (16, 20), 3))
+
+
+def test_holes_are_filled_as_the_filter_fills_them(draw):
+    smooth = draw.normal(2, 2, 24, 30).cumsum(-1).cumsum(-2)
+    missing = draw.uniform(0, 1, 2, 1, 24, 30) < 0.2
+    filled = fill_holes(smooth, missing)
+    expected = np.stack([fill_missing(f, m) for f, m in zip(smooth.numpy(), missing[:, 0].numpy(), strict=True)])
+    error = filled - torch.as_tensor(expected)
+    assert error.norm() < 1e-3 * smooth.norm()
+    assert torch.equal(filled[:, :, ~missing[0, 0]][0], smooth[:, :, ~missing[0, 0]][0])
+
+
+def test_some_fields_lose_vectors(cells, small_grids):
+    plain, holed = (FieldStream(cells, seed=3, pixels=4096, missing=share).chunk(5) for share in (0.0, 1.0))
+    assert torch.equal(plain.traction != 0, holed.traction != 0)
+    assert not torch.allclose(plain.displacement, holed.displacement)
 
 
 @pytest.mark.parametrize("family", sorted(stream.FAMILIES))
@@ -138,6 +179,20 @@ def test_checkpoint_of_another_recipe_is_refused(cells, small_grids, tmp_path):
     train(TINY, cells, tmp_path, device="cpu")
     with pytest.raises(ValueError, match="checkpoint of this recipe"):
         train(Recipe(**{**TINY.__dict__, "lr": 1e-4}), cells, tmp_path, device="cpu")
+
+
+def test_checkpoint_older_than_a_part_of_the_recipe_goes_on(cells, small_grids, tmp_path):
+    train(TINY, cells, tmp_path, device="cpu")
+    path = tmp_path / "checkpoint.safetensors"
+    with safe_open(path, "pt") as file:
+        header, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    old = json.loads(header["recipe"])
+    del old["subsamples"], old["missing"]
+    save_file(tensors, path, metadata={**header, "recipe": json.dumps(old)})
+    train(TINY, cells, tmp_path, device="cpu")
+    save_file(tensors, path, metadata={**header, "recipe": "[]"})
+    with pytest.raises(ValueError, match="checkpoint of this recipe"):
+        train(TINY, cells, tmp_path, device="cpu")
 
 
 def test_broken_checkpoint_is_refused(cells, tmp_path):

@@ -32,7 +32,7 @@ def add_parser(subparsers: Any) -> None:
         "A killed training goes on where it stopped when the command is given again.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("recipe", choices=("default", "small", "tracnet"), help="which weights")
+    parser.add_argument("recipe", choices=("default", "small", "default-2", "small-2", "tracnet"), help="which weights")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to compute (the GPU, if there is one)")
     parser.add_argument("--updates", type=int, metavar="N", help="steps of the optimiser (the recipe's number)")
     parser.add_argument(

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,10 @@ class Recipe:
         Seed of the weights and of the stream.
     leave_out : tuple of str
         Families left out of the stream.
+    subsamples : int
+        Of narrow patches in the stream; 1 in the weights of the package.
+    missing : float
+        Part of the fields with missing vectors; none in the weights of the package.
     """
 
     widths: tuple[int, ...]
@@ -63,12 +67,16 @@ class Recipe:
     ema: float = 0.999
     seed: int = 0
     leave_out: tuple[str, ...] = ()
+    subsamples: int = 1
+    missing: float = 0.0
 
 
 RECIPES = {
     "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
     "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
 }
+# The stream as it should be next time: patches narrower than 2 px to scale, and fields with holes.
+RECIPES |= {f"{name}-2": replace(recipe, subsamples=3, missing=0.2) for name, recipe in RECIPES.items()}
 
 
 def train(
@@ -109,6 +117,8 @@ def train(
         pixels=recipe.pixels,
         parts=recipe.chunk,
         leave_out=recipe.leave_out,
+        subsamples=recipe.subsamples,
+        missing=recipe.missing,
         device=device,
     )
     curve, saved = folder / "curve.csv", time.monotonic()
@@ -186,7 +196,7 @@ class _TrainingState:
         try:
             with safe_open(path, "pt", device=self.device) as file:
                 header = file.metadata() or {}
-                if header.get("recipe") != json.dumps(asdict(self.recipe)):
+                if _read_recipe(header.get("recipe")) != self.recipe:
                     raise ValueError(f"Expected a checkpoint of this recipe in {path}, got {header.get('recipe')}.")
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except SafetensorError as error:
@@ -198,6 +208,15 @@ class _TrainingState:
                 self.mean[i].copy_(tensors[f"{i}.mean"])
                 names = ("step", "exp_avg", "exp_avg_sq")
                 self.optimizer.state[p] = {name: tensors[f"{i}.{name}"] for name in names}
+
+
+def _read_recipe(text: str | None) -> Recipe | None:
+    """What a checkpoint was made by; one that is older than a part of the recipe has that part's default."""
+    try:
+        values: dict[str, Any] = json.loads(text or "")
+        return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    except (TypeError, ValueError, AttributeError):
+        return None
 
 
 def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,7 @@ from torch.nn import functional
 from tfmkit.operators import convolve
 from tfmkit.pretraining import priors
 from tfmkit.pretraining.drawing import Draw
+from tfmkit.pretraining.holes import lose_vectors
 from tfmkit.pretraining.raster import DISC, GAUSS, HERTZ, PARABOLA, draw_patches
 
 ZOOM = 3
@@ -61,6 +62,10 @@ class FieldStream:
         Parts of equal size that a chunk will be split into.
     leave_out : sequence of str, default=()
         Families that are not drawn; a left-out disc or Hertz family also loses its profile in the family of blobs.
+    subsamples : int, default=1
+        Of narrow patches, as in `tfmkit.pretraining.raster.draw_patches`.
+    missing : float, default=0.0
+        Part of the fields that lose 1-25 % of their vectors.
     device : str or torch.device, default="cpu"
         Where fields are made.
     """
@@ -73,10 +78,13 @@ class FieldStream:
         pixels: int,
         parts: int = 1,
         leave_out: Any = (),
+        subsamples: int = 1,
+        missing: float = 0.0,
         device: Any = "cpu",
     ) -> None:
         self.cells = tuple(part.to(device) for part in cells)
         self.seed, self.pixels, self.parts, self.device = seed, pixels, parts, torch.device(device)
+        self.subsamples, self.missing = subsamples, missing
         self.weights = {name: weight for name, weight in FAMILIES.items() if name not in leave_out}
         lost = {"disc": DISC, "hertz": HERTZ}
         self.profiles = tuple(
@@ -108,6 +116,9 @@ class FieldStream:
         keep = _worth_learning(displacement, traction, draw)
         displacement, traction = displacement[keep], traction[keep]
         displacement = displacement + noise(draw, displacement)
+        # Without missing vectors nothing is drawn for them: recipes that know none keep their stream.
+        if self.missing:
+            displacement = lose_vectors(draw, displacement, self.missing)
         rms = displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
         return Batch(displacement / rms, traction / rms, poisson)
 
@@ -128,7 +139,7 @@ class FieldStream:
             patches = {"adhesion": priors.adhesion_cells, "disc": priors.discs, "hertz": priors.hertz_pairs}[name](
                 draw, n, shape
             )
-        return draw_patches(patches, shape, ZOOM)
+        return draw_patches(patches, shape, ZOOM, self.subsamples)
 
 
 def observe(fine: Tensor, poisson: float, margin: int) -> tuple[Tensor, Tensor]:
