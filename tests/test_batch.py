@@ -169,6 +169,25 @@ def test_displacement_files(tmp_path):
     assert next(found.items()).previews() == {}
 
 
+def test_excluded_places_are_flagged_and_do_not_count(images, tmp_path):
+    folder = tmp_path / "images"
+    write_position(folder / "p1", n_frames=1, seed=1)
+    debris = np.zeros((SIDE, SIDE), dtype=np.uint8)
+    debris[:, :20] = 1
+    tifffile.imwrite(folder / "p1" / "debris.tif", debris)
+    plain = run(settings(folder), results=tmp_path / "results").table
+    # What moves differently there would otherwise pull the gel.
+    deformed = tifffile.imread(folder / "p1" / "deformed.tif")
+    deformed[:, :20] = np.roll(deformed[:, :20], 5, axis=0)
+    tifffile.imwrite(folder / "p1" / "deformed.tif", deformed)
+    found = run(settings(folder, input={"exclude": "{position}/debris.tif"}), results=tmp_path / "results")
+    fields = next(found.items()).fields()
+    assert (fields["flag"][:, :2] == Flag.EXCLUDED).all()
+    assert (fields["flag"][:, 3:] != Flag.EXCLUDED).all()
+    assert found.table["replaced_fraction"].iloc[0] >= 2 / 12
+    assert found.table["drift_y_px"].iloc[0] == pytest.approx(plain["drift_y_px"].iloc[0], abs=0.2)
+
+
 def test_stack_of_relaxed_and_deformed_frames(images, tmp_path):
     folder = tmp_path / "stack"
     folder.mkdir()

@@ -77,6 +77,7 @@ def test_nothing_is_done_twice(images, tmp_path, steps):
         ({"input": {"interval": 7.0}}, ["write_fields"]),
         ({"input": {"cell": "{position}/cell.tif"}}, ["preview_item"]),
         ({"displacement": {"window": 9.0}}, None),
+        ({"input": {"exclude": "{position}/mask.tif"}}, None),
         ({"drift": {"rotation": True}}, None),
         ({"run": {"jobs": 2}}, []),
     ],

@@ -117,6 +117,17 @@ def test_mask_keeps_the_cell_out_of_the_drift(files, tmp_path):
     assert drifts[0] != drifts[1]
 
 
+def test_excluded_places_are_flagged(files, tmp_path):
+    mask = np.zeros((96, 96), dtype=np.uint8)
+    mask[:, 48:] = 1
+    tifffile.imwrite(tmp_path / "debris.tif", mask)
+    arguments = [*files, "--spacing", "8", "--no-drift", "--exclude", str(tmp_path / "debris.tif")]
+    assert main(["displacement", *arguments, "-o", str(tmp_path / "out")]) == 0
+    measured = read_displacement(tmp_path / "out" / "displacement.npz").measured
+    assert not measured[..., 6:].any()
+    assert measured[..., :4].mean() > 0.9
+
+
 def test_settings_say_what_was_done(files, tmp_path):
     arguments = ["--method", "cross_correlation", "--window", "24", "--spacing", "8", "-o", str(tmp_path / "out")]
     assert main(["displacement", *files, *arguments]) == 0

@@ -39,7 +39,7 @@ class Fingerprints:
     def measurement(self) -> str:
         """Displacement: images, drift and method; not the gel, the traction or the size of a pixel."""
         item, config = self._item, self._config
-        files: list[Path | None] = [item.source, item.relaxed]
+        files: list[Path | None] = [item.source, item.relaxed, item.exclude]
         names = ["channel", "relaxed_frame"] if item.has_images else ["spacing", "interpolate"]
         settings: list[Any] = [__version__, item.page, [getattr(config.input, name) for name in names]]
         if item.has_images:

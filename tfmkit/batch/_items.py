@@ -32,7 +32,7 @@ class Item:
         Frame of the file, from 0.
     source : Path
         Deformed image, or displacement file.
-    relaxed, cell, mask : Path or None
+    relaxed, cell, mask, exclude : Path or None
         The files that belong to it.
     """
 
@@ -44,6 +44,7 @@ class Item:
     relaxed: Path | None = None
     cell: Path | None = None
     mask: Path | None = None
+    exclude: Path | None = None
 
     @property
     def has_images(self) -> bool:
@@ -53,7 +54,8 @@ class Item:
     @property
     def files(self) -> list[Path]:
         """All files that the item depends on."""
-        return [path for path in (self.source, self.relaxed, self.cell, self.mask) if path is not None]
+        paths = (self.source, self.relaxed, self.cell, self.mask, self.exclude)
+        return [path for path in paths if path is not None]
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def list_items(config: Config) -> tuple[list[Item], list[Failure]]:
     found = find_images(config.images, pattern)
     partners = {
         name: find_images(config.images, getattr(files, name))
-        for name in ("relaxed", "cell", "mask")
+        for name in ("relaxed", "cell", "mask", "exclude")
         if getattr(files, name) is not None
     }
     for name, candidates in partners.items():

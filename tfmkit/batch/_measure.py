@@ -59,8 +59,9 @@ def measure_pair(
     drift: bool = True,
     rotation: bool = False,
     cells: NDArray[np.bool_] | None = None,
+    exclude: NDArray[np.bool_] | None = None,
     **metadata: float | None,
-) -> tuple[Measurement, FloatArray]:
+) -> Measurement:
     """Undo the drift of a pair of images and measure its displacement.
 
     Parameters
@@ -75,28 +76,30 @@ def measure_pair(
         Whether a rotation is looked for too.
     cells : ndarray of shape (height, width), optional
         True where a cell may move the gel, which does not count for drift.
+    exclude : ndarray of shape (height, width), optional
+        True where the images show nothing that counts, neither for drift nor for displacement.
     **metadata : float or None
         ``pixel_size`` and ``interval`` of the result.
 
     Returns
     -------
-    measurement : Measurement
+    Measurement
         What was found.
-    corrected : ndarray of shape (2, height, width)
-        The pair without drift.
 
     Raises
     ------
     ValueError
         If the images are no pair of bead images, or the mask does not fit.
     """
-    pairs, motion, outside = np.asarray(pair)[None], np.zeros(3), None
+    pairs, motion = np.asarray(pair)[None], np.zeros(3)
+    nowhere = np.zeros(pairs.shape[2:], dtype=bool)
+    hidden = nowhere if exclude is None else exclude
     if drift:
-        motion = estimate_drift(pairs, mask=cells, rotation=rotation)[0]
+        motion = estimate_drift(pairs, mask=hidden | (nowhere if cells is None else cells), rotation=rotation)[0]
         pairs = undo_drift(pairs, motion[None])
-        outside = _outside(motion, (pairs.shape[2], pairs.shape[3]))
-    result = transformer.measure(pairs, exclude=outside)
-    measurement = Measurement(
+        hidden = hidden | _outside(motion, (pairs.shape[2], pairs.shape[3]))
+    result = transformer.measure(pairs, exclude=hidden)
+    return Measurement(
         result.displacement[0].astype(np.float32),
         result.flags[0],
         result.quality[0].astype(np.float32),
@@ -108,7 +111,6 @@ def measure_pair(
         np.ones(result.flags[0].shape, dtype=bool),
         **metadata,
     )
-    return measurement, pairs[0]
 
 
 def widen(mask: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:

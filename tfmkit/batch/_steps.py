@@ -45,15 +45,16 @@ def measure_item(item: Item, config: Config) -> Measurement:
     if not item.has_images:
         return _read_measurement(item, config)
     pair, metadata = read_pair(item, config)
-    cells = None
-    if item.mask is not None and config.drift.enabled:
-        _, masks = read_masks(item.mask, (pair.shape[1], pair.shape[2]), item.page)
-        cells = widen(np.any(masks, axis=0), config.drift.margin)
+    masks = {
+        name: np.any(read_masks(path, (pair.shape[1], pair.shape[2]), item.page)[1], axis=0)
+        for name, path in (("cells", item.mask), ("exclude", item.exclude))
+        if path is not None
+    }
+    if "cells" in masks:
+        masks["cells"] = widen(masks["cells"], config.drift.margin)
     transformer = make_transformer(config.displacement.name, config.displacement.params)
-    measurement, _ = measure_pair(
-        pair, transformer, drift=config.drift.enabled, rotation=config.drift.rotation, cells=cells, **metadata
-    )
-    return measurement
+    settings: dict[str, Any] = {"drift": config.drift.enabled, "rotation": config.drift.rotation}
+    return measure_pair(pair, transformer, **settings | masks | metadata)
 
 
 def read_pair(item: Item, config: Config) -> tuple[FloatArray, dict[str, float | None]]:
@@ -115,7 +116,7 @@ def preview_item(item: Item, config: Config, measurement: Measurement, path: Pat
     images: list[NDArray[Any]] = list(undo_drift(pair[None], measurement.drift[None])[0])
     if item.cell is not None:
         with open_images(item.cell) as series:
-            cell = series.read(min(item.page, series.n_frames - 1), config.input.cell_channel)
+            cell = series.read(item.page if series.n_frames > 1 else 0, config.input.cell_channel)
         if cell.shape != images[0].shape:
             raise ValueError(f"Expected an image of {images[0].shape} px, got {cell.shape} in {item.cell}.")
         images.append(cell)

@@ -38,6 +38,8 @@ class InputSettings:
     relaxed, deformed, cell, mask : str or None
         Patterns of the bead images, of an image of the cell to show, and of cell masks (label images, binary images,
         ImageJ regions). ``{position}`` and ``{frame}`` stand for what tells files apart.
+    exclude : str or None
+        Pattern of masks of what counts nowhere: debris, borders without an image.
     displacement : str or None
         Pattern of displacement files, instead of bead images.
     channel, cell_channel : int
@@ -59,6 +61,7 @@ class InputSettings:
     deformed: str | None = setting(text, None)
     cell: str | None = setting(text, None)
     mask: str | None = setting(text, None)
+    exclude: str | None = setting(text, None)
     displacement: str | None = setting(text, None)
     channel: int = setting(count(0), 0)
     cell_channel: int = setting(count(0), 0)
@@ -299,7 +302,7 @@ def _check_input(config: Config, values: Mapping[str, Any], source: Source) -> N
         for section in ("drift", "displacement"):
             if section in values:
                 raise ValueError(f"{source.where(section)}: displacement files leave nothing to measure.")
-        idle = ("channel", "relaxed_frame")
+        idle: tuple[str, ...] = ("channel", "relaxed_frame", "cell", "cell_channel", "exclude")
     else:
         idle = ("spacing", "interpolate")
     for key in idle:

@@ -46,6 +46,9 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--mask", type=Path, metavar="FILE", help="cells (mask, label image, .roi, .zip), where drift is not looked for"
     )
+    parser.add_argument(
+        "--exclude", type=Path, metavar="FILE", help="what counts nowhere, such as debris (mask, .roi, .zip)"
+    )
     parser.add_argument("--margin", type=float, default=0.0, metavar="PX", help="pixels around the mask, likewise")
     parser.add_argument("--pixel-size", type=float, metavar="UM", help="micrometres per pixel, if the file is wrong")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results (FILE_displacement)")
@@ -86,7 +89,7 @@ def run(options: argparse.Namespace) -> None:
         pages = _pages(options, series)
         frames = _measure(options, params, relaxed, series, pages)
         pixel_size = series.pixel_size
-    inputs = [path for path in (options.relaxed, options.deformed, options.mask) if path is not None]
+    inputs = [path for path in (options.relaxed, options.deformed, options.mask, options.exclude) if path is not None]
     settings = {
         "input": hash_files(inputs),
         "relaxed": str(options.relaxed),
@@ -95,6 +98,7 @@ def run(options: argparse.Namespace) -> None:
         "relaxed_frame": options.relaxed_frame,
         "channel": options.channel,
         "mask": None if options.mask is None else str(options.mask),
+        "exclude": None if options.exclude is None else str(options.exclude),
         "pixel_size_um": pixel_size,
         "drift": {"enabled": not options.no_drift, "rotation": options.rotation, "margin_px": options.margin},
         "method": {"name": options.method, **params},
@@ -131,28 +135,25 @@ def _measure(
 ) -> list[Measurement]:
     from tfmkit.batch import make_transformer, measure_pair, read_masks, widen
 
-    cells = None
-    if options.mask is not None:
+    masks = {
+        name: np.any(read_masks(path, series.shape, 0)[1], axis=0)
+        for name, path in (("cells", options.mask), ("exclude", options.exclude))
+        if path is not None
+    }
+    if "cells" in masks:
         if options.no_drift:
             raise ValueError("--mask is where drift is not looked for: it does not go with --no-drift.")
-        cells = widen(np.any(read_masks(options.mask, series.shape, 0)[1], axis=0), options.margin)
+        masks["cells"] = widen(masks["cells"], options.margin)
     if relaxed.shape != series.shape:
         raise ValueError(f"Expected two images of one size, got {relaxed.shape} and {series.shape}.")
     transformer = make_transformer(options.method, params)
+    settings: dict[str, Any] = {"drift": not options.no_drift, "rotation": options.rotation}
+    settings |= {"pixel_size": series.pixel_size, "interval": series.interval, **masks}
     frames = []
     # On a pipe or in a log file the bar would only be noise.
     for page in tqdm(pages, desc="displacement", unit="frame", disable=None):
         pair = np.stack([relaxed, series.read(page, options.channel)])
-        frame, _ = measure_pair(
-            pair,
-            transformer,
-            drift=not options.no_drift,
-            rotation=options.rotation,
-            cells=cells,
-            pixel_size=series.pixel_size,
-            interval=series.interval,
-        )
-        frames.append(frame)
+        frames.append(measure_pair(pair, transformer, **settings))
     return frames
 
 
