@@ -72,10 +72,15 @@ def study(name: str, n_fields: int) -> pd.DataFrame:
     model = DeepTFM.from_pretrained(name)
     seen = predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
     tested = predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
-    everything, factor = calibrated_on(seen), common_factor(seen)
+    everything = calibrated_on(seen)
     path = packaged_weights()[name]
     write_calibration(path, everything, read_weights(path).checksum)
-    rows = []
+    return compare_designs(name, seen, tested, everything)
+
+
+def compare_designs(name: str, seen: list[Bunch], tested: list[Bunch], everything: Calibration) -> pd.DataFrame:
+    """Return how often intervals hold under each design, and how many fields count as foreign."""
+    rows, factor = [], common_factor(seen)
     for family in FAMILIES:
         others = [group for group in seen if not _is(group, family)]
         left_out, other_factor = calibrated_on(others), common_factor(others)

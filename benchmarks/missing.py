@@ -52,7 +52,7 @@ def measure(name: str, estimator: Any, fields: Any, seed: int) -> list[dict[str,
         holed = np.where(missing[:, None], np.nan, strain)
         rows.append(_row(name, share, "nearest", estimator, from_nearest(strain, missing), fields.stress))
         for filling, n_rounds in ROUNDS.items():
-            if name == "ElasticNetTFM" and n_rounds > 1:
+            if name == "ElasticNetTFM" and n_rounds > 1:  # minutes
                 continue
             model = MissingVectorFilter(FrozenEstimator(estimator), n_rounds=n_rounds).fit(holed)
             rows.append(_row(name, share, filling, model, holed, fields.stress))
