@@ -77,22 +77,16 @@ def extend(displacement: Any, grid: Shape, *, poisson: float, layer: Layer = HAL
     Linear, and free of the lambda of the inversion that follows. Both continuations are of one width, so that mirroring
     commutes with them.
     """
-    height, width = displacement.shape[-2:]
-    if (height, width) == tuple(grid):
+    shape = tuple(displacement.shape[-2:])
+    if shape == tuple(grid):
         return displacement
-    cells = _map(displacement, _cell_means(height), _cell_means(width)) / _COARSE
-    coarse = Layer(layer.thickness / _COARSE, layer.depth / _COARSE)
-    far = _far_field(
-        cells, tuple((total - n) // 2 for n, total in zip((height, width), grid, strict=True)), poisson, coarse
-    )
-    taps = (
-        _interpolation(n, total, size) for n, total, size in zip((height, width), grid, far.shape[-2:], strict=True)
-    )
-    far = _map(far * _COARSE, *taps)
-    return far + _taper_out(displacement - far[..., :height, :width], grid)
+    cells = _map(displacement, *map(_cell_means, shape)) / _COARSE
+    far = _COARSE * _far_field(cells, grid, poisson, Layer(layer.thickness / _COARSE, layer.depth / _COARSE))
+    far = _map(far, *map(_interpolation, shape, grid, far.shape[-2:]))
+    return far + _taper_out(displacement - far[..., : shape[0], : shape[1]], grid)
 
 
-def _far_field(cells: Any, margin: Shape, poisson: float, layer: Layer) -> Any:
+def _far_field(cells: Any, extended: Shape, poisson: float, layer: Layer) -> Any:
     """Displacement of the open gel under the traction of a coarse field; what lies before the first cell comes last."""
     shape = cells.shape[-2:]
     grid = extended_grid(shape)
@@ -100,7 +94,8 @@ def _far_field(cells: Any, margin: Shape, poisson: float, layer: Layer) -> Any:
         green_symbol(grid, poisson, boundary="periodic", like=cells, layer=layer), _COARSE_LAM
     )
     traction = irfft2(multiply(inverse, rfft2(_taper_out(cells, grid), grid)), grid)[..., : shape[0], : shape[1]]
-    reach = tuple(n + wide // _COARSE + 2 for n, wide in zip(shape, margin, strict=True))
+    # Beside the cells, half of what is continued, and one for the interpolation.
+    reach = tuple((n + -(-total // _COARSE)) // 2 + 2 for n, total in zip(shape, extended, strict=True))
     symbol = green_symbol(reach, poisson, boundary="open", like=cells, layer=layer)
     grid = padded_grid(reach)
     return irfft2(multiply(symbol, rfft2(traction, grid)), grid)
@@ -108,7 +103,7 @@ def _far_field(cells: Any, margin: Shape, poisson: float, layer: Layer) -> Any:
 
 def _taper_out(field: Any, grid: Shape) -> Any:
     """Continue fields past their border by their edge values under a linear taper."""
-    return _map(field, *(_taper(n, total) for n, total in zip(field.shape[-2:], grid, strict=True)))
+    return _map(field, *map(_taper, field.shape[-2:], grid))
 
 
 def _map(field: Any, rows: _Taps, columns: _Taps) -> Any:
