@@ -101,9 +101,10 @@ def test_frames_in_full_are_spread_and_hold_the_worst(residuals, n_full):
 
 
 def test_time_is_counted_in_readable_units():
-    units = [time_unit(pd.DataFrame({"time_s": [0.0, last]})) for last in (240.0, 1200.0, 36000.0, 0.0, np.nan)]
-    assert [unit and unit.name for unit in units] == ["s", "min", "h", None, None]
-    assert 36000 * units[2].factor == pytest.approx(10)
+    steps = (0.5, 30.0, 90.0, 36000.0, 0.0, np.nan)
+    units = [time_unit(pd.DataFrame({"time_s": [0.0, 0.0, step, 2 * step]})) for step in steps]
+    assert [unit and unit.name for unit in units] == ["s", "s", "min", "h", None, None]
+    assert 36000 * units[3].factor == pytest.approx(10)
 
 
 def test_characters_that_act_on_others_are_spelled_out():

@@ -19,6 +19,8 @@ from tfmkit.report._units import Unit, format_number
 COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
 # The same for matplotlib and in the page's legend.
 MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"))
+# On longer movies markers would cover the line.
+_MOST_MARKERS = 40
 _SIZE = (2.7, 2.0)
 _STYLE: dict[Any, Any] = {
     "axes.linewidth": 0.6,
@@ -107,7 +109,8 @@ def _panel(table: pd.DataFrame, part: pd.DataFrame, cells: list[str], quantity: 
             when = rows["frame"] if time is None else rows["time_s"] * time.factor
             axes.errorbar(
                 when, rows[quantity.column] * unit.factor, yerr=_spread(rows, quantity) * unit.factor,
-                color=COLORS[number], marker=MARKERS[number][0], markersize=3, linewidth=1, elinewidth=0.8, capsize=1.5,
+                color=COLORS[number], marker=MARKERS[number][0] if len(rows) <= _MOST_MARKERS else None,
+                markersize=3, linewidth=1, elinewidth=0.8, capsize=1.5,
             )  # fmt: skip
         axes.set(
             xlabel="frame" if time is None else f"time ({time.name})",

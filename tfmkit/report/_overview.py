@@ -136,13 +136,12 @@ def time_unit(table: pd.DataFrame) -> Unit | None:
     Unit or None
         Seconds, minutes or hours.
     """
-    latest = table["time_s"].max()
-    if not latest > 0:
+    steps = np.diff(np.unique(table["time_s"].dropna()))
+    if not steps.size:
         return None
-    return next(
-        (Unit(1 / second, name) for second, name in ((_HOUR, "h"), (_MINUTE, "min")) if latest >= 5 * second),
-        Unit(1.0, "s"),
-    )
+    # Times are multiples of the step, which reads best without leading zeros.
+    units = ((_HOUR, "h"), (_MINUTE, "min"), (1.0, "s"))
+    return next((Unit(1 / second, name) for second, name in units if steps.min() >= second), Unit(1.0, "s"))
 
 
 def setting_rows(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
