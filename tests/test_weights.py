@@ -66,7 +66,7 @@ def test_intervals_hold_nine_times_in_ten(small, cells):
     assert 0.8 < held[inside].mean() < 0.98
 
 
-@pytest.mark.parametrize("name", ["small"])
+@pytest.mark.parametrize("name", ["default", "small"])
 def test_intervals_of_the_package_are_calibrated(name):
     calibration = DeepTFM.from_pretrained(name).calibration_
     assert 1 < calibration.misfit_limit < 5

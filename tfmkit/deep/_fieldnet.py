@@ -64,7 +64,7 @@ class FieldNet(NeuralNetRegressor):
             for start in range(0, len(displacement), self.batch_size):
                 parts = self.infer(_tensor(displacement[start : start + self.batch_size]))
                 parts = parts if isinstance(parts, tuple) else (parts,)
-                batches.append([part.cpu().numpy() for part in parts])
+                batches.append([part.cpu().contiguous().numpy() for part in parts])
         return tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))
 
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:

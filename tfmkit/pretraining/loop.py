@@ -214,7 +214,8 @@ def _read_recipe(text: str | None) -> Recipe | None:
     """What a checkpoint was made by; one that is older than a part of the recipe has that part's default."""
     try:
         values: dict[str, Any] = json.loads(text or "")
-        return Recipe(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return Recipe(**values)
     except (TypeError, ValueError, AttributeError):
         return None
 
