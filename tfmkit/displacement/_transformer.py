@@ -11,6 +11,7 @@ from scipy import ndimage
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Bunch, Tags
 from sklearn.utils.validation import check_is_fitted
+from threadpoolctl import threadpool_limits
 
 from tfmkit._validation import FloatArray, check_count
 from tfmkit.displacement._grid import nodes
@@ -154,7 +155,9 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         self._check()
         pairs = check_pairs(X)
         excluded = check_excluded(exclude, pairs.shape)
-        parts = [self._measure_checked(pair, out) for pair, out in zip(pairs, excluded, strict=True)]
+        # Matrices are so small that threads of linear algebra would spend their time waiting for each other.
+        with threadpool_limits(1, user_api="blas"):
+            parts = [self._measure_checked(pair, out) for pair, out in zip(pairs, excluded, strict=True)]
         displacement, flags, quality = (np.stack(part) for part in zip(*parts, strict=True))
         height, width = pairs.shape[2:]
         return Bunch(
