@@ -19,11 +19,11 @@ from PIL import Image
 from tfmkit.batch import run
 from tfmkit.metrics import displacement_residual
 from tfmkit.report._maps import Tops, load_maps
+from tfmkit.report._methods import error_bars, references
 from tfmkit.report._names import visible
 from tfmkit.report._overview import setting_rows, time_unit
 from tfmkit.report._panels import around_peak, draw_panels
 from tfmkit.report._pictures import embed_beads, embed_classes, embed_figure, embed_grey
-from tfmkit.report._references import references
 from tfmkit.report._selection import choose_items
 from tfmkit.report._units import TIMES, format_number, readable_unit
 
@@ -141,6 +141,19 @@ def test_references_are_those_of_the_methods():
     files = {**config, "input": {"displacement": "*.txt"}, "traction": {"name": "FTTC"}}
     assert "Lucas" not in " ".join(references(files))
     assert "Butler" in " ".join(references(files))
+
+
+@pytest.mark.parametrize(
+    ("name", "samples", "text"),
+    [
+        ("FTTCCV", 32, "over 32 draws of noise"),
+        ("BayesianFTTC", 8, "draws of the posterior"),
+        ("DeepTFM", 2, "the network expects"),
+        ("FTTC", 1, "no error bars"),
+    ],
+)
+def test_error_bars_are_explained(name, samples, text):
+    assert text in error_bars({"run": {"samples": samples}, "traction": {"name": name}})
 
 
 def test_beads_at_rest_are_white_and_moved_ones_coloured():

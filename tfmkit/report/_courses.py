@@ -15,10 +15,17 @@ from tfmkit.report._quantities import FORCES, Quantity, known
 from tfmkit.report._selection import spread
 from tfmkit.report._units import Unit, format_number
 
-# Okabe and Ito's colours, which eyes of every kind tell apart, without the yellow that paper swallows.
-COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000")
-# The same for matplotlib and in the page's legend.
-MARKERS = (("o", "●"), ("s", "■"), ("^", "▲"), ("D", "◆"), ("v", "▼"), ("P", "✚"), ("X", "✖"))
+# Color, marker in matplotlib and marker in the page's legend of each cell: Okabe and Ito's colours, which eyes of every
+# kind tell apart, without the yellow that paper swallows.
+LINES = (
+    ("#0072b2", "o", "●"),
+    ("#d55e00", "s", "■"),
+    ("#009e73", "^", "▲"),
+    ("#cc79a7", "D", "◆"),
+    ("#56b4e9", "v", "▼"),
+    ("#e69f00", "P", "✚"),
+    ("#000000", "X", "✖"),
+)
 # On longer movies markers would cover the line.
 _MOST_MARKERS = 40
 _SIZE = (2.7, 2.0)
@@ -90,8 +97,8 @@ def draw_courses(table: pd.DataFrame, n_full: int) -> Iterator[Course]:
     for place in spread(len(positions), n_full):
         part = table[table["position"] == positions[place]]
         cells = part["cell"].drop_duplicates().tolist()
-        shown = cells[: len(COLORS)]
-        legend = [Key(f"cell-{number}", f"{MARKERS[number][1]} {cell}") for number, cell in enumerate(shown)]
+        shown = cells[: len(LINES)]
+        legend = [Key(f"cell-{number}", cell) for number, cell in enumerate(shown)]
         panels = [_panel(table, part, shown, quantity) for quantity in quantities]
         yield Course(positions[place], legend, len(cells) - len(shown), panels)
 
@@ -109,7 +116,7 @@ def _panel(table: pd.DataFrame, part: pd.DataFrame, cells: list[str], quantity: 
             when = rows["frame"] if time is None else rows["time_s"] * time.factor
             axes.errorbar(
                 when, rows[quantity.column] * unit.factor, yerr=_spread(rows, quantity) * unit.factor,
-                color=COLORS[number], marker=MARKERS[number][0] if len(rows) <= _MOST_MARKERS else None,
+                color=LINES[number][0], marker=LINES[number][1] if len(rows) <= _MOST_MARKERS else None,
                 markersize=3, linewidth=1, elinewidth=0.8, capsize=1.5,
             )  # fmt: skip
         axes.set(

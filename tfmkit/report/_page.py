@@ -18,12 +18,12 @@ from tfmkit._validation import check_count
 from tfmkit.batch import ItemResult, Results, read_results
 from tfmkit.fttc import FTTCCV
 from tfmkit.io import writing
-from tfmkit.report._courses import COLORS, draw_courses, moving_positions
+from tfmkit.report._courses import LINES, draw_courses, moving_positions
 from tfmkit.report._maps import Maps, Tops, load_maps
+from tfmkit.report._methods import error_bars, references
 from tfmkit.report._names import visible
 from tfmkit.report._overview import cell_table, headlines, setting_rows
 from tfmkit.report._panels import FLAG_COLORS, Panel, draw_panels
-from tfmkit.report._references import references
 from tfmkit.report._selection import RULE, choose_items
 
 
@@ -86,7 +86,7 @@ def _expecting_results(folder: Path) -> Iterator[None]:
 def _content(results: Results, n_full: int) -> dict[str, Any]:
     """Return what the template shows."""
     settings, table = results.settings, results.table
-    style = Markup(_environment().get_template("style.css").render(flags=FLAG_COLORS, cells=COLORS))  # noqa: S704 - ours
+    style = Markup(_environment().get_template("style.css").render(flags=FLAG_COLORS, cells=LINES))  # noqa: S704 - ours
     chosen = choose_items(table, n_full)
     # Every frame is read before the first is drawn, which takes longer: colour bars hold all, and damage shows at once.
     tops = Tops()
@@ -100,6 +100,7 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
         "fingerprint": settings["fingerprint"],
         "versions": settings["versions"],
         "setting_rows": list(setting_rows(settings["config"])),
+        "error_bars": error_bars(settings["config"]),
         "references": references(settings["config"]),
         "failures": results.failures.to_dict("records"),
         "headlines": headlines(table, len(results.failures)),

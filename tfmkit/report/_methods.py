@@ -1,4 +1,4 @@
-"""What to cite for what was done."""
+"""What is said of the methods: what their error bars hold, and what to cite."""
 
 from __future__ import annotations
 
@@ -27,6 +27,35 @@ _DISPLACEMENT = {
     "ilk": ("G. Le Besnerais and F. Champagnat, ICIP 2005, I-137: iterative Lucas-Kanade optical flow.",),
     "tvl1": ("C. Zach, T. Pock and H. Bischof, DAGM 2007, 214: TV-L1 optical flow.",),
 }
+_NOISE = "noise as strong and as correlated as that in the frame's own displacement"
+_BIAS = f"{_NOISE}; what regularisation takes away from tractions is not in it"
+_DRAWS = {
+    "FTTC": _BIAS,
+    "FTTCCV": _BIAS,
+    "ElasticNetTFM": _BIAS,
+    "BayesianFTTC": "the posterior of the traction",
+    "DeepTFM": "errors as large as the network expects at every grid point",
+}
+
+
+def error_bars(config: Mapping[str, Any]) -> str:
+    """Say what the error bars of a batch are.
+
+    Parameters
+    ----------
+    config : mapping
+        Settings of the batch.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    n_samples = config["run"]["samples"]
+    if n_samples < 2:
+        return "There are no error bars: no draws of noise were asked for."
+    source = _DRAWS.get(config["traction"]["name"], _NOISE)
+    return f"± is one standard deviation over {n_samples} draws of {source}."
 
 
 def references(config: Mapping[str, Any]) -> list[str]:
