@@ -171,6 +171,23 @@ def test_result_of_a_file_that_fails_later_does_not_stay(images, tmp_path):
     assert not [path for path in contents(results) if "p1" in path]
 
 
+@pytest.mark.parametrize("change", [{"traction": {"lam": 0.5}}, {"input": {"pixel_size": 0.3}}])
+def test_settings_that_were_changed_and_changed_back(images, tmp_path, monkeypatch, change):
+    results = tmp_path / "results"
+    run(settings(images), results=results)
+    before = contents(results)
+
+    def killed(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_process, "write_record", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run(settings(images, **change), results=results)
+    run(settings(images), results=results)
+    assert contents(results) == before
+
+
 def test_killed_run_goes_on_to_the_same_bytes(images, tmp_path):
     for number in range(2, 5):
         write_position(images / f"p{number}", n_frames=4, seed=number)

@@ -97,6 +97,8 @@ def _rows(item: Item, plan: Plan, files: ItemFiles) -> list[dict[str, Any]]:
     known = record.get("fingerprints", {})
     if known == wanted and files.complete(preview=item.has_images):
         return list(record["rows"])
+    # From here on the record no longer says what the other files hold, should the run be killed.
+    files.record.unlink(missing_ok=True)
     if item.has_images and (known.get("preview") != wanted["preview"] or not files.preview.is_file()):
         preview_item(item, config, measurement, files.preview)
     grid_step = None if pixel_size is None else pixel_size * measurement.spacing
