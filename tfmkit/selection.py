@@ -289,11 +289,10 @@ def blocked_cv(data: Statistics, path: Path) -> Array:
     Notes
     -----
     Only the size of the block depends on the measured noise, not its strength. The price is that a block says nothing
-    of structures smaller than itself, and that correlated noise which is left is taken for signal. On white noise the
-    error is at most 1.16 times that of the oracle (1.44 on Hertz patches a pixel wide), with the orders of `FTTCCV` to
-    choose from; at order 0 alone it was 3 times on square patches. On correlated noise it does not hold up: over 1.5
-    pixels it is 1.07 to 1.35 times at 4 and 10 % noise, but up to 1.91 times at 30 % (discs); over 0.5 to 1.25 pixels,
-    1.2 to 5.0 times (adhesion cells and discs, 10 and 30 %). `risk` stays below 1.2 on all of these.
+    of structures smaller than itself, and that correlated noise which is left is taken for signal. In
+    `benchmarks/inversion.csv`, the error is at most 1.16 times that of the oracle on white noise (1.44 on Hertz patches
+    a pixel wide). On noise correlated over 1.5 pixels it does not hold up: 1.08 to 1.36 times at 4 and 10 %, up to 1.97
+    times at 30 % (discs), where `risk` stays below 1.06.
     """
     halves = half_width(data.noise, data.rings.n_vectors, data.shape)
     score = np.empty((len(data.power), len(path.lams)))
