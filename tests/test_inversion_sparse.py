@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 
 from tfmkit.inversion.objective import SparseProblem, convolve, duality_gap, inner, roughness, slope
 from tfmkit.inversion.proximal import elastic_net, shrink
-from tfmkit.inversion.sparsity import adaptive_elastic_net, effective_noise, noise_level
+from tfmkit.inversion.sparsity import adaptive_elastic_net, effective_noise, noise_level, symmetric_signs
 from tfmkit.inversion.support import degrees_of_freedom, polish
 from tfmkit.operators import ForwardOperator
 from tfmkit.simulate import add_noise
@@ -132,3 +132,15 @@ def test_quadratic_weight_grows_with_the_noise() -> None:
         noisy = replace(p, displacement=u, lam1=np.full(p.lam1.shape, 6 * sigma), lam2=1.0)
         found.append(adaptive_elastic_net(noisy, sigma, tol=0.1, max_iter=400)[0].lam2)
     assert found[0] < found[1] < found[2]
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (9, 9), (12, 17), (17, 12)])
+def test_signs_turn_and_mirror_with_the_field(shape: tuple[int, int]) -> None:
+    signs = symmetric_signs(shape)
+    assert_allclose(np.mean(signs**2, axis=(1, 2)), 1)
+    turned = np.rot90(signs, -1, axes=(1, 2))
+    turned = np.stack([-turned[1], turned[0]])
+    mirrored = signs[..., ::-1] * np.array([-1, 1])[:, None, None]
+    for same, wanted in ((turned, symmetric_signs(shape[::-1])), (mirrored, signs)):
+        assert_allclose(same * np.sign((same * wanted).sum()), wanted)
+    assert abs(signs.mean()) < 0.2

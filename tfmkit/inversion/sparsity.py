@@ -12,6 +12,7 @@ References
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -115,6 +116,33 @@ def effective_noise(displacement: Array, noise: float) -> float:
     return max(noise, _FLOOR * rms, float(np.finfo(np.float32).tiny))
 
 
+@lru_cache(maxsize=16)
+def symmetric_signs(shape: tuple[int, int]) -> NDArray[np.float64]:
+    """Return random signs that turn and mirror with the field, so that an estimate made with them does too.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the field.
+
+    Returns
+    -------
+    ndarray of shape (2, height, width)
+        Signs up to a constant; turned by a quarter or mirrored they are the same but for a sign common to all. On a
+        field with an odd side the component along the other side is 0 in the middle.
+    """
+    height, width = shape
+    return np.stack([_mirrored_signs(height, width), -_mirrored_signs(width, height).T])
+
+
+def _mirrored_signs(across: int, along: int) -> NDArray[np.float64]:
+    """Signs that are even along the component's own direction and odd across it, of mean square 1."""
+    half = np.random.default_rng(0).choice([-1.0, 1.0], (across // 2, (along + 1) // 2))
+    half = np.concatenate([half, half[:, : along // 2][:, ::-1]], axis=1)
+    signs = np.concatenate([half, np.zeros((across % 2, along)), -half[::-1]])
+    return signs / np.sqrt(np.mean(signs**2))
+
+
 def adaptive_elastic_net(
     problem: SparseProblem, noise: float, *, tol: float, max_iter: int
 ) -> tuple[SparseProblem, SparseSolution]:
@@ -144,8 +172,8 @@ def adaptive_elastic_net(
     a factor that was measured. Three rounds at a rough tolerance come within a few per cent of it.
     """
     floor = effective_noise(problem.displacement, noise)
-    probe = np.random.default_rng(0).choice([-1.0, 1.0], problem.displacement.shape)
-    probe = probe.astype(problem.displacement.dtype)
+    height, width = problem.displacement.shape[-2:]
+    probe = symmetric_signs((height, width)).astype(problem.displacement.dtype)
     start = None
     for _ in range(_ROUNDS):
         start = elastic_net(problem, start=start, tol=_ROUGH_TOL, max_iter=_ROUGH_ITER).traction
