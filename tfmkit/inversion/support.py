@@ -46,7 +46,7 @@ def polish(problem: SparseProblem, traction: Array, n_iter: int = 4) -> Array:
         return weight * p
 
     rhs = np.where(support, convolve(problem, problem.displacement), 0)
-    precondition = quadratic_inverse(problem, _typical(weight, length), 1.0)
+    precondition = quadratic_inverse(problem, float(weight.sum() / support.sum()), 1.0)
     return _conjugate_gradients(
         problem, rhs, traction, support=support, curvature=_curvature, precondition=precondition, n_iter=n_iter
     )
@@ -87,7 +87,7 @@ def degrees_of_freedom(problem: SparseProblem, traction: Array, probe: Array, n_
         return weight * (p - direction * (direction * p).sum(axis=0))
 
     rhs = np.where(support, convolve(problem, probe), 0)
-    precondition = quadratic_inverse(problem, _typical(weight, length) / 2, 1.0)
+    precondition = quadratic_inverse(problem, float(weight.sum() / support.sum()) / 2, 1.0)
     response = _conjugate_gradients(
         problem,
         rhs,
@@ -196,9 +196,3 @@ def _conjugate_gradients(
         product, previous = inner(r, y), product
         p = y + product / previous * p
     return z
-
-
-def _typical(weight: Array, length: Array) -> float:
-    """Mean weight of the traction; a plain mean would be that of the shortest vector, a matter of rounding."""
-    squared = np.square(length)
-    return float((weight * squared).sum() / squared.sum())
