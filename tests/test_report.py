@@ -148,6 +148,7 @@ def test_page_can_be_read_without_seeing_it(page):
 
 
 def test_settings_and_versions_are_there(page, results):
+    assert "regularisation" in page.by_id("meanings").text
     rows = page.rows("settings")
     assert ["gel", "young", "8000.0"] in rows
     assert ["version", "tfmkit", results.settings["versions"]["tfmkit"]] in rows
@@ -177,9 +178,9 @@ def test_results_without_frames_make_a_page(copied, tmp_path):
     assert SHOWN[2] in page.by_id("failures").text
 
 
-def test_pixels_of_unknown_size_leave_forces_out(copied, tmp_path):
+def test_what_is_not_known_is_left_out(copied, tmp_path):
     table = read_results(copied).table
-    columns = [name for name in table if re.search("_(J|N|Nm|um2|s)(_std)?$", name)]
+    columns = ["lam", *(name for name in table if re.search("_(J|N|Nm|um2|s)(_std)?$", name))]
     table.assign(**dict.fromkeys(columns, np.nan)).to_parquet(copied / "table.parquet", index=False)
     settings = json.loads((copied / "settings.json").read_text())
     # Half of a surrogate pair, as in names of files that are no UTF-8, is no text that a file can hold.
@@ -189,6 +190,7 @@ def test_pixels_of_unknown_size_leave_forces_out(copied, tmp_path):
     page = Page(tmp_path / "pixels.html")
     assert "total force" not in page.by_id("cells").text
     assert "largest traction" in page.by_id("cells").text
+    assert "regularisation" not in page.by_id("meanings").text
     assert "\\udcff" in page.all("h1")[0].text
     assert not [section for section in page.all("section") if section.attributes.get("id") == "failures"]
     alts = " ".join(image.attributes["alt"] for image in page.all("img"))

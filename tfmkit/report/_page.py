@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
-from markupsafe import Markup
 from tqdm import tqdm
 
 from tfmkit._validation import check_count
@@ -86,7 +85,7 @@ def _expecting_results(folder: Path) -> Iterator[None]:
 def _content(results: Results, n_full: int) -> dict[str, Any]:
     """Return what the template shows."""
     settings, table = results.settings, results.table
-    style = Markup(_environment().get_template("style.css").render(flags=FLAG_COLORS, cells=LINES))  # noqa: S704 - ours
+    style = _environment().get_template("style.css").render(flags=FLAG_COLORS, cells=LINES)
     chosen = choose_items(table, n_full)
     # Every frame is read before the first is drawn, which takes longer: colour bars hold all, and damage shows at once.
     tops = Tops()
@@ -105,6 +104,7 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
         "failures": results.failures.to_dict("records"),
         "headlines": headlines(table, len(results.failures)),
         "cells": cell_table(table),
+        "has_lambda": bool(table["lam"].notna().any()),
         "n_items": len(results),
         "n_moving": len(moving_positions(table)),
         "rule": RULE,
