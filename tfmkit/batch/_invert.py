@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.batch._uncertainty import noise_draws, traction_draws
@@ -71,7 +72,10 @@ def invert(displacement: FloatArray, estimator: Any, *, n_samples: int, rng: np.
     if n_samples:
         draws = traction_draws(estimator, displacement, traction, std, noise, rng)
         std = draws.std(axis=0, ddof=1) if std is None and n_samples > 1 else std
-    return Inversion(traction, std, displacement + noise, draws, level, choice_of(estimator), _path(estimator))
+    choice = choice_of(estimator) | {
+        name: float(values[0]) for name, values in doubts(estimator, fields, traction[None]).items()
+    }
+    return Inversion(traction, std, displacement + noise, draws, level, choice, _path(estimator))
 
 
 def choice_of(estimator: Any) -> dict[str, float]:
@@ -91,6 +95,29 @@ def choice_of(estimator: Any) -> dict[str, float]:
     return {
         name: float(np.ravel(getattr(estimator, f"{name}_"))[0]) for name in names if hasattr(estimator, f"{name}_")
     }
+
+
+def doubts(estimator: Any, displacement: FloatArray, traction: FloatArray) -> dict[str, NDArray[Any]]:
+    """Return what tells that fields are unlike those that a network was trained on.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted estimator.
+    displacement, traction : ndarray of shape (n_fields, 2, height, width)
+        Displacement and what the estimator made of it.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_fields,)
+        ``misfit`` and, of a calibrated network, ``foreign``; nothing if the estimator is no network.
+    """
+    if not hasattr(estimator, "is_foreign"):
+        return {}
+    found: dict[str, NDArray[Any]] = {"misfit": estimator.misfit(displacement, traction)}
+    if estimator.calibration_ is not None:
+        found["foreign"] = estimator.is_foreign(displacement, traction).astype(int)
+    return found
 
 
 def _predict(estimator: Any, fields: FloatArray) -> tuple[FloatArray, FloatArray | None]:

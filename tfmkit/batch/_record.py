@@ -15,8 +15,8 @@ from tfmkit.displacement import Flag
 
 _PLACE = ("item", "position", "frame", "time_s", "cell", "area_um2")
 _QUALITY = (
-    "displacement_residual", "noise_px", "lam", "order", "replaced_fraction", "drift_x_px", "drift_y_px",
-    "drift_rotation_rad",
+    "displacement_residual", "noise_px", "lam", "order", "misfit", "foreign", "replaced_fraction",
+    "drift_x_px", "drift_y_px", "drift_rotation_rad",
 )  # fmt: skip
 # Columns of the table in their order; error bars stand beside what they belong to.
 COLUMNS = (*_PLACE, *(name + end for name, _ in QUANTITIES.values() for end in ("", "_std")), *_QUALITY)

@@ -125,12 +125,15 @@ def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> _Invers
 
 
 def _invert_deep(data: DisplacementData, options: argparse.Namespace) -> _Inversion:
+    from tfmkit.batch import doubts
     from tfmkit.deep import DeepTFM
 
     network = DeepTFM.from_pretrained(
         options.weights, young=options.young, poisson=options.poisson, spacing=data.spacing
     )
-    return network.predict(data.displacement), {"name": "DeepTFM", "weights": str(options.weights)}, {}
+    traction = network.predict(data.displacement)
+    method = {"name": "DeepTFM", "weights": str(options.weights)}
+    return traction, method, doubts(network, data.displacement, traction)
 
 
 _INVERT = {"fttc": _invert_fttc, "deep": _invert_deep}

@@ -245,13 +245,15 @@ class DeepTFM(TractionEstimator, PretrainedNet):
             half_width = (half_width * self.calibration_.factor(traction, half_width)).astype(half_width.dtype)
         return traction, half_width / HALF_WIDTH
 
-    def misfit(self, X: ArrayLike) -> NDArray[np.float64]:
+    def misfit(self, X: ArrayLike, traction: ArrayLike | None = None) -> NDArray[np.float64]:
         """Tell how much of each displacement field its predicted traction leaves unexplained.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement, in the unit of `spacing`.
+        traction : array-like of shape (n_fields, 2, height, width), optional
+            What `predict` made of `X`, if that is at hand.
 
         Returns
         -------
@@ -259,16 +261,18 @@ class DeepTFM(TractionEstimator, PretrainedNet):
             :func:`tfmkit.deep.misfit.smooth_misfit`; about 1 where the traction explains the field up to its noise.
         """
         displacement = check_field(X)
-        traction = self._outputs(displacement)[0]
-        return smooth_misfit(displacement / self.spacing, traction / self.young, float(self.poisson))
+        predicted = self._outputs(displacement)[0] if traction is None else check_field(traction, name="traction")
+        return smooth_misfit(displacement / self.spacing, predicted / self.young, float(self.poisson))
 
-    def is_foreign(self, X: ArrayLike) -> NDArray[np.bool_]:
+    def is_foreign(self, X: ArrayLike, traction: ArrayLike | None = None) -> NDArray[np.bool_]:
         """Tell which fields are unlike those that the network was calibrated on.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement, in the unit of `spacing`.
+        traction : array-like of shape (n_fields, 2, height, width), optional
+            What `predict` made of `X`, if that is at hand.
 
         Returns
         -------
@@ -282,7 +286,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         ValueError
             If the network has not been calibrated.
         """
-        misfit = self.misfit(X)
+        misfit = self.misfit(X, traction)
         if self.calibration_ is None:
             raise ValueError("Expected a calibrated network; the weights of tfmkit are, others need `calibrate`.")
         return misfit > self.calibration_.misfit_limit
