@@ -5,6 +5,7 @@ by item, and can be stopped and started again at any time; :func:`read_results` 
 """
 
 from tfmkit.batch._cells import read_masks
+from tfmkit.batch._doubtful import find_doubtful
 from tfmkit.batch._invert import doubts
 from tfmkit.batch._measure import Measurement, measure_pair, widen
 from tfmkit.batch._methods import check_displacement_method, make_transformer
@@ -20,6 +21,7 @@ __all__ = [
     "Results",
     "check_displacement_method",
     "doubts",
+    "find_doubtful",
     "force_quantities",
     "layer_in_pixels",
     "make_transformer",

@@ -81,6 +81,8 @@ def run(options: argparse.Namespace) -> None:
     from tfmkit.io import open_images
 
     check_number(options.margin, "margin", low=0)
+    if options.mask is not None and options.no_drift:
+        raise ValueError("--mask is where drift is not looked for: it does not go with --no-drift.")
     params = _params(options)
     source = options.deformed or options.relaxed
     with open_images(options.relaxed) as series:
@@ -141,8 +143,6 @@ def _measure(
         if path is not None
     }
     if "cells" in masks:
-        if options.no_drift:
-            raise ValueError("--mask is where drift is not looked for: it does not go with --no-drift.")
         masks["cells"] = widen(masks["cells"], options.margin)
     if relaxed.shape != series.shape:
         raise ValueError(f"Expected two images of one size, got {relaxed.shape} and {series.shape}.")

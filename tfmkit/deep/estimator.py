@@ -277,9 +277,10 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         Returns
         -------
         ndarray of shape (n_fields,)
-            True where `misfit` is larger than in all but 2 % of the calibration fields: the traction should not be
-            trusted. A field that passes need not be familiar: what tractions of another kind explain as well as the
-            predicted ones cannot be seen this way.
+            True where `misfit` is larger than in all but 2 % of the calibration fields: something moved the gel that
+            the traction in the field does not explain. That may be forces beyond the border, which the network rightly
+            leaves out, drift of the stage, distortion, or tractions of a kind that it has not learned. A field that
+            passes need not be familiar: tractions of another kind that explain it as well cannot be seen this way.
 
         Raises
         ------

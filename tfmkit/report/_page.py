@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, UndefinedError
 from tqdm import tqdm
 
 from tfmkit._validation import check_count
-from tfmkit.batch import ItemResult, Results, read_results
+from tfmkit.batch import ItemResult, Results, find_doubtful, read_results
 from tfmkit.fttc import FTTCCV
 from tfmkit.io import writing
 from tfmkit.report._courses import LINES, draw_courses, moving_positions
@@ -85,23 +85,22 @@ def _expecting_results(folder: Path) -> Iterator[None]:
 def _content(results: Results, n_full: int) -> dict[str, Any]:
     """Return what the template shows."""
     settings, table = results.settings, results.table
+    config = settings["config"]
     style = _environment().get_template("style.css").render(flags=FLAG_COLORS, cells=LINES)
     chosen = choose_items(table, n_full)
-    # Every frame is read before the first is drawn, which takes longer: colour bars hold all, and damage shows at once.
-    tops = Tops()
-    for _, maps in _load(results, set(chosen)):
-        tops = tops.widened(maps)
+    doubtful = find_doubtful(table)
     return {
         "style": style,
         "style_hash": b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
         "name": settings["name"],
-        "config": settings["config"],
+        "config": config,
         "fingerprint": settings["fingerprint"],
         "versions": settings["versions"],
-        "setting_rows": list(setting_rows(settings["config"])),
-        "error_bars": error_bars(settings["config"]),
-        "references": references(settings["config"]),
+        "setting_rows": list(setting_rows(config)),
+        "error_bars": error_bars(config),
+        "references": references(config),
         "failures": results.failures.to_dict("records"),
+        "doubtful": doubtful.to_dict("records"),
         "headlines": headlines(table, len(results.failures)),
         "cells": cell_table(table),
         "has_lambda": bool(table["lam"].notna().any()),
@@ -110,8 +109,18 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
         "rule": RULE,
         "courses": list(draw_courses(table, n_full)),
         "chosen": chosen,
-        "frames": _frames(results, set(chosen), tops),
+        "frames": _frames(results, set(chosen), _tops(results, set(chosen), set(doubtful["item"]))),
     }
+
+
+def _tops(results: Results, chosen: set[str], doubtful: set[str]) -> Tops:
+    """Return the ends of the colour bars, which doubtful frames do not stretch unless there are no others."""
+    trusted = chosen - doubtful or chosen
+    tops = Tops()
+    # Every frame is read before the first is drawn, which takes longer: damage shows at once.
+    for item, maps in _load(results, chosen):
+        tops = tops.widened(maps) if item.key in trusted else tops
+    return tops
 
 
 def _frames(results: Results, chosen: set[str], tops: Tops) -> Iterator[tuple[ItemResult, Iterator[Panel]]]:
