@@ -138,7 +138,7 @@ SWEEPS = {
         f"noise correlated over {CORRELATION:g} px (of the RMS)", (0.0, 0.03, 0.1, 0.2, 0.3),
         partial(_noise, width=CORRELATION),
     ),
-    "grid": Sweep("side of the grid (px)", (32, 64, 104, 160), lambda side, n: _cells(side, n, shape=int(side))),
+    "grid": Sweep("side of the grid (px)", (24, 32, 64, 104, 160), lambda side, n: _cells(side, n, shape=int(side))),
     "patch_radius": Sweep("radius of the patches (px)", (0.7, 1, 2, 4), _patches),
     "border": Sweep(
         "distance from cell centre to border (px)", (0, 10, 20, 40),

@@ -5,12 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.inversion.fourier import fourier_inverse
 from tfmkit.inversion.noise import BANDS, correlation_length, noise_bands, noise_power
 from tfmkit.inversion.spectrum import gains, ring_power, rings_of, taper, tapered_spectrum
+from tfmkit.metrics import relative_rmse
 from tfmkit.operators import convolve
 from tfmkit.selection import CRITERIA, Path, pass_shares, scores, statistics
-from tfmkit.simulate import add_noise
+from tfmkit.simulate import CellSimulator, add_noise
 
 LAMS = np.geomspace(1e-3, 1e3, 19)
 
@@ -71,6 +73,21 @@ def test_fields_of_one_batch_may_differ_in_their_blocks() -> None:
     together = scores(statistics(both, poisson=0.45), LAMS, 1.0, criterion="blocked_cv")
     apart = [scores(statistics(part, poisson=0.45), LAMS, 1.0, criterion="blocked_cv") for part in (both[:2], both[2:])]
     np.testing.assert_allclose(together, np.concatenate(apart))
+
+
+@pytest.mark.parametrize("correlation", [0.0, 1.5])
+@pytest.mark.parametrize("side", [24, 32])
+def test_weak_noise_is_measured_on_small_fields(side: int, correlation: float) -> None:
+    """The long waves of the cell are everywhere on such a field; they must not pass for noise."""
+    cells = CellSimulator("adhesion", shape=side, oversample=3, random_state=3).sample(4)
+    noisy = add_noise(cells.noise_free_strain, 0.04, unit="rms", correlation=correlation, random_state=1)
+    best = [
+        relative_rmse(cells.stress, FTTC(lam, order=order).fit(noisy).predict(noisy), multioutput="raw_values")
+        for lam in np.logspace(-3, 3, 13)
+        for order in (0.0, 1.0)
+    ]
+    chosen = relative_rmse(cells.stress, FTTCCV().fit(noisy).predict(noisy), multioutput="raw_values")
+    assert np.median(chosen / np.min(best, axis=0)) < 1.15
 
 
 @pytest.mark.parametrize("correlation", [0.0, 1.0])

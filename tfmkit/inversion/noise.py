@@ -31,6 +31,8 @@ _QUANTILE = 0.1
 _CHUNK_BYTES = 1 << 20
 # The taper weakens the noise towards the border; farther out than this along either side it is left out.
 _LEAST_TAPER = 0.7
+# On a smaller field the long waves of the cell reach everywhere, and no quantile is low enough to miss them.
+_LEAST_SIDE = 40
 # Largest square of a correlation length, in squared pixels; longer ones leave nothing to measure in the bands.
 _LARGEST_SPREAD = 16.0
 
@@ -57,6 +59,7 @@ def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[A
     Notes
     -----
     The squared length of a Gaussian vector with variance ``s`` per component has the quantile ``-2 s log(1 - q)``.
+    On fields with a side under 40 pixels the two bands of longer waves are bounded by what the other two tell.
     """
     expected = -2 * np.log1p([-_QUANTILE, -0.5])
     quantiles = np.empty((len(spectrum), len(BANDS), 2))
@@ -66,7 +69,17 @@ def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[A
         for i, (factors, power) in enumerate(_band_filters(shape, poisson, spectrum.real.dtype.name)):
             quantiles[some, i] = _quantiles(_squared_traction(spectrum[some], factors, shape)) / (expected * power)
     low, median = np.moveaxis(quantiles, -1, 0)
-    return low, np.divide(median, low, out=np.full_like(low, np.inf), where=low > 0)
+    excess = np.divide(median, low, out=np.full_like(low, np.inf), where=low > 0)
+    return (_without_long_waves(low) if min(shape) < _LEAST_SIDE else low), excess
+
+
+def _without_long_waves(levels: Array) -> Array:
+    """Lower the two bands of longer waves to what noise that is Gaussian in the other two would have there."""
+    spreads, seen = _gaussian_noise()
+    logs = np.log(np.maximum(levels, np.finfo(float).tiny))
+    spread = np.interp(logs[:, 2] - logs[:, 3], seen[2] - seen[3], spreads)
+    promised = [logs[:, 2] + np.interp(spread, spreads, seen[i] - seen[2]) for i in (0, 1)]
+    return np.asarray(np.exp(np.minimum(logs, np.stack([*promised, logs[:, 2], logs[:, 3]], axis=1))))
 
 
 def _squared_traction(spectrum: NDArray[Any], factors: Symbol, shape: Shape) -> NDArray[Any]:
