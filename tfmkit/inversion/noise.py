@@ -33,6 +33,8 @@ _CHUNK_BYTES = 1 << 20
 _LEAST_TAPER = 0.7
 # On a smaller field the long waves of the cell reach everywhere, and no quantile is low enough to miss them.
 _LEAST_SIDE = 40
+# Nor is it where neither of the middle bands looks like noise.
+_MOST_EXCESS = 1.5
 # Largest square of a correlation length, in squared pixels; longer ones leave nothing to measure in the bands.
 _LARGEST_SPREAD = 16.0
 
@@ -59,7 +61,8 @@ def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[A
     Notes
     -----
     The squared length of a Gaussian vector with variance ``s`` per component has the quantile ``-2 s log(1 - q)``.
-    On fields with a side under 40 pixels the two bands of longer waves are bounded by what the other two tell.
+    Where the cell's own waves are everywhere, as on a field with a side under 40 pixels or under noise that is weak or
+    long, the two bands of longer waves are bounded by what the other two tell.
     """
     expected = -2 * np.log1p([-_QUANTILE, -0.5])
     quantiles = np.empty((len(spectrum), len(BANDS), 2))
@@ -70,7 +73,8 @@ def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[A
             quantiles[some, i] = _quantiles(_squared_traction(spectrum[some], factors, shape)) / (expected * power)
     low, median = np.moveaxis(quantiles, -1, 0)
     excess = np.divide(median, low, out=np.full_like(low, np.inf), where=low > 0)
-    return (_without_long_waves(low) if min(shape) < _LEAST_SIDE else low), excess
+    signal = (excess[:, 1:3].min(axis=1) > _MOST_EXCESS) | (min(shape) < _LEAST_SIDE)
+    return np.where(signal[:, None], _without_long_waves(low), low), excess
 
 
 def _without_long_waves(levels: Array) -> Array:
