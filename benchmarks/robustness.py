@@ -214,6 +214,8 @@ def _draw(folder: Path, settings: Settings) -> None:
             axis.set(ylabel="relative RMSE", ylim=(0, 1.15))
         else:
             axis.set(ylabel="seconds per field", xscale="log", yscale="log")
+            axis.set_xticks(SWEEPS[name].values, [f"{value:g}" for value in SWEEPS[name].values])
+            axis.minorticks_off()
         letter(axis, label)
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     save_figure(figure, "robustness", folder, settings)
