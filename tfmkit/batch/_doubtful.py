@@ -35,8 +35,8 @@ def find_doubtful(table: pd.DataFrame) -> pd.DataFrame:
     )
     foreign = foreign.assign(
         reason=[
-            f"the network leaves {misfit:.3g} times what noise would: forces beyond the border, drift, or tractions "
-            "unlike those it has learned"
+            f"the network leaves {misfit:.3g} times what noise would: forces beyond the border, drift, strong noise "
+            "that is correlated over many vectors, or tractions unlike those it has learned"
             for misfit in foreign["misfit"]
         ]
     )

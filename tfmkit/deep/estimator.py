@@ -279,8 +279,9 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         ndarray of shape (n_fields,)
             True where `misfit` is larger than in all but 2 % of the calibration fields: something moved the gel that
             the traction in the field does not explain. That may be forces beyond the border, which the network rightly
-            leaves out, drift of the stage, distortion, or tractions of a kind that it has not learned. A field that
-            passes need not be familiar: tractions of another kind that explain it as well cannot be seen this way.
+            leaves out, drift of the stage, distortion, strong noise that is correlated over many vectors, or tractions
+            of a kind that it has not learned. A field that passes need not be familiar: tractions of another kind that
+            explain it as well cannot be seen this way.
 
         Raises
         ------

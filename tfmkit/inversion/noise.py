@@ -39,7 +39,9 @@ _MOST_EXCESS = 1.5
 _LARGEST_SPREAD = 16.0
 
 
-def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[Array, Array]:
+def noise_bands(
+    spectrum: NDArray[Any], shape: Shape, poisson: float, *, upper_bound: bool = False
+) -> tuple[Array, Array]:
     """Measure the power of the noise in four bands.
 
     Parameters
@@ -50,6 +52,8 @@ def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[A
         Height and width of the field.
     poisson : float
         Poisson ratio.
+    upper_bound : bool, default=False
+        Whether levels may hold waves of the cell, which makes them too high rather than too low.
 
     Returns
     -------
@@ -73,6 +77,8 @@ def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[A
             quantiles[some, i] = _quantiles(_squared_traction(spectrum[some], factors, shape)) / (expected * power)
     low, median = np.moveaxis(quantiles, -1, 0)
     excess = np.divide(median, low, out=np.full_like(low, np.inf), where=low > 0)
+    if upper_bound:
+        return low, excess
     signal = (excess[:, 1:3].min(axis=1) > _MOST_EXCESS) | (min(shape) < _LEAST_SIDE)
     return np.where(signal[:, None], _without_long_waves(low), low), excess
 
