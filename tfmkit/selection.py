@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from tfmkit.inversion.blocked import gap_error, half_width
 from tfmkit.inversion.fourier import penalty_weight
-from tfmkit.inversion.noise import noise_bands, noise_power
+from tfmkit.inversion.noise import noise_bands, noise_power, without_signal
 from tfmkit.inversion.spectrum import Rings, gains, ring_mean, ring_power, rings_of, signal_power, tapered_spectrum
 from tfmkit.layered import HALF_SPACE, Layer
 from tfmkit.operators import wavenumbers
@@ -31,6 +31,9 @@ CRITERIA = ("risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discr
 SINGLE_ORDER = ("discrepancy", "l_curve")
 # Below this gain beads are too deep to see a wave; at the surface it is above 0.3.
 _LEAST_GAIN = 1e-4
+# Excess above which the bands show the cell and no noise. The choice of lambda forgives noise told too low, which the
+# data's own misfit outweighs, and not noise told too high.
+_MOST_EXCESS = 1.5
 
 
 class Statistics(NamedTuple):
@@ -104,7 +107,9 @@ def statistics(
     spectrum = tapered_spectrum(displacement)
     if noise is None:
         # Where traction is confined, so is what the half-space makes of its displacement: a layer and depth only damp.
-        noise_spectrum = noise_power(*noise_bands(spectrum, shape, poisson), rings.wavenumber)
+        levels, excess = noise_bands(spectrum, shape, poisson)
+        levels = without_signal(levels, excess, shape, most_excess=_MOST_EXCESS)
+        noise_spectrum = noise_power(levels, excess, rings.wavenumber)
     else:
         noise_spectrum = np.full((len(displacement), len(rings.n_vectors)), noise**2)
     return Statistics(shape, poisson, rings, ring_power(spectrum, shape), noise_spectrum, layer)

@@ -54,9 +54,8 @@ def _smooth_noise(displacement: NDArray[Any], poisson: float) -> NDArray[np.floa
     """RMS of the smooth part of the noise, from its power spectrum."""
     shape = displacement.shape[-2:]
     rings = rings_of(shape)
-    # Noise that is taken for signal would make every noisy field a foreign one.
-    bands = noise_bands(tapered_spectrum(displacement), shape, poisson, upper_bound=True)
-    power = noise_power(*bands, rings.wavenumber)
+    # Waves of the cell stay in: noise that is taken for signal would make every noisy field a foreign one.
+    power = noise_power(*noise_bands(tapered_spectrum(displacement), shape, poisson), rings.wavenumber)
     kept = np.exp(-np.square(_SMOOTHING * rings.wavenumber)) * rings.n_vectors
     return np.sqrt(power @ kept / rings.n_vectors.sum())
 

@@ -33,15 +33,11 @@ _CHUNK_BYTES = 1 << 20
 _LEAST_TAPER = 0.7
 # On a smaller field the long waves of the cell reach everywhere, and no quantile is low enough to miss them.
 _LEAST_SIDE = 40
-# Nor is it where neither of the middle bands looks like noise.
-_MOST_EXCESS = 1.5
 # Largest square of a correlation length, in squared pixels; longer ones leave nothing to measure in the bands.
 _LARGEST_SPREAD = 16.0
 
 
-def noise_bands(
-    spectrum: NDArray[Any], shape: Shape, poisson: float, *, upper_bound: bool = False
-) -> tuple[Array, Array]:
+def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[Array, Array]:
     """Measure the power of the noise in four bands.
 
     Parameters
@@ -52,8 +48,6 @@ def noise_bands(
         Height and width of the field.
     poisson : float
         Poisson ratio.
-    upper_bound : bool, default=False
-        Whether levels may hold waves of the cell, which makes them too high rather than too low.
 
     Returns
     -------
@@ -65,8 +59,7 @@ def noise_bands(
     Notes
     -----
     The squared length of a Gaussian vector with variance ``s`` per component has the quantile ``-2 s log(1 - q)``.
-    Where the cell's own waves are everywhere, as on a field with a side under 40 pixels or under noise that is weak or
-    long, the two bands of longer waves are bounded by what the other two tell.
+    Where the cell's own waves are everywhere, the levels are too high: see `without_signal`.
     """
     expected = -2 * np.log1p([-_QUANTILE, -0.5])
     quantiles = np.empty((len(spectrum), len(BANDS), 2))
@@ -77,19 +70,36 @@ def noise_bands(
             quantiles[some, i] = _quantiles(_squared_traction(spectrum[some], factors, shape)) / (expected * power)
     low, median = np.moveaxis(quantiles, -1, 0)
     excess = np.divide(median, low, out=np.full_like(low, np.inf), where=low > 0)
-    if upper_bound:
-        return low, excess
-    signal = (excess[:, 1:3].min(axis=1) > _MOST_EXCESS) | (min(shape) < _LEAST_SIDE)
-    return np.where(signal[:, None], _without_long_waves(low), low), excess
+    return low, excess
 
 
-def _without_long_waves(levels: Array) -> Array:
-    """Lower the two bands of longer waves to what noise that is Gaussian in the other two would have there."""
+def without_signal(levels: Array, excess: Array, shape: Shape, *, most_excess: float = np.inf) -> Array:
+    """Bound the levels of the two bands of longer waves by what the other two promise, where waves of the cell hide it.
+
+    Parameters
+    ----------
+    levels : ndarray of shape (n_fields, 4)
+        From `noise_bands`.
+    excess : ndarray of shape (n_fields, 4)
+        From `noise_bands`.
+    shape : (int, int)
+        Height and width of the field. With a side under 40 pixels all levels are bounded.
+    most_excess : float, default=inf
+        Levels are bounded as well where neither of the middle bands has an excess as low as this. What is left can be
+        far too low under noise that is correlated over several pixels.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 4)
+        The levels, lower where bounded: as of noise that is Gaussian in the two bands of shorter waves.
+    """
+    signal = (excess[:, 1:3].min(axis=1) > most_excess) | (min(shape) < _LEAST_SIDE)
     spreads, seen = _gaussian_noise()
     logs = np.log(np.maximum(levels, np.finfo(float).tiny))
     spread = np.interp(logs[:, 2] - logs[:, 3], seen[2] - seen[3], spreads)
     promised = [logs[:, 2] + np.interp(spread, spreads, seen[i] - seen[2]) for i in (0, 1)]
-    return np.asarray(np.exp(np.minimum(logs, np.stack([*promised, logs[:, 2], logs[:, 3]], axis=1))))
+    bounded = np.exp(np.minimum(logs, np.stack([*promised, logs[:, 2], logs[:, 3]], axis=1)))
+    return np.where(signal[:, None], bounded, levels)
 
 
 def _squared_traction(spectrum: NDArray[Any], factors: Symbol, shape: Shape) -> NDArray[Any]:

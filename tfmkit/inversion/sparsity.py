@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit.inversion.noise import noise_bands, noise_power
+from tfmkit.inversion.noise import noise_bands, noise_power, without_signal
 from tfmkit.inversion.objective import SparseProblem, roughness
 from tfmkit.inversion.proximal import SparseSolution, elastic_net
 from tfmkit.inversion.spectrum import rings_of, tapered_spectrum
@@ -55,8 +55,8 @@ def noise_spectrum(displacement: Array, poisson: float) -> Array:
         `displacement`: the variance of white noise.
     """
     shape = (displacement.shape[-2], displacement.shape[-1])
-    bands = noise_bands(tapered_spectrum(displacement), shape, poisson)
-    return noise_power(*bands, rings_of(shape).wavenumber)
+    levels, excess = noise_bands(tapered_spectrum(displacement), shape, poisson)
+    return noise_power(without_signal(levels, excess, shape), excess, rings_of(shape).wavenumber)
 
 
 def mean_level(power: Array, shape: tuple[int, int]) -> Array:
