@@ -193,7 +193,7 @@ class BayesianFTTC(ClosedFormEstimator):
         The sparse recovery of `ElasticNetTFM` is repeated on made-up data whose truth is known. That shows the bias of
         its sums, which is taken off, and their spread. The strain energy is that against the measured displacement,
         plus the energy that the data leave undecided, with as much uncertainty. On simulated fields the intervals held
-        the true total force of 97 % of circuit-model and 87 % of adhesion cells, but of 63 % of crowded Hertz patches
+        the true total force of 98 % of circuit-model and adhesion cells, but of 68 % of crowded Hertz patches
         a pixel in radius, which a recovery on the grid takes for 3 % too strong (`benchmarks/bayes_coverage.csv`).
         """
         check_is_fitted(self)
