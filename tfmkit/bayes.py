@@ -115,18 +115,12 @@ class BayesianFTTC(ClosedFormEstimator):
         """
         check_is_fitted(self)
         fields, noise, lams = self._evidence(check_field(X))
-        young, settings = self.gel_[0], self._prior()
-        mean = np.concatenate(
-            [
-                fourier_inverse(field[None], lam, boundary="extended", scale=young, **settings)
-                for field, lam in zip(fields, lams.tolist(), strict=True)
-            ]
-        )
+        mean = self._mean(fields, lams)
         if not return_std:
             return mean
         shape = (fields.shape[-2], fields.shape[-1])
         pairs = zip(lams.tolist(), noise.tolist(), strict=True)
-        std = np.stack([posterior_std(shape, lam, level, **settings) for lam, level in pairs]) * young
+        std = np.stack([posterior_std(shape, lam, level, **self._prior()) for lam, level in pairs]) * self.gel_[0]
         return mean, np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)
 
     def sample_y(self, X: ArrayLike, n_samples: int = 32, random_state: Any = None) -> NDArray[Any]:
@@ -152,9 +146,10 @@ class BayesianFTTC(ClosedFormEstimator):
         ValueError
             If `X` is no batch of finite fields or there are no draws.
         """
+        check_is_fitted(self)
         check_count(n_samples, "n_samples")
-        mean = self.predict(X)
         fields, noise, lams = self._evidence(check_field(X))
+        mean = self._mean(fields, lams)
         settings = self._prior() | {"n_samples": n_samples, "rng": check_random_state(random_state)}
         shape = (fields.shape[-2], fields.shape[-1])
         pairs = zip(lams.tolist(), noise.tolist(), strict=True)
@@ -224,6 +219,12 @@ class BayesianFTTC(ClosedFormEstimator):
         measured = noise_level(fields, poisson) if self.noise is None else np.full(len(fields), self.noise / spacing)
         noise = np.array([effective_noise(*pair) for pair in zip(fields, measured.tolist(), strict=True)])
         return fields, noise, evidence_lam(fields, noise, **self._prior())
+
+    def _mean(self, fields: NDArray[Any], lams: NDArray[Any]) -> NDArray[Any]:
+        """Return the mean of the posterior of fields in pixels, each with its lambda."""
+        settings = {"boundary": "extended", "scale": self.gel_[0], **self._prior()}
+        pairs = zip(fields, lams.tolist(), strict=True)
+        return np.concatenate([fourier_inverse(field[None], lam, **settings) for field, lam in pairs])
 
     def _statistics(self, tau: NDArray[Any], displacement: NDArray[Any]) -> NDArray[Any]:
         young, _, spacing = self.gel_

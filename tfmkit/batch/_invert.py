@@ -114,10 +114,10 @@ def doubts(estimator: Any, displacement: FloatArray, traction: FloatArray) -> di
     """
     if not hasattr(estimator, "is_foreign"):
         return {}
-    found: dict[str, NDArray[Any]] = {"misfit": estimator.misfit(displacement, traction)}
-    if estimator.calibration_ is not None:
-        found["foreign"] = estimator.is_foreign(displacement, traction).astype(int)
-    return found
+    misfit = estimator.misfit(displacement, traction)
+    if estimator.calibration_ is None:
+        return {"misfit": misfit}
+    return {"misfit": misfit, "foreign": (misfit > estimator.calibration_.misfit_limit).astype(int)}
 
 
 def _predict(estimator: Any, fields: FloatArray) -> tuple[FloatArray, FloatArray | None]:

@@ -264,15 +264,13 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         predicted = self._outputs(displacement)[0] if traction is None else check_field(traction, name="traction")
         return smooth_misfit(displacement / self.spacing, predicted / self.young, float(self.poisson))
 
-    def is_foreign(self, X: ArrayLike, traction: ArrayLike | None = None) -> NDArray[np.bool_]:
+    def is_foreign(self, X: ArrayLike) -> NDArray[np.bool_]:
         """Tell which fields are unlike those that the network was calibrated on.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement, in the unit of `spacing`.
-        traction : array-like of shape (n_fields, 2, height, width), optional
-            What `predict` made of `X`, if that is at hand.
 
         Returns
         -------
@@ -288,7 +286,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         ValueError
             If the network has not been calibrated.
         """
-        misfit = self.misfit(X, traction)
+        misfit = self.misfit(X)
         if self.calibration_ is None:
             raise ValueError("Expected a calibrated network; the weights of tfmkit are, others need `calibrate`.")
         return misfit > self.calibration_.misfit_limit
