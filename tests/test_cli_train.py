@@ -41,6 +41,28 @@ def test_the_papers_network_is_trained_on_its_cells_and_goes_on(tmp_path, monkey
     assert not (tmp_path / "other").exists()
 
 
+def test_weights_are_refined_from_where_they_are(tiny, tmp_path, monkeypatch):
+    first, second = tmp_path / "first", tmp_path / "second"
+    common = ["train", "small", "--cells", "100", "--device", "cpu"]
+    assert main([*common, "-o", str(first)]) == 0
+    monkeypatch.setattr(loop, "REFINEMENT", {"n_updates": 2, "pixels": 2 * 256, "lr": 1e-9})
+    start = str(first / "small.safetensors")
+    assert main([*common, "--start", start, "-o", str(second)]) == 0
+    before, after = read_weights(start), read_weights(second / "small.safetensors")
+    assert after.settings["recipe"]["start"] == before.checksum
+    assert after.settings["start"] == before.settings
+    for name, value in before.tensors.items():
+        assert np.allclose(after.tensors[name].float(), value.float(), atol=1e-5)
+
+
+def test_only_weights_of_the_recipes_network_are_refined(tiny, tmp_path, capsys):
+    assert main(["train", "small", "--start", "default", "-o", str(tmp_path / "new")]) == 2
+    assert "fourier_unet" in capsys.readouterr().err
+    assert main(["train", "tracnet", "--start", "tracnet", "-o", str(tmp_path / "new")]) == 2
+    assert "anew" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [(["--updates", "0"], "updates"), (["--cells", "3"], "cells"), (["--leave-out", "dots"], "families")],

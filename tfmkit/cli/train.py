@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfmkit._validation import check_count
+
+if TYPE_CHECKING:
+    from tfmkit.deep.weights import Weights
+    from tfmkit.pretraining.loop import Recipe
 
 _N_CELLS = 34_000
 # Cells, grid, minibatch and largest noise (of the RMS, per component) of the paper's training; its epochs are tfmkit's.
@@ -32,8 +36,13 @@ def add_parser(subparsers: Any) -> None:
         "A killed training goes on where it stopped when the command is given again.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("recipe", choices=("default", "small", "default-2", "small-2", "tracnet"), help="which weights")
+    parser.add_argument("recipe", choices=("default", "small", "tracnet"), help="which weights")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to compute (the GPU, if there is one)")
+    parser.add_argument(
+        "--start",
+        metavar="WEIGHTS",
+        help="refine these weights (a name or a file) at a low rate, in minibatches small enough for a CPU",
+    )
     parser.add_argument("--updates", type=int, metavar="N", help="steps of the optimiser (the recipe's number)")
     parser.add_argument(
         "--cells", type=int, metavar="N", help=f"circuit-model cells to draw from ({_N_CELLS}; tracnet {_PAPER_CELLS})"
@@ -72,18 +81,32 @@ def run(options: argparse.Namespace) -> None:
 def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     from tfmkit.deep.weights import write_weights
     from tfmkit.pretraining.cells import training_cells
-    from tfmkit.pretraining.loop import RECIPES, train
+    from tfmkit.pretraining.loop import RECIPES, REFINEMENT, train
     from tfmkit.pretraining.stream import FAMILIES
 
     unknown = set(options.leave_out) - set(FAMILIES)
     if unknown or len(set(options.leave_out)) == len(FAMILIES):
         raise ValueError(f"Expected some of the families {', '.join(FAMILIES)} to leave out, got {options.leave_out}.")
     recipe = RECIPES[options.recipe]
+    start = None if options.start is None else _weights_to_refine(options.start, recipe)
+    if start is not None:
+        recipe = replace(recipe, start=start.checksum, **REFINEMENT)
     updates, n_cells = options.updates or recipe.n_updates, options.cells or _N_CELLS
     recipe = replace(recipe, n_updates=updates, seed=options.seed, leave_out=tuple(options.leave_out))
-    network = train(recipe, training_cells(n_cells, options.seed), options.output, device=options.device)
-    settings = {"recipe": asdict(recipe), "n_cells": n_cells}
+    cells, state = training_cells(n_cells, options.seed), start and start.tensors
+    network = train(recipe, cells, options.output, start=state, device=options.device)
+    settings = {"recipe": asdict(recipe), "n_cells": n_cells, "start": start and start.settings}
     write_weights(path, network, network="fourier_unet", params=network.config, settings=settings, half=True)
+
+
+def _weights_to_refine(name: str, recipe: Recipe) -> Weights:
+    from tfmkit.deep.weights import find_weights, read_weights
+
+    weights = read_weights(find_weights(name))
+    wanted = {"widths": list(recipe.widths), "blocks": recipe.blocks, "steps": recipe.steps}
+    if weights.network != "fourier_unet" or weights.params != wanted:
+        raise ValueError(f"Expected weights of a fourier_unet {wanted}, got {weights.network} {weights.params}.")
+    return weights
 
 
 def _train_tracnet(options: argparse.Namespace, path: Path) -> None:
@@ -91,8 +114,9 @@ def _train_tracnet(options: argparse.Namespace, path: Path) -> None:
     from tfmkit.deep import DeepTFM
     from tfmkit.simulate import CellSimulator
 
-    if options.leave_out:
-        raise ValueError(f"Expected nothing to leave out of tracnet's one family, got {options.leave_out}.")
+    if options.leave_out or options.start is not None:
+        given = options.leave_out or options.start
+        raise ValueError(f"Expected tracnet to be trained anew, on its one family, got {given}.")
     n_cells = options.cells or _PAPER_CELLS
     batches = -(-n_cells // _PAPER_BATCH)
     cells = CellSimulator("generic", shape=_PAPER_SIDE, random_state=options.seed).sample(n_cells)

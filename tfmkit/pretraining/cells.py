@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tfmkit.simulate.circuit import CIRCUITS, COSINES, N_ANGLES, SINES, Circuit, evolve, simulate_borders
+from tfmkit.simulate.placement import MAX_NET_FORCE, THRESHOLD, balance_signals, net_force_share
 
 Array = NDArray[Any]
 
@@ -34,8 +35,9 @@ def training_cells(n_cells: int, seed: int) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     n_cells : int
-        Number of cells asked for: 40 % from the simulator's own circuits, 40 % from random circuits and 20 % with
-        random borders and bursts. A few that pull nowhere are dropped.
+        Number of cells asked for: 60 % from the simulator's own circuits, 25 % from random circuits and 15 % with
+        random borders and bursts. Cells that pull nowhere are dropped, and those of a circuit that are far from
+        balance, as by the simulator.
     seed : int
         Seed.
 
@@ -43,23 +45,21 @@ def training_cells(n_cells: int, seed: int) -> tuple[Tensor, Tensor]:
     -------
     radii : Tensor of shape (n, 360)
         Border radii; the longest side of every cell is 1.
-    signals : Tensor of shape (n, 360)
-        Signed signals, small ones dropped, retraction balanced against protrusion, the largest 1.
+    magnitudes : Tensor of shape (n, 360)
+        Magnitudes of the vectors along the border, small ones dropped, retraction balanced against protrusion, the
+        largest 1.
     """
     rng = np.random.default_rng(seed)
-    own = -(-2 * n_cells // (5 * len(CIRCUITS)))
-    parts = [simulate_borders(own, family, rng) for family in CIRCUITS]
-    n_circuits = -(-2 * n_cells // (5 * _CELLS_PER_CIRCUIT))
-    parts += [
-        evolve(rng.spawn(_CELLS_PER_CIRCUIT), _random_circuit(rng))
-        for _ in tqdm(range(n_circuits), desc="simulating cells")
-    ]
-    parts.append(_random_borders(n_cells // 5, rng))
-    normalised = [_normalised(radii, signals, 10 ** rng.uniform(-2.7, -1.3)) for radii, signals in parts]
-    radii, signals = (
-        torch.as_tensor(np.concatenate(column), dtype=torch.float32) for column in zip(*normalised, strict=False)
-    )
-    return torch.as_tensor(radii, dtype=torch.float32), torch.as_tensor(signals, dtype=torch.float32)
+    own = -(-n_cells * 6 // (10 * len(CIRCUITS)))
+    parts = [_balanced(*simulate_borders(own, family, rng), THRESHOLD) for family in CIRCUITS]
+    n_circuits = -(-n_cells // (4 * _CELLS_PER_CIRCUIT))
+    for _ in tqdm(range(n_circuits), desc="simulating cells"):
+        cells = evolve(rng.spawn(_CELLS_PER_CIRCUIT), _random_circuit(rng))
+        parts.append(_balanced(*cells, _thresholds(rng, _CELLS_PER_CIRCUIT)))
+    n_borders = n_cells * 15 // 100
+    parts.append(_balanced(*_random_borders(n_borders, rng), _thresholds(rng, n_borders), most_net_force=np.inf))
+    radii, magnitudes = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return torch.as_tensor(radii, dtype=torch.float32), torch.as_tensor(magnitudes, dtype=torch.float32)
 
 
 def _random_circuit(rng: np.random.Generator) -> Circuit:
@@ -92,12 +92,15 @@ def _bump(theta: Array, width: Array, rng: np.random.Generator) -> Array:
     return np.exp(-((distance / width) ** 2) / 2)
 
 
-def _normalised(radii: Array, signals: Array, threshold: float) -> tuple[Array, Array]:
-    largest = np.abs(signals).max(1, keepdims=True)
-    signals = np.where(np.abs(signals) < threshold * largest, 0, signals)
-    push, pull = np.maximum(signals, 0).sum(1), -np.minimum(signals, 0).sum(1)
-    keep = (push > 0) & (pull > 0)
-    radii, signals, push, pull = radii[keep], signals[keep], push[keep], pull[keep]
-    signals = np.where(signals < 0, signals * (push / pull)[:, None], signals)
+def _thresholds(rng: np.random.Generator, n: int) -> Array:
+    return 10 ** rng.uniform(-2.7, -1.3, (n, 1))
+
+
+def _balanced(
+    radii: Array, signals: Array, threshold: Any, most_net_force: float = MAX_NET_FORCE
+) -> tuple[Array, Array]:
+    magnitudes = balance_signals(signals, threshold)
+    keep = (magnitudes.max(1) > 0) & (net_force_share(magnitudes) < most_net_force).all(1)
+    radii, magnitudes = radii[keep], magnitudes[keep]
     side = np.maximum(np.ptp(radii * COSINES, 1), np.ptp(radii * SINES, 1))
-    return radii / side[:, None], signals / np.abs(signals).max(1, keepdims=True)
+    return radii / side[:, None], magnitudes / magnitudes.max(1, keepdims=True)

@@ -33,7 +33,9 @@ def lose_vectors(draw: Draw, displacement: Tensor, share: float) -> Tensor:
     """
     n, _, height, width = displacement.shape
     level = draw.log_uniform(_LEAST, _MOST, n, 1, 1, 1) * (draw.uniform(0, 1, n, 1, 1, 1) < share)
-    return fill_holes(displacement, draw.uniform(0, 1, n, 1, height, width) < level)
+    missing = draw.uniform(0, 1, n, 1, height, width) < level
+    holed = torch.nonzero(level.flatten()).flatten()
+    return displacement.index_copy(0, holed, fill_holes(displacement[holed], missing[holed]))
 
 
 def fill_holes(displacement: Tensor, missing: Tensor) -> Tensor:

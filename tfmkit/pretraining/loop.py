@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +50,10 @@ class Recipe:
         Seed of the weights and of the stream.
     leave_out : tuple of str
         Families left out of the stream.
-    subsamples : int
-        Of narrow patches in the stream; 1 in the weights of the package.
     missing : float
-        Part of the fields with missing vectors; none in the weights of the package.
+        Part of the fields with missing vectors.
+    start : str
+        Checksum of the weights that the training goes on from; empty for random ones.
     """
 
     widths: tuple[int, ...]
@@ -67,20 +67,26 @@ class Recipe:
     ema: float = 0.999
     seed: int = 0
     leave_out: tuple[str, ...] = ()
-    subsamples: int = 1
-    missing: float = 0.0
+    missing: float = 0.2
+    start: str = ""
 
 
 RECIPES = {
     "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
     "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
 }
-# The stream as it should be next time: patches narrower than 2 px to scale, and fields with holes.
-RECIPES |= {f"{name}-2": replace(recipe, subsamples=3, missing=0.2) for name, recipe in RECIPES.items()}
+# What changes where a training goes on from weights: small enough for a CPU, and gentle.
+REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
 
 
 def train(
-    recipe: Recipe, cells: tuple[Tensor, Tensor], folder: Path, *, device: str | None = None, save_every: float = 60.0
+    recipe: Recipe,
+    cells: tuple[Tensor, Tensor],
+    folder: Path,
+    *,
+    start: Mapping[str, Tensor] | None = None,
+    device: str | None = None,
+    save_every: float = 60.0,
 ) -> FourierUNet:
     """Train a network, or go on where a killed run stopped.
 
@@ -89,9 +95,11 @@ def train(
     recipe : Recipe
         What to train.
     cells : tuple of two Tensors of shape (n_cells, 360)
-        Circuit-model borders and signals for the stream.
+        Circuit-model borders and magnitudes for the stream.
     folder : Path
         Where checkpoint and loss curve live.
+    start : mapping of str to Tensor, optional
+        State of the network to go on from; by default random weights.
     device : {"cpu", "cuda"}, optional
         Where to compute; by default on the GPU, if there is one.
     save_every : float, default=60
@@ -109,7 +117,7 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    state = _TrainingState(recipe, device)
+    state = _TrainingState(recipe, device, start)
     state.restore(folder / "checkpoint.safetensors")
     stream = FieldStream(
         cells,
@@ -117,7 +125,6 @@ def train(
         pixels=recipe.pixels,
         parts=recipe.chunk,
         leave_out=recipe.leave_out,
-        subsamples=recipe.subsamples,
         missing=recipe.missing,
         device=device,
     )
@@ -141,11 +148,13 @@ def train(
 class _TrainingState:
     """Network, averaged network and optimiser, and how to write them down."""
 
-    def __init__(self, recipe: Recipe, device: str) -> None:
+    def __init__(self, recipe: Recipe, device: str, start: Mapping[str, Tensor] | None) -> None:
         self.recipe, self.device, self.update = recipe, device, 0
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             self.network = FourierUNet(recipe.widths, recipe.blocks, recipe.steps)
+        if start is not None:
+            self.network.load_state_dict(start)
         self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.parameters = list(self.network.parameters())
         self.mean = [p.detach().clone() for p in self.parameters]

@@ -214,7 +214,7 @@ def smooth_fields(draw: Draw, n: int, shape: tuple[int, int], zoom: int) -> Tens
 
 
 def circuit_cells(draw: Draw, n: int, shape: tuple[int, int], zoom: int, cells: tuple[Tensor, ...]) -> Tensor:
-    """Place the signals of circuit-model cells as single-pixel tractions.
+    """Place the vectors of circuit-model cells as single-pixel tractions.
 
     Parameters
     ----------
@@ -227,14 +227,14 @@ def circuit_cells(draw: Draw, n: int, shape: tuple[int, int], zoom: int, cells: 
     zoom : int
         Refinement.
     cells : tuple of two Tensors of shape (n_cells, 360)
-        Border radii (longest side 1) and signals, balanced.
+        Border radii (longest side 1) and magnitudes of the vectors along the border.
 
     Returns
     -------
     Tensor of shape (n, 2, zoom * height, zoom * width)
         Traction: squares of one pixel, on the field's own pixels in most fields, anywhere in the others.
     """
-    radii, signals = _turned_cells(draw, n, cells)
+    radii, magnitudes = _turned_cells(draw, n, cells)
     radii = radii * draw.uniform(0.28, 0.55, n, 1) * min(shape)
     y0, x0 = _centres(draw, n, shape, 0.12)
     theta = torch.arange(360, device=draw.device) * (2 * math.pi / 360)
@@ -246,7 +246,7 @@ def circuit_cells(draw: Draw, n: int, shape: tuple[int, int], zoom: int, cells: 
         where = theta[::stride]
         reach = (radii[:, ::stride] - depth).clamp(min=0)
         y, x = y0 + reach * where.sin(), x0 + reach * where.cos()
-        size = signals[:, ::stride].abs()
+        size = magnitudes[:, ::stride]
         # Where the simulator puts them, on the field's own pixels; off them the network must not rely on it.
         y, x = (torch.where(coarse, part.floor() + 0.5, part) for part in (y, x))
         place, pull = (y * zoom, x * zoom), (-size * where.cos(), -size * where.sin())

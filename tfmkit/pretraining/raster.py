@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
 import torch
@@ -10,8 +11,9 @@ from torch import Tensor
 
 DISC, HERTZ, PARABOLA, GAUSS = range(4)
 _GAUSS_CUT = 3.5
-# Semi-axis in pixels below which the middle of a fine pixel does not stand for all of it.
-_NARROW = 2.0
+# Semi-axis in pixels below which the middle of a fine pixel does not stand for all of it, and the points per side that
+# do.
+_NARROW, _SUBSAMPLES = 2.0, 3
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Patches:
     ty: Tensor
 
 
-def draw_patches(patches: Patches, shape: tuple[int, int], zoom: int, subsamples: int = 1) -> Tensor:
+def draw_patches(patches: Patches, shape: tuple[int, int], zoom: int) -> Tensor:
     """Rasterise patches on a grid `zoom` times finer than the field.
 
     Parameters
@@ -53,60 +55,82 @@ def draw_patches(patches: Patches, shape: tuple[int, int], zoom: int, subsamples
         Height and width of the field in its own pixels.
     zoom : int
         Refinement.
-    subsamples : int, default=1
-        Points per side of a fine pixel over which patches narrower than 2 pixels of the field are averaged.
 
     Returns
     -------
     Tensor of shape (fields, 2, zoom * height, zoom * width)
-        Traction; the edges of discs are one fine pixel soft, as area coverage makes them.
+        Mean traction over each fine pixel: over 3 x 3 points in it for patches narrower than 2 pixels of the field,
+        from the curvature for Gaussian ones. The edges of discs are one fine pixel (or its third) soft, as area
+        coverage makes them.
     """
-    flat = Patches(**{f.name: getattr(patches, f.name).flatten() for f in fields(patches)})
     n, slots = patches.y.shape
-    reach = torch.where(flat.profile == GAUSS, _GAUSS_CUT, 1.0) * flat.a.maximum(flat.b)
-    half = math.ceil(float(reach.max()) * zoom) + 1
-    height, width = shape[0] * zoom + 2 * half + 1, shape[1] * zoom + 2 * half + 1
-    fine_y, fine_x = flat.y * zoom - 0.5, flat.x * zoom - 0.5
-    row, column = fine_y.round().long(), fine_x.round().long()
+    field = torch.arange(n, device=patches.y.device).repeat_interleave(slots)
+    flat = Patches(**{f.name: getattr(patches, f.name).flatten() for f in fields(patches)})
+    half = (_reach(flat) * zoom).ceil().long() + 1
+    row, column = ((centre * zoom - 0.5).round().long() for centre in (flat.y, flat.x))
     keep = (flat.tx.abs() + flat.ty.abs() > 0) & (row > -half) & (row < shape[0] * zoom + half)
     keep &= (column > -half) & (column < shape[1] * zoom + half)
-    field = torch.arange(n, device=row.device).repeat_interleave(slots)[keep]
-    flat = Patches(**{f.name: getattr(flat, f.name)[keep] for f in fields(flat)})
-    row, column = row[keep], column[keep]
-    offset = torch.arange(-half, half + 1, device=row.device)
-    dy = (row[:, None] + offset - fine_y[keep][:, None])[:, :, None] / zoom
-    dx = (column[:, None] + offset - fine_x[keep][:, None])[:, None, :] / zoom
-    shape_values = _profile(flat, dy, dx, zoom)
-    narrow = flat.a.minimum(flat.b) < _NARROW
-    if subsamples > 1 and narrow.any():
-        thin = Patches(**{f.name: getattr(flat, f.name)[narrow] for f in fields(flat)})
-        shape_values[narrow] = _mean_profile(thin, dy[narrow], dx[narrow], zoom, subsamples)
-    index = ((row[:, None] + offset + half) * width)[:, :, None] + (column[:, None] + offset + half)[:, None, :]
-    # Windows of patches outside the field reach past the canvas; they carry nothing inside.
-    index = index.clamp(0, height * width - 1) + field[:, None, None] * (height * width)
+    margin = int(half.max())
+    height, width = shape[0] * zoom + 2 * margin, shape[1] * zoom + 2 * margin
     canvas = torch.zeros(2, n * height * width, device=row.device)
-    for component, size in enumerate((flat.tx, flat.ty)):
-        canvas[component].index_add_(0, index.flatten(), (shape_values * size[:, None, None]).flatten())
+    for some in _alike(flat, half, keep):
+        patch, reach = _take(flat, some), int(half[some].max())
+        offset = torch.arange(-reach, reach + 1, device=row.device)
+        rows, columns = row[some][:, None] + offset, column[some][:, None] + offset
+        dy, dx = (rows + 0.5) / zoom - patch.y[:, None], (columns + 0.5) / zoom - patch.x[:, None]
+        values = _mean_profile(patch, dy[:, :, None], dx[:, None, :], zoom)
+        # Windows of patches outside the field reach past the canvas; they carry nothing inside.
+        rows, columns = (rows + margin).clamp(0, height - 1), (columns + margin).clamp(0, width - 1)
+        index = ((field[some][:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
+        for component, size in enumerate((patch.tx, patch.ty)):
+            canvas[component].index_add_(0, index.flatten(), (values * size[:, None, None]).flatten())
     canvas = canvas.view(2, n, height, width).transpose(0, 1)
-    return canvas[..., half : half + shape[0] * zoom, half : half + shape[1] * zoom].contiguous()
+    return canvas[..., margin : margin + shape[0] * zoom, margin : margin + shape[1] * zoom].contiguous()
 
 
-def _mean_profile(patches: Patches, dy: Tensor, dx: Tensor, zoom: int, subsamples: int) -> Tensor:
-    shifts = [((i + 0.5) / subsamples - 0.5) / zoom for i in range(subsamples)]
+def _take(patches: Patches, index: Tensor) -> Patches:
+    return Patches(**{f.name: getattr(patches, f.name)[index] for f in fields(patches)})
+
+
+def _reach(patches: Patches) -> Tensor:
+    return torch.where(patches.profile == GAUSS, _GAUSS_CUT, 1.0) * patches.a.maximum(patches.b)
+
+
+def _alike(patches: Patches, half: Tensor, keep: Tensor) -> Iterator[Tensor]:
+    """Indices of the patches to keep that have profile, width and, within a factor of 1.5, size in common."""
+    narrow = (patches.a.minimum(patches.b) < _NARROW).long()
+    size = (half.float().log() / math.log(1.5)).long()
+    kind = (patches.profile.long() * 2 + narrow) * (int(size.max()) + 1) + size
+    kept = torch.nonzero(keep).flatten()
+    for value in kind[kept].unique().tolist():
+        yield kept[kind[kept] == value]
+
+
+def _mean_profile(patches: Patches, dy: Tensor, dx: Tensor, zoom: int) -> Tensor:
+    """Mean over fine pixels of the profile of patches that are alike."""
+    wide = bool((patches.a.minimum(patches.b) >= _NARROW).all())
+    if wide or patches.profile[0] == GAUSS:
+        return _profile(patches, dy, dx, zoom)
+    shifts = [((i + 0.5) / _SUBSAMPLES - 0.5) / zoom for i in range(_SUBSAMPLES)]
     # Discs get their soft edge from the points, which lie closer than fine pixels.
-    parts = [_profile(patches, dy + y, dx + x, zoom * subsamples) for y in shifts for x in shifts]
+    parts = [_profile(patches, dy + y, dx + x, zoom * _SUBSAMPLES) for y in shifts for x in shifts]
     return torch.stack(parts).mean(0)
 
 
 def _profile(patches: Patches, dy: Tensor, dx: Tensor, zoom: int) -> Tensor:
     cosine, sine = patches.angle.cos()[:, None, None], patches.angle.sin()[:, None, None]
     a, b = patches.a[:, None, None], patches.b[:, None, None]
-    square = ((dx * cosine + dy * sine) / a) ** 2 + ((dy * cosine - dx * sine) / b) ** 2
+    along, across = ((dx * cosine + dy * sine) / a) ** 2, ((dy * cosine - dx * sine) / b) ** 2
+    square = along + across
+    kind = int(patches.profile[0])
+    if kind == DISC:
+        return ((1 - square.sqrt()) * torch.minimum(a, b) * zoom + 0.5).clamp(0, 1)
+    if kind == GAUSS:
+        # The mean over a pixel of width h is 1 + h^2 nabla^2 / 24 times the value in its middle.
+        curvature = (along - 1) / a**2 + (across - 1) / b**2
+        return torch.exp(-square / 2) * (1 + curvature / (24 * zoom**2)) * (square < _GAUSS_CUT**2)
     inside = (1 - square).clamp(min=0)
-    soft = ((1 - square.sqrt()) * torch.minimum(a, b) * zoom + 0.5).clamp(0, 1)
-    kind = patches.profile[:, None, None]
-    values = torch.where(kind == DISC, soft, torch.where(kind == HERTZ, inside.sqrt(), inside))
-    return torch.where(kind == GAUSS, torch.exp(-square / 2) * (square < _GAUSS_CUT**2), values)
+    return inside.sqrt() if kind == HERTZ else inside
 
 
 def add_pixels(

@@ -27,7 +27,7 @@ SHAPES = (
     *[(104, 104)] * 3,
     *[(64, 64), (80, 112), (128, 128), (131, 97), (160, 160), (256, 256), (48, 40), (24, 32)],
 )
-FAMILIES = {"cell": 0.27, "adhesion": 0.17, "disc": 0.17, "hertz": 0.12, "blob": 0.21, "smooth": 0.06}
+FAMILIES = {"cell": 0.34, "adhesion": 0.15, "disc": 0.15, "hertz": 0.12, "blob": 0.19, "smooth": 0.05}
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class FieldStream:
     Parameters
     ----------
     cells : tuple of two Tensors of shape (n_cells, 360)
-        Border radii (longest side of the cell 1) and signed traction signals of circuit-model cells.
+        Border radii (longest side of the cell 1) of circuit-model cells, and the magnitudes of their vectors.
     seed : int
         Seed of the stream.
     pixels : int
@@ -62,8 +62,6 @@ class FieldStream:
         Parts of equal size that a chunk will be split into.
     leave_out : sequence of str, default=()
         Families that are not drawn; a left-out disc or Hertz family also loses its profile in the family of blobs.
-    subsamples : int, default=1
-        Of narrow patches, as in `tfmkit.pretraining.raster.draw_patches`.
     missing : float, default=0.0
         Part of the fields that lose 1-25 % of their vectors.
     device : str or torch.device, default="cpu"
@@ -78,13 +76,12 @@ class FieldStream:
         pixels: int,
         parts: int = 1,
         leave_out: Any = (),
-        subsamples: int = 1,
         missing: float = 0.0,
         device: Any = "cpu",
     ) -> None:
         self.cells = tuple(part.to(device) for part in cells)
         self.seed, self.pixels, self.parts, self.device = seed, pixels, parts, torch.device(device)
-        self.subsamples, self.missing = subsamples, missing
+        self.missing = missing
         self.weights = {name: weight for name, weight in FAMILIES.items() if name not in leave_out}
         lost = {"disc": DISC, "hertz": HERTZ}
         self.profiles = tuple(
@@ -111,22 +108,26 @@ class FieldStream:
         n = self.parts * max(1, self.pixels // (shape[0] * shape[1]))
         margin = int(0.25 * min(shape)) if choice.random() < 0.25 else 0
         poisson = float(choice.choice([0.45, 0.49, 0.5, choice.uniform(0.3, 0.5), choice.uniform(0, 0.5)]))
-        fine = self._traction(draw, n, (shape[0] + 2 * margin, shape[1] + 2 * margin), choice)
-        displacement, traction = observe(fine, poisson, margin)
+        fine, curved = self._traction(draw, n, (shape[0] + 2 * margin, shape[1] + 2 * margin), choice)
+        displacement, traction = observe(fine, poisson, margin, curved)
         keep = _worth_learning(displacement, traction, draw)
         displacement, traction = displacement[keep], traction[keep]
         displacement = displacement + noise(draw, displacement)
-        # Without missing vectors nothing is drawn for them: recipes that know none keep their stream.
-        if self.missing:
-            displacement = lose_vectors(draw, displacement, self.missing)
+        displacement = lose_vectors(draw, displacement, self.missing)
         rms = displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
         return Batch(displacement / rms, traction / rms, poisson)
 
-    def _traction(self, draw: Draw, n: int, shape: tuple[int, int], choice: np.random.Generator) -> Tensor:
+    def _traction(
+        self, draw: Draw, n: int, shape: tuple[int, int], choice: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Traction on the fine grid, and in which fields it varies inside fine pixels."""
         names = list(self.weights)
         share = np.array([self.weights[name] for name in names])
         counts = choice.multinomial(n, share / share.sum())
-        return torch.cat([self._family(draw, name, int(k), shape) for name, k in zip(names, counts, strict=True) if k])
+        parts = [self._family(draw, name, int(k), shape) for name, k in zip(names, counts, strict=True) if k]
+        # Circuit-model cells are made of whole fine pixels.
+        curved = np.repeat([name != "cell" for name in names], counts)
+        return torch.cat(parts), torch.as_tensor(curved, device=self.device)
 
     def _family(self, draw: Draw, name: str, n: int, shape: tuple[int, int]) -> Tensor:
         if name == "cell":
@@ -139,20 +140,22 @@ class FieldStream:
             patches = {"adhesion": priors.adhesion_cells, "disc": priors.discs, "hertz": priors.hertz_pairs}[name](
                 draw, n, shape
             )
-        return draw_patches(patches, shape, ZOOM, self.subsamples)
+        return draw_patches(patches, shape, ZOOM)
 
 
-def observe(fine: Tensor, poisson: float, margin: int) -> tuple[Tensor, Tensor]:
+def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[Tensor, Tensor]:
     """Push fine traction through the open operator and look at it on the field's grid.
 
     Parameters
     ----------
     fine : Tensor of shape (n, 2, ZOOM * (height + 2 margin), ZOOM * (width + 2 margin))
-        Traction over Young's modulus.
+        Traction over Young's modulus, as means over the fine pixels.
     poisson : float
         Poisson ratio.
     margin : int
         Pixels of the field's grid that are cut off on every side, tractions and all.
+    curved : Tensor of bool, shape (n,)
+        Whether a field's traction varies inside the fine pixels, or is the same all over each of them.
 
     Returns
     -------
@@ -160,12 +163,25 @@ def observe(fine: Tensor, poisson: float, margin: int) -> tuple[Tensor, Tensor]:
         Displacement at the centres of the pixels, in pixels of the field.
     traction : Tensor of shape (n, 2, height, width)
         Mean traction over each pixel.
+
+    Notes
+    -----
+    The operator takes traction for constant inside a fine pixel. Taking the mean and spreading it over the pixel again
+    are each a smoothing ``1 + h^2 nabla^2 / 24`` (h the width of the pixel); where traction varies inside, both are
+    undone to that order. For Hertz patches a pixel in radius the displacement is then within 0.4 % of the closed form
+    (1.1 % before).
     """
-    displacement = convolve(fine, poisson)[..., ZOOM // 2 :: ZOOM, ZOOM // 2 :: ZOOM] / ZOOM
+    sources = fine - (curved.to(fine)[:, None, None, None] / 12) * _laplacian(fine)
+    displacement = convolve(sources, poisson)[..., ZOOM // 2 :: ZOOM, ZOOM // 2 :: ZOOM] / ZOOM
     traction = functional.avg_pool2d(fine, ZOOM)
     height, width = traction.shape[-2:]
     inner = (..., slice(margin, height - margin), slice(margin, width - margin))
     return displacement[inner].contiguous(), traction[inner].contiguous()
+
+
+def _laplacian(fields: Tensor) -> Tensor:
+    padded = functional.pad(fields, (1, 1, 1, 1), mode="replicate")
+    return padded[..., 1:-1, :].diff(n=2, dim=-1) + padded[..., :, 1:-1].diff(n=2, dim=-2)
 
 
 def noise(draw: Draw, displacement: Tensor) -> Tensor:

@@ -23,22 +23,24 @@ _SPREAD = np.array([[0.4, 0.6, 0.4], [0.6, 1.0, 0.6], [0.4, 0.6, 0.4]])
 _LAYERS = ((2, 1.0, _POINT), (6, 2.0, _POINT), (10, 6.0, _SPREAD))
 
 
-def balance_signals(signals: Array) -> Array:
+def balance_signals(signals: Array, threshold: Any = THRESHOLD) -> Array:
     """Turn net signals into the magnitudes of the stress vectors along the border.
 
     Parameters
     ----------
     signals : ndarray of shape (n_cells, 360)
         Net signals: positive where the border protrudes, negative where it retracts.
+    threshold : float or ndarray of shape (n_cells, 1), default=0.05
+        Share of a cell's strongest signal below which signals are dropped.
 
     Returns
     -------
     ndarray of shape (n_cells, 360)
-        Magnitudes, >= 0: signals under 5 % of a cell's strongest dropped, the retracting ones scaled so that they
+        Magnitudes, >= 0: signals under the threshold dropped, the retracting ones scaled so that they
         add up to what the protruding ones do. All 0 for a cell that has only one of the two kinds.
     """
     strongest = np.abs(signals).max(axis=1, keepdims=True)
-    kept = np.where(np.abs(signals) >= THRESHOLD * strongest, signals, 0)
+    kept = np.where(np.abs(signals) >= threshold * strongest, signals, 0)
     pushing, pulling = np.maximum(kept, 0), np.maximum(-kept, 0)
     total_push, total_pull = (part.sum(axis=1, keepdims=True) for part in (pushing, pulling))
     usable = (total_push > 0) & (total_pull > 0)
