@@ -210,3 +210,9 @@ def test_bad_parameters_of_patches_are_named(parameters, message):
 def test_bad_counts_are_refused(n_samples):
     with pytest.raises(ValueError, match="n_samples"):
         CellSimulator().sample(n_samples)
+
+
+def test_three_times_finer_is_fine_enough_for_adhesions():
+    coarse, fine = (CellSimulator("adhesion", shape=48, oversample=n, random_state=4).sample(2) for n in (3, 9))
+    for name in ("stress", "noise_free_strain"):
+        assert np.linalg.norm(coarse[name] - fine[name]) < 1e-3 * np.linalg.norm(fine[name])

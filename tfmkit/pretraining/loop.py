@@ -14,12 +14,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn import functional
 from tqdm import tqdm
 
 from tfmkit.networks.fourier_unet import FourierUNet
 from tfmkit.pretraining.stream import Batch, FieldStream
 
 _EPS = 1e-8
+# Traction is near a pixel if this many pixels around it hold a vector longer than this part of the field's longest.
+_NEAR, _LEAST_LENGTH = 5, 0.02
 
 
 @dataclass(frozen=True)
@@ -230,15 +233,25 @@ def _read_recipe(text: str | None) -> Recipe | None:
 
 
 def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Square root of the relative RMSE, so that clean fields count beside noisy ones, and a pinball loss."""
+    """Square root of the relative RMSE, so that clean fields count beside noisy ones, and the intervals' loss."""
     size = truth.square().sum((1, 2, 3)).sqrt() + _EPS
     errors = [((step - truth).square().sum((1, 2, 3)) + _EPS).sqrt() / size for step in steps]
-    miss = (steps[-1].detach() - truth).abs() - half_width
-    pinball = torch.maximum(0.9 * miss, -0.1 * miss).mean((1, 2, 3))
-    width = pinball / ((steps[-1].detach() - truth).abs().mean((1, 2, 3)) + _EPS)
     weights = [0.3] * (len(steps) - 1) + [1.0]
-    loss = sum(w * error.sqrt().mean() for w, error in zip(weights, errors, strict=True)) + 0.1 * width.mean()
-    return loss, errors[-1].detach().mean()
+    loss = sum(w * error.sqrt().mean() for w, error in zip(weights, errors, strict=True))
+    return loss + 0.1 * _interval_loss(half_width, (steps[-1].detach() - truth).abs(), truth), errors[
+        -1
+    ].detach().mean()
+
+
+def _interval_loss(half_width: Tensor, error: Tensor, truth: Tensor) -> Tensor:
+    """Pinball loss of 90 % intervals over the error, half of it from near traction, where they have to hold."""
+    miss = error - half_width
+    pinball = torch.maximum(0.9 * miss, -0.1 * miss).mean(1)
+    length = truth.square().sum(1)
+    near = functional.max_pool2d(length, _NEAR, 1, _NEAR // 2) > _LEAST_LENGTH**2 * length.amax((1, 2), keepdim=True)
+    regions = (torch.ones_like(length), near.to(length))
+    parts = [(pinball * part).sum((1, 2)) / ((error.mean(1) + _EPS) * part).sum((1, 2)) for part in regions]
+    return torch.stack(parts).mean()
 
 
 def _schedule(progress: float) -> float:

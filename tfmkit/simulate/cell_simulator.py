@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tfmkit._validation import check_choice, check_count, check_number, check_shape
-from tfmkit.operators import ForwardOperator
+from tfmkit.operators import ForwardOperator, pixel_sources
 from tfmkit.simulate.base import Array, FieldSimulator, Streams, check_range, draw
 from tfmkit.simulate.circuit import CIRCUITS, evolve
 from tfmkit.simulate.patches import number_patches, rasterise
@@ -144,7 +144,7 @@ class CellSimulator(FieldSimulator):
         patches = draw_adhesions(streams, radii, centres).finer(self.oversample)
         height, width = check_shape(self.shape)
         grid = (height * self.oversample, width * self.oversample)
-        fine, owners = rasterise(patches, "gaussian", len(streams), grid, max(1, _SUBSAMPLES // self.oversample))
+        fine, owners = rasterise(patches, "gaussian", len(streams), grid, _SUBSAMPLES)
         labels = number_patches(_at_pixel_middles(owners, self.oversample), patches.field)
         return streams, fine, radii, centres, labels
 
@@ -181,7 +181,9 @@ class CellSimulator(FieldSimulator):
             thickness=self.thickness,
             depth=self.depth,
         )
-        clean = _at_pixel_middles(operator.apply(fine), factor)
+        # Vectors of circuit-model cells fill whole pixels, and on the field's own grid so does everything.
+        varies = self.family == "adhesion" and factor > 1
+        clean = _at_pixel_middles(operator.apply(pixel_sources(fine) if varies else fine), factor)
         if self.mean_displacement is not None:
             length = np.sqrt((clean**2).sum(axis=1))
             inside = (length * mask).sum(axis=(1, 2)) / mask.sum(axis=(1, 2))
