@@ -69,11 +69,13 @@ def coverage(group: Bunch, factor: Any) -> float:
 
 def study(name: str, n_fields: int) -> pd.DataFrame:
     """Calibrate one network, keep the calibration beside its weights, and test it and its rivals."""
+    path = packaged_weights()[name]
+    # That of other weights is refused, and this one's is about to be made anew.
+    path.with_suffix(".json").unlink(missing_ok=True)
     model = DeepTFM.from_pretrained(name)
     seen = predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
     tested = predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
     everything = calibrated_on(seen)
-    path = packaged_weights()[name]
     write_calibration(path, everything, read_weights(path).checksum)
     return compare_designs(name, seen, tested, everything)
 
