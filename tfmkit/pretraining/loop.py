@@ -237,10 +237,9 @@ def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tenso
     size = truth.square().sum((1, 2, 3)).sqrt() + _EPS
     errors = [((step - truth).square().sum((1, 2, 3)) + _EPS).sqrt() / size for step in steps]
     weights = [0.3] * (len(steps) - 1) + [1.0]
-    loss = sum(w * error.sqrt().mean() for w, error in zip(weights, errors, strict=True))
-    return loss + 0.1 * _interval_loss(half_width, (steps[-1].detach() - truth).abs(), truth), errors[
-        -1
-    ].detach().mean()
+    intervals = _interval_loss(half_width, (steps[-1].detach() - truth).abs(), truth)
+    loss = sum(w * error.sqrt().mean() for w, error in zip(weights, errors, strict=True)) + 0.1 * intervals
+    return loss, errors[-1].detach().mean()
 
 
 def _interval_loss(half_width: Tensor, error: Tensor, truth: Tensor) -> Tensor:

@@ -108,8 +108,7 @@ def _alike(patches: Patches, half: Tensor, keep: Tensor) -> Iterator[Tensor]:
 
 def _mean_profile(patches: Patches, dy: Tensor, dx: Tensor, zoom: int) -> Tensor:
     """Mean over fine pixels of the profile of patches that are alike."""
-    wide = bool((patches.a.minimum(patches.b) >= _NARROW).all())
-    if wide or patches.profile[0] == GAUSS:
+    if patches.profile[0] == GAUSS or patches.a[0].minimum(patches.b[0]) >= _NARROW:
         return _profile(patches, dy, dx, zoom)
     shifts = [((i + 0.5) / _SUBSAMPLES - 0.5) / zoom for i in range(_SUBSAMPLES)]
     # Discs get their soft edge from the points, which lie closer than fine pixels.
