@@ -15,7 +15,7 @@ from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from skimage.draw import polygon
 
 from tfmkit.io import read_regions
-from tfmkit.io._polygon import inside
+from tfmkit.io.images.polygon import inside
 
 SHAPE = (12, 15)
 

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_number
-from tfmkit.io._data import DisplacementData
-from tfmkit.io._limits import most_unpacked
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.limits import most_unpacked
 
 _NAMES = ("displacement", "strain", "X")
 _GRID = ("x", "y", "measured")

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfmkit.io._data import DisplacementData
-from tfmkit.io._table import Points, Table, read_table, to_displacement
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.table import Points, Table, read_table, to_displacement
 
 _HEADER = ("x", "y", "u", "v")
 _VALID = 0

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from tfmkit._validation import FloatArray, check_number
-from tfmkit.io._data import DisplacementData
-from tfmkit.io.arrays import load_array
+from tfmkit.io.fields.arrays import load_array
+from tfmkit.io.fields.data import DisplacementData
 
 
 def read_pytfm(path: str | PathLike[str], *, spacing: float | None = None) -> DisplacementData:

@@ -11,7 +11,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import mat_struct
 
 from tfmkit._validation import FloatArray
-from tfmkit.io._limits import most_unpacked
+from tfmkit.io.limits import most_unpacked
 
 
 def load_mat(path: Path) -> dict[str, Any]:

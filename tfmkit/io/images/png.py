@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from tfmkit.io._limits import most_decoded
-from tfmkit.io._scale import Scale
-from tfmkit.io._series import Arrangement, Planes
+from tfmkit.io.images.scale import Scale
+from tfmkit.io.images.series import Arrangement, Planes
+from tfmkit.io.limits import most_decoded
 
 # Pillow's modes that hold one number per pixel, and those that become red, green and blue.
 _GREY = ("1", "L", "I;16", "I;16B", "I", "F")
@@ -58,13 +58,13 @@ def open_png(path: Path) -> tuple[Planes, Scale]:
             dtype = np.asarray(Image.new(mode, (1, 1))).dtype.newbyteorder("=")
     arrangement = Arrangement({"S": 3} if colour else {})
 
-    def read(number: int) -> NDArray[Any]:
+    def _read(number: int) -> NDArray[Any]:
         with warnings.catch_warnings(), Image.open(path, formats=("PNG",)) as opened:
             warnings.simplefilter("error")
             pixels = np.asarray(opened if opened.mode == mode else opened.convert(mode))
         return np.array(pixels[:, :, number] if colour else pixels, dtype=dtype)
 
-    return Planes(arrangement, (height, width), dtype, read, lambda: None), Scale()
+    return Planes(arrangement, (height, width), dtype, _read, lambda: None), Scale()
 
 
 def _check_chunks(path: Path) -> None:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import FloatArray, check_field
-from tfmkit.io._data import DisplacementData
-from tfmkit.io._grid import fill_grid, fill_holes, grid_axes, refuse_holes
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.grid import fill_grid, fill_holes, grid_axes, refuse_holes
 from tfmkit.io.writing import writing
 
 
@@ -197,8 +197,8 @@ def point_columns(
 
     Returns
     -------
-    x, y, vector_x, vector_y : ndarray of shape (height * width,)
-        Positions and components.
+    tuple of ndarray of shape (height * width,)
+        Positions x and y, and the components along x and y.
 
     Raises
     ------

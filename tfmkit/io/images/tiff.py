@@ -12,10 +12,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from tfmkit.io._scale import Scale, check_ome_planes, imagej_scale, ome_scale, parse_ome, tag_scale
-from tfmkit.io._series import Planes, ZChoice, arrange, choose_position
-from tfmkit.io._silence import silence
-from tfmkit.io._tiff_header import Directory, read_directories
+from tfmkit.io.images.scale import Scale, check_ome_planes, imagej_scale, ome_scale, parse_ome, tag_scale
+from tfmkit.io.images.series import Planes, ZChoice, arrange, choose_position
+from tfmkit.io.images.tiff_header import Directory, read_directories
+from tfmkit.io.silence import silence
 
 _DEFLATE = (8, 32946)
 _NEED_IMAGECODECS = {5: "LZW", 50000: "Zstandard"}

@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.io import savemat
 
 from tfmkit._validation import FloatArray, check_field, check_pair
-from tfmkit.io._data import DisplacementData
-from tfmkit.io._grid import even_axes, fill_grid, fill_holes, grid_axes, interpolate
-from tfmkit.io._mat import load_mat, numeric, struct_field
-from tfmkit.io._table import point_columns
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.grid import even_axes, fill_grid, fill_holes, grid_axes, interpolate
+from tfmkit.io.fields.mat import load_mat, numeric, struct_field
+from tfmkit.io.fields.table import point_columns
 from tfmkit.io.writing import writing
 
 # Positions (x, y) and vectors of one frame, each (n_points, 2).

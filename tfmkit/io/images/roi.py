@@ -12,8 +12,8 @@ from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from skimage.draw import ellipse
 
 from tfmkit._validation import FloatArray
-from tfmkit.io._polygon import inside
-from tfmkit.io._silence import silence
+from tfmkit.io.images.polygon import inside
+from tfmkit.io.silence import silence
 
 # A region of a million vertices takes 8 MB; a bounding box of ImageJ cannot reach further than 2**16 pixels.
 _LARGEST_REGION = 2**24

@@ -1,4 +1,4 @@
-"""OME-TIFF with named channels out."""
+"""Write images as OME-TIFF with named channels, or as an ImageJ hyperstack."""
 
 from __future__ import annotations
 
@@ -69,3 +69,36 @@ def write_ome_tiff(
     metadata["UUID"] = str(UUID(bytes=digest.digest()[:16], version=5))
     with writing(path) as temporary:
         tifffile.imwrite(temporary, stack, ome=True, compression="zlib", photometric="minisblack", metadata=metadata)
+
+
+def write_tiff(
+    path: str | PathLike[str], images: ArrayLike, *, pixel_size: float | None = None, labels: tuple[str, ...] = ()
+) -> None:
+    """Write images as a 32-bit float TIFF that ImageJ opens as a hyperstack.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The `.tif` file.
+    images : array-like of shape (n_frames, n_channels, height, width)
+        What to write.
+    pixel_size : float, optional
+        Side of a pixel in micrometres, stored as the resolution.
+    labels : tuple of str
+        Names of the channels.
+
+    Raises
+    ------
+    ValueError
+        If `images` is not 4-D or `pixel_size` not positive.
+    """
+    stack = np.asarray(images, dtype=np.float32)
+    if stack.ndim != 4:
+        raise ValueError(f"Expected images of shape (n_frames, n_channels, height, width), got {stack.shape}.")
+    metadata: dict[str, Any] = {"axes": "TCYX", "Labels": list(labels) * len(stack)}
+    resolution = None
+    if pixel_size is not None:
+        metadata["unit"] = "um"
+        resolution = (1 / check_number(pixel_size, "pixel_size", low=0, include_low=False),) * 2
+    with writing(path) as temporary:
+        tifffile.imwrite(temporary, stack, imagej=True, resolution=resolution, metadata=metadata)

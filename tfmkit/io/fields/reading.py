@@ -5,12 +5,12 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from tfmkit.io import easy_tfm, fiji, openpiv, wang_lin
-from tfmkit.io._data import DisplacementData
-from tfmkit.io._mat import load_mat
-from tfmkit.io._table import read_table
-from tfmkit.io.arrays import read_arrays
-from tfmkit.io.pytfm import component_v, read_pytfm
+from tfmkit.io.fields import easy_tfm, fiji, openpiv, wang_lin
+from tfmkit.io.fields.arrays import read_arrays
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.mat import load_mat
+from tfmkit.io.fields.pytfm import component_v, read_pytfm
+from tfmkit.io.fields.table import read_table
 
 
 def read_displacement(

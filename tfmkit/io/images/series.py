@@ -55,7 +55,13 @@ class ImageSeries:
 
     @property
     def n_channels(self) -> int:
-        """Number of channels."""
+        """Return the number of channels.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
         return len(self.channels)
 
     def read(self, frame: int, channel: int = 0) -> NDArray[Any]:
@@ -125,16 +131,41 @@ class Arrangement:
 
     @property
     def n_frames(self) -> int:
-        """Points in time."""
+        """Return the number of points in time.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
         return self.sizes.get("T", 1)
 
     @property
     def n_channels(self) -> int:
-        """Channels times samples."""
+        """Return the number of channels, samples of a pixel counted as channels.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
         return self.sizes.get("C", 1) * self.sizes.get("S", 1)
 
     def plane(self, frame: int, channel: int) -> int:
-        """Return the number in the file of a channel of a frame."""
+        """Return the place of an image among the planes of the file.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the point in time, from 0.
+        channel : int
+            Number of the channel, from 0.
+
+        Returns
+        -------
+        int
+            Number of the plane, from 0.
+        """
         c, s = divmod(channel, self.sizes.get("S", 1))
         at = {"T": frame, "C": c, "Z": self.z, "S": s}
         number = 0

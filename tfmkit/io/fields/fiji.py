@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfmkit._validation import FloatArray, check_mask
-from tfmkit.io._data import DisplacementData
-from tfmkit.io._grid import fill_grid, grid_axes, refuse_holes
-from tfmkit.io._table import Points, Table, grid_step, point_columns, read_table, to_displacement, write_points
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.grid import fill_grid, grid_axes, refuse_holes
+from tfmkit.io.fields.table import Points, Table, grid_step, point_columns, read_table, to_displacement, write_points
 
 _PIV_COLUMNS = 16
 # What the PIV plugin writes in its last column.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfmkit.io._limits import LARGEST_IMAGE, most_decoded
+from tfmkit.io.limits import LARGEST_IMAGE, most_decoded
 
 _MOST_TAGS = 4096
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES = 256, 257, 258, 259, 277

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from roifile import ImagejRoi
 
 from tfmkit._validation import check_shape
-from tfmkit.io._roi import rasterise, read_roi, read_roi_archive
-from tfmkit.io.images import open_images
+from tfmkit.io.images.opening import open_images
+from tfmkit.io.images.roi import rasterise, read_roi, read_roi_archive
 
 # All masks of one file together, a byte per pixel.
 _LARGEST_MASKS = 2**30

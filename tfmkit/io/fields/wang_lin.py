@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from tfmkit._validation import FloatArray
-from tfmkit.io._data import DisplacementData
-from tfmkit.io._mat import load_mat, numeric
-from tfmkit.io._polygon import inside
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.mat import load_mat, numeric
+from tfmkit.io.images.polygon import inside
 
 
 def read_wang_lin(path: str | PathLike[str]) -> DisplacementData:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from tfmkit._validation import check_number
-from tfmkit.io._nd2 import open_nd2
-from tfmkit.io._png import open_png
-from tfmkit.io._scale import Scale, square_pixel
-from tfmkit.io._series import ImageSeries, Planes, ZChoice, channel_names
-from tfmkit.io._tiff import open_tiff
+from tfmkit.io.images.nd2 import open_nd2
+from tfmkit.io.images.png import open_png
+from tfmkit.io.images.scale import Scale, square_pixel
+from tfmkit.io.images.series import ImageSeries, Planes, ZChoice, channel_names
+from tfmkit.io.images.tiff import open_tiff
 
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG"

@@ -17,12 +17,12 @@ def silence(name: str) -> Iterator[None]:
         Name of the logger, which is that of the library.
     """
 
-    def drop(record: LogRecord) -> bool:  # noqa: ARG001 - whatever it says
+    def _drop(record: LogRecord) -> bool:  # noqa: ARG001 - whatever it says
         return False
 
     logger = getLogger(name)
-    logger.addFilter(drop)
+    logger.addFilter(_drop)
     try:
         yield
     finally:
-        logger.removeFilter(drop)
+        logger.removeFilter(_drop)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit.io._scale import Scale
-from tfmkit.io._series import Planes, ZChoice, arrange, choose_position
+from tfmkit.io.images.scale import Scale
+from tfmkit.io.images.series import Planes, ZChoice, arrange, choose_position
 
 _MILLISECOND = 1e-3
 

@@ -1,0 +1,17 @@
+"""Images of microscopes: open them, find them by name, read regions drawn on them, and write them."""
+
+from tfmkit.io.images.opening import open_images
+from tfmkit.io.images.patterns import find_images, match_images
+from tfmkit.io.images.regions import read_regions
+from tfmkit.io.images.series import ImageSeries
+from tfmkit.io.images.writers import write_ome_tiff, write_tiff
+
+__all__ = [
+    "ImageSeries",
+    "find_images",
+    "match_images",
+    "open_images",
+    "read_regions",
+    "write_ome_tiff",
+    "write_tiff",
+]
