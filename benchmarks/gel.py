@@ -23,8 +23,8 @@ from families import CORRELATION, LEVELS, family_fields
 from tables import write_table
 
 from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.gel.operator import ForwardOperator
 from tfmkit.metrics import relative_rmse
-from tfmkit.operators import ForwardOperator
 from tfmkit.simulate import add_noise
 
 FAMILIES = ("cell on pixels", "adhesion")

@@ -22,8 +22,8 @@ from families import CORRELATION, FAMILIES, LEVELS, family_fields
 from tables import write_table
 
 from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.fttc.criteria import CRITERIA
 from tfmkit.metrics import relative_rmse
-from tfmkit.selection import CRITERIA
 from tfmkit.simulate import add_noise
 
 POISSON = 0.45

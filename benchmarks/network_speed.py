@@ -15,8 +15,8 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from tfmkit.deep.networks import TracNet
 from tfmkit.io import writing
-from tfmkit.networks import TracNet
 
 FORMS = {"3-D": False, "folded": True}
 

@@ -8,7 +8,7 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
-from tfmkit._base import predict_inside
+from tfmkit.base import predict_inside
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC
 from tfmkit.metrics import relative_rmse

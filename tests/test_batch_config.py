@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfmkit.batch import read_config, run
-from tfmkit.batch._items import list_items, make_key
+from tfmkit.batch.items import list_items, make_key
 from tfmkit.cli import main
 
 GOOD = """

@@ -14,7 +14,7 @@ import pytest
 import tifffile
 from batch_images import SIDE, contents, settings, write_position
 
-from tfmkit.batch import _process, run
+from tfmkit.batch import process, run
 from tfmkit.cli import main
 
 
@@ -31,7 +31,7 @@ def steps(monkeypatch):
     done = []
 
     def recording(name):
-        step = getattr(_process, name)
+        step = getattr(process, name)
 
         def wrapper(*arguments):
             done.append(name)
@@ -40,7 +40,7 @@ def steps(monkeypatch):
         return wrapper
 
     for name in ("measure_item", "preview_item", "invert_item", "write_fields"):
-        monkeypatch.setattr(_process, name, recording(name))
+        monkeypatch.setattr(process, name, recording(name))
     return done
 
 
@@ -181,7 +181,7 @@ def test_settings_that_were_changed_and_changed_back(images, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(_process, "write_record", killed)
+        patch.setattr(process, "write_record", killed)
         with pytest.raises(KeyboardInterrupt):
             run(settings(images, **change), results=results)
     run(settings(images), results=results)

@@ -7,9 +7,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from tfmkit.batch._invert import invert
-from tfmkit.batch._methods import make_estimator
 from tfmkit.batch._quantities import force_quantities
 from tfmkit.batch._uncertainty import noise_draws
+from tfmkit.methods import make_estimator
 from tfmkit.simulate import CellSimulator
 
 SIDE = 64

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tfmkit.bayes import STATISTICS, BayesianFTTC
-from tfmkit.inversion.posterior import LAM_RANGE, evidence_lam, posterior_std
+from tfmkit.bayes import BayesianFTTC
+from tfmkit.bayes.bayesian_fttc import STATISTICS
+from tfmkit.bayes.posterior import LAM_RANGE, evidence_lam, posterior_std
+from tfmkit.gel.operator import ForwardOperator, wavenumbers
 from tfmkit.mechanics import total_force
-from tfmkit.operators import ForwardOperator, wavenumbers
 
 LAM, SIGMA = 2.0, 0.3
 

@@ -11,7 +11,7 @@ from scipy import stats
 from sklearn.pipeline import Pipeline
 
 from tfmkit import metrics
-from tfmkit._base import TractionEstimator
+from tfmkit.base import TractionEstimator
 from tfmkit.benchmark import (
     METRICS,
     OracleLambda,
@@ -23,7 +23,7 @@ from tfmkit.benchmark import (
 )
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC
-from tfmkit.operators import ForwardOperator
+from tfmkit.gel.operator import ForwardOperator
 
 
 class Recorder(TractionEstimator):

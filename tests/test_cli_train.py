@@ -5,8 +5,8 @@ import pytest
 
 from tfmkit.cli import main
 from tfmkit.deep import DeepTFM, read_weights
-from tfmkit.pretraining import loop, stream
-from tfmkit.pretraining.loop import Recipe
+from tfmkit.deep.pretraining import loop, stream
+from tfmkit.deep.pretraining.loop import Recipe
 
 
 @pytest.fixture

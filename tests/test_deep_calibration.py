@@ -10,7 +10,7 @@ from tfmkit.deep import DeepTFM
 from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration, interval_features
 from tfmkit.deep.misfit import smooth_misfit
 from tfmkit.deep.turns import turn
-from tfmkit.operators import convolve
+from tfmkit.gel.operator import convolve
 
 SHAPE = (24, 28)
 TINY = {"module__widths": (2, 4), "max_epochs": 1, "random_state": 0, "verbose": 0}

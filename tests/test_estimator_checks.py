@@ -9,8 +9,8 @@ import pytest
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import TractionEstimator
 from tfmkit._validation import check_field, check_pair
+from tfmkit.base import TractionEstimator
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.deep import DeepTFM
 from tfmkit.estimator_checks import (

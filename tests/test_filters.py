@@ -10,11 +10,11 @@ from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 from sklearn.pipeline import Pipeline
 
-from tfmkit._base import TractionEstimator
+from tfmkit.base import TractionEstimator
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC
+from tfmkit.gel.operator import ForwardOperator
 from tfmkit.metrics import relative_rmse
-from tfmkit.operators import ForwardOperator
 
 
 class Echo(TractionEstimator):

@@ -14,7 +14,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from tfmkit._base import TractionEstimator
+from tfmkit.base import TractionEstimator
 from tfmkit.estimator_checks import parametrize_with_traction_checks
 from tfmkit.filters import CutoffFilter, MissingVectorFilter
 from tfmkit.filters.missing import fill_missing

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tfmkit._base import TractionEstimator
+from tfmkit.base import TractionEstimator
 from tfmkit.benchmark import OracleLambda
+from tfmkit.deep.networks import TracNet
 from tfmkit.fttc import FTTC
-from tfmkit.networks import TracNet
 
 # The benchmarks are no part of the installed package.
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -11,7 +11,7 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_validate
 
 from tfmkit import metrics
 from tfmkit.fttc import FTTC
-from tfmkit.operators import ForwardOperator
+from tfmkit.gel.operator import ForwardOperator
 from tfmkit.scoring import get_scorer, get_scorer_names
 
 

@@ -296,6 +296,29 @@ def check_random_state(random_state: Any) -> np.random.Generator:
         ) from error
 
 
+def root_stream(random_state: Any) -> np.random.Generator:
+    """Make the stream that all others of one call descend from.
+
+    Parameters
+    ----------
+    random_state : None, int, numpy Generator or RandomState
+        Seed. A Generator or RandomState gives one draw to it, so that its next call makes other fields.
+
+    Returns
+    -------
+    numpy Generator
+        A stream that can be asked for children by its ``spawn``.
+
+    Raises
+    ------
+    ValueError
+        If `random_state` is no seed.
+    """
+    stream = check_random_state(random_state)
+    # A child of the user's own stream, whose next call then has another.
+    return np.random.default_rng(int(stream.integers(2**63))) if stream is random_state else stream
+
+
 def check_gel(young: Any, poisson: Any, spacing: Any) -> tuple[float, float, float]:
     """Return Young's modulus, Poisson ratio and grid spacing as floats.
 

@@ -11,15 +11,15 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Bunch
 
-from tfmkit._base import TractionEstimator
 from tfmkit._validation import FloatArray
+from tfmkit.base import TractionEstimator
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.weights import find_weights
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.inversion.lambdas import lam_from_danuser
+from tfmkit.fttc.lambdas import lam_from_danuser
 from tfmkit.simulate import CellSimulator
 from tfmkit.sparse import ElasticNetTFM
 

@@ -12,7 +12,7 @@ from torch import nn
 
 from benchmarks.paper.panels import new_figure
 from benchmarks.paper.stages import Settings, Stage, save_figure, save_table
-from tfmkit.networks import TracNet
+from tfmkit.deep.networks import TracNet
 
 SIDE = 104
 

@@ -7,12 +7,12 @@ by item, and can be stopped and started again at any time; :func:`read_results` 
 from tfmkit.batch._cells import read_masks
 from tfmkit.batch._doubtful import find_doubtful
 from tfmkit.batch._invert import doubts
-from tfmkit.batch._measure import Measurement, measure_pair, widen
-from tfmkit.batch._methods import check_displacement_method, make_transformer
 from tfmkit.batch._quantities import force_quantities, layer_in_pixels, residuals, versions, with_units
-from tfmkit.batch._run import run
 from tfmkit.batch.config import Config, read_config
 from tfmkit.batch.results import ItemResult, Results, read_results
+from tfmkit.batch.run import run
+from tfmkit.displacement.measure import Measurement, measure_pair, widen
+from tfmkit.methods import check_displacement_method, make_transformer
 
 __all__ = [
     "Config",

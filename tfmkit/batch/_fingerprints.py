@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from tfmkit import __version__
-from tfmkit.batch._items import Item
-from tfmkit.batch._store import digest, file_state
 from tfmkit.batch.config import Config
+from tfmkit.batch.items import Item
+from tfmkit.batch.store import digest, file_state
 
 
 class Fingerprints:

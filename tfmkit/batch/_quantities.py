@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfmkit import __version__
 from tfmkit._validation import FloatArray, check_number
-from tfmkit.layered import check_layer
+from tfmkit.gel.layer import check_layer
 from tfmkit.mechanics import force_summary
 from tfmkit.metrics import displacement_residual
 

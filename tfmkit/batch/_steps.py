@@ -13,13 +13,13 @@ from tfmkit._validation import FloatArray
 from tfmkit.batch._cells import Cells, read_cells, read_masks, whole_field
 from tfmkit.batch._fields import write_preview
 from tfmkit.batch._invert import invert
-from tfmkit.batch._items import Item
-from tfmkit.batch._measure import Measurement, measure_pair, widen
-from tfmkit.batch._methods import make_estimator, make_transformer
-from tfmkit.batch._record import cell_record
 from tfmkit.batch.config import Config
+from tfmkit.batch.items import Item
+from tfmkit.batch.record import cell_record
 from tfmkit.displacement import Flag, undo_drift
+from tfmkit.displacement.measure import Measurement, measure_pair, widen
 from tfmkit.io import open_images, read_displacement
+from tfmkit.methods import make_estimator, make_transformer
 
 
 def measure_item(item: Item, config: Config) -> Measurement:

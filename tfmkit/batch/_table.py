@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from tfmkit.batch._items import Failure
-from tfmkit.batch._record import COLUMNS
+from tfmkit.batch.items import Failure
+from tfmkit.batch.record import COLUMNS
 from tfmkit.io import writing
 
 _TEXT = ("item", "position", "cell")

@@ -19,8 +19,8 @@ import numpy as np
 from tfmkit._validation import FloatArray
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.inversion.resampling import draw_noise
-from tfmkit.inversion.sparsity import mean_level, noise_spectrum
+from tfmkit.noise.draw import draw_noise
+from tfmkit.noise.level import mean_level, noise_spectrum
 
 _SHARED = ("young", "poisson", "spacing", "boundary", "tol", "max_iter", "thickness", "depth")
 _CHOSEN = ("lam", "order", "noise_correlation")
@@ -45,7 +45,7 @@ def noise_draws(
     Returns
     -------
     draws : ndarray of shape (n_samples, 2, height, width)
-        Gaussian fields with the spectrum that `tfmkit.inversion.noise` finds in the field, in its unit and precision.
+        Gaussian fields with the spectrum that `tfmkit.noise.bands` finds in the field, in its unit and precision.
     level : float
         Standard deviation of that noise per component.
     """

@@ -9,7 +9,6 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from tfmkit.batch._methods import check_displacement_method, check_traction_method
 from tfmkit.batch._sections import (
     Source,
     check_section,
@@ -22,7 +21,8 @@ from tfmkit.batch._sections import (
     switch,
     text,
 )
-from tfmkit.layered import check_layer
+from tfmkit.gel.layer import check_layer
+from tfmkit.methods import check_displacement_method, check_traction_method
 
 _POSITIVE = number(low=0, include_low=False)
 

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tfmkit.batch._fields import read_channels
-from tfmkit.batch._store import ItemFiles
+from tfmkit.batch.store import ItemFiles
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 

@@ -3,7 +3,7 @@
 >>> from tfmkit.benchmark import compare, summarise
 >>> from tfmkit.fttc import FTTC
 >>> import numpy as np
->>> from tfmkit.operators import ForwardOperator
+>>> from tfmkit.gel.operator import ForwardOperator
 >>> stress = np.zeros((3, 2, 16, 16))
 >>> stress[:, 0, 6:8, 4:12], stress[:, 0, 8:10, 4:12] = 1000.0, -1000.0
 >>> table = compare({"FTTC": FTTC()}, ForwardOperator(16).apply(stress), stress, progress=False)

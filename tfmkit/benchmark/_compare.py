@@ -17,12 +17,11 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
 from tfmkit import metrics as field_metrics
-from tfmkit._base import predict_inside
-from tfmkit._validation import FloatArray, check_choice, check_mask, check_number, check_pair
+from tfmkit._validation import FloatArray, check_choice, check_mask, check_number, check_pair, root_stream
+from tfmkit.base import predict_inside
 from tfmkit.benchmark._oracle import OracleLambda
 from tfmkit.fttc import FTTC
 from tfmkit.simulate import add_noise
-from tfmkit.simulate.streams import root_stream
 
 NoiseModel = Callable[[FloatArray, float, np.random.Generator], FloatArray]
 Metric = Callable[[FloatArray, FloatArray], Any]

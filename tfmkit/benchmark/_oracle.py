@@ -10,8 +10,8 @@ from sklearn.base import clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import TractionEstimator
 from tfmkit._validation import FloatArray, check_field, check_number, check_pair
+from tfmkit.base import TractionEstimator
 from tfmkit.metrics import relative_rmse
 
 # A quarter of a decade apart, the error at the best of them is within a percent of the best of all.

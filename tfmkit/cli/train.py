@@ -12,8 +12,8 @@ import numpy as np
 from tfmkit._validation import check_count
 
 if TYPE_CHECKING:
+    from tfmkit.deep.pretraining.loop import Recipe
     from tfmkit.deep.weights import Weights
-    from tfmkit.pretraining.loop import Recipe
 
 _N_CELLS = 34_000
 # Cells, grid, minibatch and largest noise (of the RMS, per component) of the paper's training; its epochs are tfmkit's.
@@ -79,10 +79,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
+    from tfmkit.deep.pretraining.cells import training_cells
+    from tfmkit.deep.pretraining.loop import RECIPES, REFINEMENT, train
+    from tfmkit.deep.pretraining.stream import FAMILIES
     from tfmkit.deep.weights import write_weights
-    from tfmkit.pretraining.cells import training_cells
-    from tfmkit.pretraining.loop import RECIPES, REFINEMENT, train
-    from tfmkit.pretraining.stream import FAMILIES
 
     unknown = set(options.leave_out) - set(FAMILIES)
     if unknown or len(set(options.leave_out)) == len(FAMILIES):

@@ -22,7 +22,7 @@ from tfmkit._validation import check_count, check_random_state
 from tfmkit.deep._callbacks import CosineSchedule, EarlyStopping, KeepBest, ProgressBar
 from tfmkit.deep.calibration import Calibration
 from tfmkit.deep.checkpoint import Checkpoint
-from tfmkit.networks import make_network
+from tfmkit.deep.networks import make_network
 
 
 class FieldNet(NeuralNetRegressor):

@@ -9,6 +9,7 @@ from typing import Any, Self
 from tfmkit._validation import check_gel
 from tfmkit.deep._fieldnet import FieldNet
 from tfmkit.deep.checkpoint import describe_params
+from tfmkit.deep.networks import NETWORKS
 from tfmkit.deep.weights import (
     Weights,
     find_weights,
@@ -18,7 +19,6 @@ from tfmkit.deep.weights import (
     write_calibration,
     write_weights,
 )
-from tfmkit.networks import NETWORKS
 
 
 class PretrainedNet(FieldNet):

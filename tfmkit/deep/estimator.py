@@ -12,8 +12,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
 
-from tfmkit._base import TractionEstimator
 from tfmkit._validation import check_count, check_field, check_gel, check_mask, check_number, check_pair
+from tfmkit.base import TractionEstimator
 from tfmkit.deep._callbacks import EarlyStopping
 from tfmkit.deep._fieldnet import draw_seed, seeded
 from tfmkit.deep._pretrained import PretrainedNet
@@ -33,7 +33,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
     Parameters
     ----------
     module : str or torch module class, default="fourier_unet"
-        The network: a key of :data:`tfmkit.networks.NETWORKS`, or a class that keeps to the same rules.
+        The network: a key of :data:`tfmkit.deep.networks.NETWORKS`, or a class that keeps to the same rules.
     young : float, default=10670.0
         Young's modulus; traction has its unit.
     poisson : float, default=0.45

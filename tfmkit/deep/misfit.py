@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from tfmkit.inversion.noise import noise_bands, noise_power
-from tfmkit.inversion.spectrum import rings_of, tapered_spectrum
-from tfmkit.operators import convolve
+from tfmkit.gel.operator import convolve
+from tfmkit.noise.bands import noise_bands, noise_power
+from tfmkit.noise.spectrum import rings_of, tapered_spectrum
 
 # Standard deviation of the Gaussian, in pixels, that takes the noise out of the residual.
 _SMOOTHING = 4.0
@@ -35,7 +35,7 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], poisson: f
     -------
     ndarray of shape (n_fields,)
         ``|S r| / min(|S e| + 0.01 |u|, 0.25 |S u|)`` with ``r = u - G t``, S a Gaussian of 4 px, e the noise as
-        measured on the field (`tfmkit.inversion.noise`) and ``|.|`` the RMS. About 1 where the traction explains the
+        measured on the field (`tfmkit.noise.bands`) and ``|.|`` the RMS. About 1 where the traction explains the
         field up to noise; 0 for a field of zeros.
 
     Notes

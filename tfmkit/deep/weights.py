@@ -33,7 +33,7 @@ class Weights(NamedTuple):
     Attributes
     ----------
     network : str
-        Name of the network in :data:`tfmkit.networks.NETWORKS`.
+        Name of the network in :data:`tfmkit.deep.networks.NETWORKS`.
     params : dict
         What its constructor takes.
     settings : dict
@@ -107,7 +107,7 @@ def write_weights(
     module : torch.nn.Module
         The network.
     network : str
-        Its name in :data:`tfmkit.networks.NETWORKS`.
+        Its name in :data:`tfmkit.deep.networks.NETWORKS`.
     params : mapping
         What its constructor was given; numbers, strings and sequences of them.
     settings : mapping

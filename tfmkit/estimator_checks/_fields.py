@@ -19,10 +19,10 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.utils import get_tags
 
-from tfmkit._base import predict_inside
 from tfmkit._validation import FloatArray
+from tfmkit.base import predict_inside
+from tfmkit.gel.operator import ForwardOperator
 from tfmkit.metrics import relative_rmse
-from tfmkit.operators import ForwardOperator
 
 
 def check_fit_returns_self(estimator: Any) -> None:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, MetaEstimatorMixin, RegressorMixin, clon
 from sklearn.utils import Tags, get_tags
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from tfmkit._base import predict_inside
+from tfmkit.base import predict_inside
 
 SMALLEST_SIDE = 16
 

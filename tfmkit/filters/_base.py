@@ -9,7 +9,7 @@ from sklearn.base import MetaEstimatorMixin
 from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from tfmkit._base import TractionEstimator
+from tfmkit.base import TractionEstimator
 
 
 class Filter(MetaEstimatorMixin, TractionEstimator):

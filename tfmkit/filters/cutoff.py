@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import negative_error
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
+from tfmkit.base import negative_error
 from tfmkit.filters._base import Filter
 
 

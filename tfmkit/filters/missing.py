@@ -14,10 +14,10 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._base import negative_error
 from tfmkit._validation import FloatArray, check_count, check_field
+from tfmkit.base import negative_error
 from tfmkit.filters._base import Filter
-from tfmkit.operators import ForwardOperator
+from tfmkit.gel.operator import ForwardOperator
 
 # Parameters of an estimator that say which gel it is for; the last two only where a layer can be inverted.
 _GEL = ("young", "poisson", "spacing", "thickness", "depth")

@@ -1,6 +1,6 @@
 """Fourier-transform traction cytometry as scikit-learn estimators."""
 
-from tfmkit.fttc._chosen import FTTCCV
-from tfmkit.fttc._fixed import FTTC
+from tfmkit.fttc.fttc import FTTC
+from tfmkit.fttc.fttc_cv import FTTCCV
 
 __all__ = ["FTTC", "FTTCCV"]

@@ -9,8 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import binary_dilation
 
 from tfmkit._validation import FloatArray, check_choice, check_count, check_field, check_mask, check_number
+from tfmkit.gel.operator import ForwardOperator
 from tfmkit.metrics._common import MULTIOUTPUT, average, check_tractions, magnitude, ratio
-from tfmkit.operators import ForwardOperator
 
 
 def relative_rmse(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult, layer_in_pixels
-from tfmkit.operators import ForwardOperator
+from tfmkit.gel.operator import ForwardOperator
 
 
 @dataclass(frozen=True, eq=False)

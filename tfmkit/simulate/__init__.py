@@ -1,9 +1,9 @@
 """Simulated cells and traction patches with known stress, and the noise of measured displacements."""
 
+from tfmkit.noise.draw import add_noise, add_outliers
 from tfmkit.simulate.beads import BeadSimulator
 from tfmkit.simulate.cell_simulator import CELL_FAMILIES, CellSimulator
 from tfmkit.simulate.circuit import CIRCUITS, Circuit, simulate_borders
-from tfmkit.simulate.noise import add_noise, add_outliers
 from tfmkit.simulate.patch_simulator import PATCH_FAMILIES, PatchSimulator
 
 __all__ = [

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from tfmkit._validation import check_count, check_gel, check_number, check_shape
-from tfmkit.layered import check_layer
-from tfmkit.simulate.noise import check_noise, make_noise
-from tfmkit.simulate.streams import root_stream
+from tfmkit._validation import check_count, check_gel, check_number, check_shape, root_stream
+from tfmkit.gel.layer import check_layer
+from tfmkit.noise.draw import check_noise, make_noise
 
 # Candidates that are looked at together; bounds memory and keeps arrays in the cache.
 _MAX_BLOCK = 32

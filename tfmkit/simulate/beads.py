@@ -10,9 +10,16 @@ from scipy import ndimage
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from tfmkit._validation import FloatArray, check_choice, check_count, check_field, check_number, check_shape
+from tfmkit._validation import (
+    FloatArray,
+    check_choice,
+    check_count,
+    check_field,
+    check_number,
+    check_shape,
+    root_stream,
+)
 from tfmkit.simulate.cell_simulator import CELL_FAMILIES, CellSimulator
-from tfmkit.simulate.streams import root_stream
 
 MIN_IMAGE_SIDE = 32
 # Side of the images on which a cell is drawn on the 104 px of the paper: other images show cells of the same size.

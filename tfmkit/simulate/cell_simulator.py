@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tfmkit._validation import check_choice, check_count, check_number, check_shape
-from tfmkit.operators import ForwardOperator, pixel_sources
+from tfmkit.gel.operator import ForwardOperator, pixel_sources
 from tfmkit.simulate.base import Array, FieldSimulator, Streams, check_range, draw
 from tfmkit.simulate.circuit import CIRCUITS, evolve
 from tfmkit.simulate.patches import number_patches, rasterise

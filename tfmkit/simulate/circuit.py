@@ -14,8 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit._validation import check_choice, check_count
-from tfmkit.simulate.streams import root_stream
+from tfmkit._validation import check_choice, check_count, root_stream
 
 N_ANGLES = 360
 # Radius of the cell body, which a border never retracts into: the model's unit of length is a tenth of it.

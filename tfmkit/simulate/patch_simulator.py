@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tfmkit._validation import check_choice, check_number, check_shape
-from tfmkit.closed_forms import disc_displacement, hertz_displacement
-from tfmkit.layered import HALF_SPACE, Layer, check_layer
-from tfmkit.operators import convolve
+from tfmkit.gel.closed_forms import disc_displacement, hertz_displacement
+from tfmkit.gel.layer import HALF_SPACE, Layer, check_layer
+from tfmkit.gel.operator import convolve
 from tfmkit.simulate.base import Array, FieldSimulator, Streams, as_range, check_range
 from tfmkit.simulate.patches import Patches, number_patches, rasterise
 from tfmkit.simulate.scatter import draw_discs, draw_hertz_pairs
@@ -58,9 +58,9 @@ class PatchSimulator(FieldSimulator):
     Notes
     -----
     `sample` returns the Bunch of `CellSimulator` without ``border``; ``mask`` is True on the patches. Displacement is
-    exact at the middle of each pixel (`tfmkit.closed_forms`), so no solver meets its own discretisation here. What a
-    base or a depth changes has no closed form and is computed on a grid three times finer. Stress is the average over
-    each pixel, from 8 x 8 samples.
+    exact at the middle of each pixel (`tfmkit.gel.closed_forms`), so no solver meets its own discretisation here. The
+    effect of a base or of a depth has no closed form and is computed on a grid three times finer. Stress is the
+    average over each pixel, from 8 x 8 samples.
 
     Examples
     --------

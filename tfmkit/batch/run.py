@@ -1,0 +1,133 @@
+"""All items of a configuration, on all cores or on a cluster."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+from joblib import Parallel, cpu_count, delayed, parallel_config
+from tqdm import tqdm
+
+from tfmkit._validation import check_count
+from tfmkit.batch._quantities import versions
+from tfmkit.batch._table import failure_table, make_table, write_csv_table, write_parquet_table
+from tfmkit.batch.config import Config, read_config
+from tfmkit.batch.items import Failure, Item, list_items
+from tfmkit.batch.process import Outcome, Plan, process
+from tfmkit.batch.results import Results, read_results
+from tfmkit.batch.store import digest, remove_unfinished
+from tfmkit.io import write_json
+
+_Task = Callable[[Item], Outcome]
+
+
+def run(
+    config: str | PathLike[str] | Mapping[str, Any] | Config,
+    *,
+    results: str | PathLike[str] | None = None,
+    jobs: int | None = None,
+    dask: str | None = None,
+) -> Results:
+    """Make the results of all positions and frames, and a table of them.
+
+    Parameters
+    ----------
+    config : path-like, mapping or Config
+        What to do, see `read_config`.
+    results : path-like, optional
+        Folder of the results, instead of the configuration's. Two runs must not share it at the same time.
+    jobs : int, optional
+        Number of processes, 0 for one per core, instead of the configuration's.
+    dask : str, optional
+        Address of a dask scheduler whose workers do the work; they must see the same folders.
+
+    Returns
+    -------
+    Results
+        What `read_results` returns.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or no file follows a pattern.
+    OSError
+        If the scheduler does not answer.
+    ValueError
+        If the configuration is refused; nothing is written then.
+
+    Notes
+    -----
+    Every item is read, computed and written by one process, with one thread; only its rows of the table come back.
+    What was finished before, with the same files and settings, is kept, whenever and however the last run ended.
+
+    Examples
+    --------
+    >>> from tfmkit.batch import run
+    >>> results = run("experiment.toml")  # doctest: +SKIP
+    >>> results.table.groupby("position")["total_force_N"].mean()  # doctest: +SKIP
+    """
+    settings = config if isinstance(config, Config) else read_config(config)
+    folder = settings.results if results is None else Path(results).resolve()
+    n_jobs = check_count(settings.run.jobs if jobs is None else jobs, "jobs", low=0) or cpu_count()
+    items, failures = list_items(settings)
+    remove_unfinished(folder)
+    task = partial(process, plan=Plan(settings, folder, _weights(settings)))
+    outcomes: dict[str, Outcome] = {}
+    each = _on_cores(task, items, n_jobs) if dask is None else _on_cluster(task, items, dask)
+    # On a pipe or in a log file the bar would only be noise.
+    for outcome in tqdm(each, total=len(items), desc="batch", unit="item", disable=None):
+        outcomes[outcome.key] = outcome
+    _finish(settings, folder, items, [outcomes[item.key] for item in items], failures)
+    return read_results(folder)
+
+
+def _on_cores(task: _Task, items: list[Item], n_jobs: int) -> Iterator[Outcome]:
+    n_workers = min(n_jobs, max(len(items), 1))
+    if n_workers == 1:
+        yield from map(task, items)
+        return
+    with parallel_config(backend="loky", inner_max_num_threads=1):
+        parallel = Parallel(n_jobs=n_workers, return_as="generator_unordered")
+        yield from parallel(delayed(task)(item) for item in items)
+
+
+def _on_cluster(task: _Task, items: list[Item], address: str) -> Iterator[Outcome]:
+    try:
+        from distributed import Client, as_completed
+    except ImportError as error:
+        raise ValueError("Expected dask for a cluster: install tfmkit[dask].") from error
+    with Client(address) as client:
+        # Results are files: a task that ran before must run again to find out whether they still hold.
+        futures = client.map(task, items, pure=False)
+        for future in as_completed(futures):
+            yield future.result()
+
+
+def _weights(config: Config) -> str:
+    """Return a fingerprint of the network's weights, which can change under the same name."""
+    if config.traction.name != "DeepTFM":
+        return ""
+    from tfmkit.deep.weights import find_weights
+
+    return hashlib.sha256(find_weights(config.traction.params.get("weights", "default")).read_bytes()).hexdigest()
+
+
+def _finish(config: Config, folder: Path, items: list[Item], outcomes: list[Outcome], failures: list[Failure]) -> None:
+    failed = [*failures, *(outcome.failure for outcome in outcomes if outcome.failure is not None)]
+    table = make_table([row for outcome in outcomes for row in outcome.rows])
+    write_csv_table(folder / "table.csv", table)
+    write_parquet_table(folder / "table.parquet", table)
+    write_csv_table(folder / "failures.csv", failure_table(failed, config.images))
+    settings = {
+        "name": config.name,
+        "config": config.as_dict(),
+        "fingerprint": digest(config.as_dict()),
+        "images": str(config.images),
+        "items": [item.key for item in items],
+        "versions": versions(),
+    }
+    write_json(folder / "settings.json", settings)

@@ -1,0 +1,180 @@
+"""Gaussian posterior of the traction.
+
+The prior of the traction is Gaussian with the power ``alpha |k|^(-2 order)`` per wave vector, the noise of the
+displacement white with the variance ``1 / beta``. The posterior is then Gaussian too: independent along and across
+every wave vector, its mean the quadratic inverse with ``lam = 1 / (alpha beta)``.
+
+References
+----------
+.. [1] D. J. C. MacKay, Neural Comput. 4, 415 (1992): the evidence.
+.. [2] Y. Huang et al., Sci. Rep. 9, 539 (2019): Bayesian traction force microscopy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.fft
+from numpy.typing import NDArray
+
+from tfmkit.gel.layer import HALF_SPACE, Layer
+from tfmkit.gel.operator import wavenumbers
+from tfmkit.gel.symbol import gains
+from tfmkit.noise.spectrum import ring_power, rings_of, tapered_spectrum
+
+Array = NDArray[np.floating[Any]]
+
+# The search is bounded: no noise and no signal both end in a finite lambda.
+LAM_RANGE = (1e-6, 1e6)
+_LAMS = np.geomspace(*LAM_RANGE, 241)
+
+
+def evidence(displacement: Array, noise: Array, *, poisson: float, order: float, layer: Layer = HALF_SPACE) -> Array:
+    """Evaluate the log evidence of fields along the search path of lambda.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement in pixels.
+    noise : ndarray of shape (n_fields,)
+        Standard deviation of the noise per component, in pixels, > 0.
+    poisson : float
+        Poisson ratio.
+    order : float
+        Order of the prior.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, n_lams)
+        Log evidence up to a constant, at ``numpy.geomspace(*LAM_RANGE, n_lams)``.
+
+    Notes
+    -----
+    The power of a displacement mode with gain ``g`` is Gaussian with the variance
+    ``v = noise^2 (1 + g^2 / (lam |k|^(2 order)))``, so that the log evidence is ``-1/2 sum (log v + power / v)``.
+    """
+    shape = (displacement.shape[-2], displacement.shape[-1])
+    rings = rings_of(shape)
+    power = ring_power(tapered_spectrum(displacement), shape) / np.square(noise)[:, None, None]
+    signal = np.square(gains(rings.wavenumber, poisson, layer)) / rings.wavenumber ** (2 * order)
+    variance = 1 + signal / _LAMS[:, None, None]
+    constant = (rings.n_vectors * np.log(variance)).sum(axis=(1, 2))
+    return np.asarray(-0.5 * (constant + np.einsum("ncr,lcr->nl", power, 1 / variance)))
+
+
+def evidence_lam(
+    displacement: Array, noise: Array, *, poisson: float, order: float, layer: Layer = HALF_SPACE
+) -> Array:
+    """Return the lambda with the largest evidence, the noise being known.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement in pixels.
+    noise : ndarray of shape (n_fields,)
+        Standard deviation of the noise per component, in pixels, > 0.
+    poisson : float
+        Poisson ratio.
+    order : float
+        Order of the prior.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Lambda, within `LAM_RANGE`.
+    """
+    return np.asarray(_LAMS[evidence(displacement, noise, poisson=poisson, order=order, layer=layer).argmax(axis=1)])
+
+
+def posterior_std(
+    shape: tuple[int, int], lam: float, noise: float, *, poisson: float, order: float, layer: Layer = HALF_SPACE
+) -> Array:
+    """Return the posterior standard deviation of the traction at a pixel.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the field.
+    lam : float
+        Regularisation, > 0.
+    noise : float
+        Standard deviation of the noise per component, in pixels.
+    poisson : float
+        Poisson ratio.
+    order : float
+        Order of the prior.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (2,)
+        Standard deviation of both components, over Young's modulus; the same at every pixel.
+
+    Notes
+    -----
+    The variance of a mode is ``noise^2 / (g^2 + lam |k|^(2 order))``; that of a pixel is its mean over the wave
+    vectors, each turned into x and y.
+    """
+    ky, kx = (2 * np.pi * np.fft.fftfreq(n) for n in shape)
+    ky, kx = np.meshgrid(ky, kx, indexing="ij")
+    k = np.hypot(ky, kx)
+    inside = k > 0
+    along, across = 1 / (np.square(gains(k[inside], poisson, layer)) + lam * k[inside] ** (2 * order))
+    turn = np.square(np.stack([kx, ky])[:, inside] / k[inside])
+    variance = (turn * along + (1 - turn) * across).sum(axis=1) / k.size
+    return np.asarray(noise * np.sqrt(variance))
+
+
+def posterior_samples(
+    shape: tuple[int, int],
+    lam: float,
+    noise: float,
+    *,
+    poisson: float,
+    order: float,
+    n_samples: int,
+    rng: Any,
+    layer: Layer = HALF_SPACE,
+) -> Array:
+    """Draw deviations of the traction from its posterior mean.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the field.
+    lam : float
+        Regularisation, > 0.
+    noise : float
+        Standard deviation of the noise per component, in pixels.
+    poisson : float
+        Poisson ratio.
+    order : float
+        Order of the prior.
+    n_samples : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+    layer : Layer, default=HALF_SPACE
+        Thickness of the gel and depth of the beads, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, 2, height, width)
+        Deviations over Young's modulus, with the variances of `posterior_std` and their correlation between pixels.
+    """
+    ky, kx = wavenumbers(shape)
+    k = np.hypot(ky, kx)
+    k[0, 0] = 1
+    along, across = noise / np.sqrt(np.square(gains(k, poisson, layer)) + lam * k ** (2 * order))
+    along[0, 0] = across[0, 0] = 0
+    white_x, white_y = np.moveaxis(scipy.fft.rfft2(rng.standard_normal((n_samples, 2, *shape))), 1, 0)
+    # White noise stays white however it is turned: its part along k gets one deviation, that across the other.
+    parallel = (along - across) * (kx * white_x + ky * white_y) / k**2
+    spectrum = np.stack([across * white_x + parallel * kx, across * white_y + parallel * ky], axis=1)
+    return np.asarray(scipy.fft.irfft2(spectrum, s=shape))

@@ -1,0 +1,79 @@
+"""What FourierUNet is told of the physics: the traction under regularised Fourier inverses, weak to strong."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from tfmkit.gel.operator import green_symbol, regularised_inverse, wavenumbers
+
+# (lambda, order): weak to strong, |t|^2 first. Frozen with the trained weights, unlike the defaults of FTTC.
+FILTERS = ((1e-5, 0.0), (3e-3, 0.0), (5e-2, 0.0), (6e-1, 0.0), (1e-2, 1.0), (2e-1, 1.0), (3.0, 1.0), (40.0, 1.0))
+# On the CPU fields go one by one and filters in pairs: what is being worked on stays in the cache.
+_FILTERS_AT_A_TIME = 2
+
+
+def filtered_inverses(displacement: Tensor, poisson: float) -> Tensor:
+    """Invert the displacement under every one of `FILTERS`, continued past the border.
+
+    Parameters
+    ----------
+    displacement : Tensor of shape (n, 2, height, width)
+        Displacement in pixels.
+    poisson : float
+        Poisson ratio.
+
+    Returns
+    -------
+    Tensor of shape (n, len(FILTERS), 2, height, width)
+        Tractions over Young's modulus.
+
+    Notes
+    -----
+    Outside the field the displacement keeps its edge values, fading to zero half a field away under a cosine taper.
+    """
+    if displacement.device.type != "cpu":
+        return _invert(displacement, poisson, len(FILTERS))
+    return torch.cat([_invert(field, poisson, _FILTERS_AT_A_TIME) for field in displacement.split(1)])
+
+
+def _invert(displacement: Tensor, poisson: float, n_filters: int) -> Tensor:
+    """Transform along x, then along y with y last in memory, and back; rows outside the field are dropped halfway."""
+    height, width = displacement.shape[-2:]
+    top, left = height // 2, width // 2
+    fade, filters = _continued_filters((2 * height, 2 * width), poisson, displacement.dtype, displacement.device)
+    extended = functional.pad(displacement, (left, width - left, top, height - top), mode="replicate") * fade
+    spectrum = torch.fft.fft(torch.fft.rfft(extended).transpose(-1, -2).contiguous())
+    # As pairs of real numbers: torch would make the real filters complex before it multiplies.
+    x, y = torch.view_as_real(spectrum)[:, None].unbind(2)
+    fields = []
+    for f_xx, f_yy, f_xy in zip(*(part.split(n_filters) for part in filters), strict=True):
+        product = torch.stack([torch.addcmul(f_xx * x, f_xy, y), torch.addcmul(f_xy * x, f_yy, y)], 2)
+        columns = torch.fft.ifft(torch.view_as_complex(product))[..., top : top + height]
+        rows = torch.fft.irfft(columns.transpose(-1, -2).contiguous(), n=2 * width)
+        fields.append(rows[..., left : left + width])
+    return torch.cat(fields, 1)
+
+
+@lru_cache(maxsize=16)
+def _continued_filters(grid: tuple[int, int], poisson: float, dtype: Any, device: Any) -> tuple[Tensor, list[Tensor]]:
+    """Taper outside the field, and the entries of the filters, (n_filters, width // 2 + 1, height, 1) each."""
+    fade_y, fade_x = (torch.as_tensor(_fade(n // 2), dtype=dtype, device=device) for n in grid)
+    symbol = green_symbol(grid, poisson, boundary="periodic", like=fade_y)
+    ky, kx = wavenumbers(grid)
+    penalties = np.stack([lam * (ky**2 + kx**2) ** order for lam, order in FILTERS])
+    filters = regularised_inverse(symbol, torch.as_tensor(penalties, dtype=dtype, device=device))
+    return fade_y[:, None] * fade_x, [entry.transpose(-1, -2).contiguous()[..., None] for entry in filters]
+
+
+def _fade(n: int) -> NDArray[np.float64]:
+    before, after = n // 2, n - n // 2
+    position = np.arange(2 * n) - before
+    distance = np.maximum(-position / (before + 1), 0) + np.maximum((position - n + 1) / (after + 1), 0)
+    return 0.5 + 0.5 * np.cos(np.pi * np.minimum(distance, 1))

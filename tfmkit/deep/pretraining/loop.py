@@ -1,0 +1,267 @@
+"""The training loop of the shipped weights: resumable at any kill, the same on a CPU and a GPU."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.nn import functional
+from tqdm import tqdm
+
+from tfmkit.deep.networks.fourier_unet import FourierUNet
+from tfmkit.deep.pretraining.stream import Batch, FieldStream
+
+_EPS = 1e-8
+# Traction is near a pixel if this many pixels around it hold a vector longer than this part of the field's longest.
+_NEAR, _LEAST_LENGTH = 5, 0.02
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What makes a set of weights.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Of the `tfmkit.deep.networks.FourierUNet`.
+    blocks : int
+        Likewise.
+    n_updates : int
+        Optimiser steps.
+    steps : int
+        Unrolled steps of the network.
+    pixels : int
+        Pixels per optimiser step (32 fields of 104 x 104).
+    chunk : int
+        Optimiser steps served by one chunk of the stream.
+    lr : float
+        Peak learning rate: linear warm-up over 2 % of the updates, cosine decay to 0.
+    weight_decay : float
+        Of AdamW.
+    ema : float
+        Decay of the running mean of the weights, which is what is kept in the end.
+    seed : int
+        Seed of the weights and of the stream.
+    leave_out : tuple of str
+        Families left out of the stream.
+    missing : float
+        Part of the fields with missing vectors.
+    start : str
+        Checksum of the weights that the training goes on from; empty for random ones.
+    """
+
+    widths: tuple[int, ...]
+    blocks: int
+    n_updates: int
+    steps: int = 2
+    pixels: int = 32 * 104 * 104
+    chunk: int = 8
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    ema: float = 0.999
+    seed: int = 0
+    leave_out: tuple[str, ...] = ()
+    missing: float = 0.2
+    start: str = ""
+
+
+RECIPES = {
+    "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
+    "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
+}
+# What changes where a training goes on from weights: small enough for a CPU, and gentle.
+REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
+
+
+def train(
+    recipe: Recipe,
+    cells: tuple[Tensor, Tensor],
+    folder: Path,
+    *,
+    start: Mapping[str, Tensor] | None = None,
+    device: str | None = None,
+    save_every: float = 60.0,
+) -> FourierUNet:
+    """Train a network, or go on where a killed run stopped.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train.
+    cells : tuple of two Tensors of shape (n_cells, 360)
+        Circuit-model borders and magnitudes for the stream.
+    folder : Path
+        Where checkpoint and loss curve live.
+    start : mapping of str to Tensor, optional
+        State of the network to go on from; by default random weights.
+    device : {"cpu", "cuda"}, optional
+        Where to compute; by default on the GPU, if there is one.
+    save_every : float, default=60
+        Seconds between checkpoints.
+
+    Returns
+    -------
+    FourierUNet
+        The network with averaged weights, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds a checkpoint of another recipe.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    state = _TrainingState(recipe, device, start)
+    state.restore(folder / "checkpoint.safetensors")
+    stream = FieldStream(
+        cells,
+        seed=recipe.seed,
+        pixels=recipe.pixels,
+        parts=recipe.chunk,
+        leave_out=recipe.leave_out,
+        missing=recipe.missing,
+        device=device,
+    )
+    curve, saved = folder / "curve.csv", time.monotonic()
+    losses: list[tuple[int, Tensor, Tensor]] = []
+    with tqdm(total=recipe.n_updates, initial=state.update, desc="training", mininterval=5) as bar:
+        while state.update < recipe.n_updates:
+            for batch in _minibatches(stream.chunk(state.update // recipe.chunk), recipe.chunk):
+                losses.append((state.update, *state.learn(batch)))
+                bar.update()
+            if time.monotonic() - saved > save_every or state.update >= recipe.n_updates:
+                saved = time.monotonic()
+                rows = [(n, float(loss), float(error)) for n, loss, error in losses]
+                bar.set_postfix(error=sum(row[2] for row in rows) / len(rows))
+                _append(curve, rows)
+                losses.clear()
+                state.save(folder / "checkpoint.safetensors")
+    return state.averaged()
+
+
+class _TrainingState:
+    """Network, averaged network and optimiser, and how to write them down."""
+
+    def __init__(self, recipe: Recipe, device: str, start: Mapping[str, Tensor] | None) -> None:
+        self.recipe, self.device, self.update = recipe, device, 0
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.network = FourierUNet(recipe.widths, recipe.blocks, recipe.steps)
+        if start is not None:
+            self.network.load_state_dict(start)
+        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.parameters = list(self.network.parameters())
+        self.mean = [p.detach().clone() for p in self.parameters]
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, betas=(0.9, 0.99), fused=device != "cpu"
+        )
+
+    def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """One update; returns loss and mean relative RMSE without waiting for the device."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.recipe.lr * _schedule(self.update / self.recipe.n_updates)
+        with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu"):
+            steps, half_width = self.network.trajectory(batch.displacement, batch.poisson)
+        loss, error = _loss(steps, half_width, batch.traction)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.optimizer.step()
+        decay = min(self.recipe.ema, (1 + self.update) / (10 + self.update))
+        torch._foreach_lerp_(self.mean, [p.detach() for p in self.parameters], 1 - decay)
+        self.update += 1
+        return loss.detach(), error
+
+    def averaged(self) -> FourierUNet:
+        """The network under the averaged weights."""
+        network = FourierUNet(self.recipe.widths, self.recipe.blocks, self.recipe.steps)
+        with torch.no_grad():
+            for target, source in zip(network.parameters(), self.mean, strict=True):
+                target.copy_(source)
+        return network
+
+    def save(self, path: Path) -> None:
+        """Write everything to a temporary name, then rename."""
+        tensors: dict[str, Tensor] = {}
+        for i, p in enumerate(self.parameters):
+            moments = self.optimizer.state[p]
+            tensors |= {f"{i}.weight": p.detach(), f"{i}.mean": self.mean[i], f"{i}.step": moments["step"]}
+            tensors |= {f"{i}.exp_avg": moments["exp_avg"], f"{i}.exp_avg_sq": moments["exp_avg_sq"]}
+        header = {"update": str(self.update), "recipe": json.dumps(asdict(self.recipe))}
+        part = path.with_suffix(".part")
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=header)
+        part.replace(path)
+
+    def restore(self, path: Path) -> None:
+        """Read a checkpoint if there is one."""
+        if not path.exists():
+            return
+        try:
+            with safe_open(path, "pt", device=self.device) as file:
+                header = file.metadata() or {}
+                if _read_recipe(header.get("recipe")) != self.recipe:
+                    raise ValueError(f"Expected a checkpoint of this recipe in {path}, got {header.get('recipe')}.")
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        except SafetensorError as error:
+            raise ValueError(f"Expected a checkpoint in {path}, got an unreadable file: {error}.") from error
+        self.update = int(header["update"])
+        with torch.no_grad():
+            for i, p in enumerate(self.parameters):
+                p.copy_(tensors[f"{i}.weight"])
+                self.mean[i].copy_(tensors[f"{i}.mean"])
+                names = ("step", "exp_avg", "exp_avg_sq")
+                self.optimizer.state[p] = {name: tensors[f"{i}.{name}"] for name in names}
+
+
+def _read_recipe(text: str | None) -> Recipe | None:
+    """What a checkpoint was made by; one that is older than a part of the recipe has that part's default."""
+    try:
+        values: dict[str, Any] = json.loads(text or "")
+        values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return Recipe(**values)
+    except (TypeError, ValueError, AttributeError):
+        return None
+
+
+def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Square root of the relative RMSE, so that clean fields count beside noisy ones, and the intervals' loss."""
+    size = truth.square().sum((1, 2, 3)).sqrt() + _EPS
+    errors = [((step - truth).square().sum((1, 2, 3)) + _EPS).sqrt() / size for step in steps]
+    weights = [0.3] * (len(steps) - 1) + [1.0]
+    intervals = _interval_loss(half_width, (steps[-1].detach() - truth).abs(), truth)
+    loss = sum(w * error.sqrt().mean() for w, error in zip(weights, errors, strict=True)) + 0.1 * intervals
+    return loss, errors[-1].detach().mean()
+
+
+def _interval_loss(half_width: Tensor, error: Tensor, truth: Tensor) -> Tensor:
+    """Pinball loss of 90 % intervals over the error, half of it from near traction, where they have to hold."""
+    miss = error - half_width
+    pinball = torch.maximum(0.9 * miss, -0.1 * miss).mean(1)
+    length = truth.square().sum(1)
+    near = functional.max_pool2d(length, _NEAR, 1, _NEAR // 2) > _LEAST_LENGTH**2 * length.amax((1, 2), keepdim=True)
+    regions = (torch.ones_like(length), near.to(length))
+    parts = [(pinball * part).sum((1, 2)) / ((error.mean(1) + _EPS) * part).sum((1, 2)) for part in regions]
+    return torch.stack(parts).mean()
+
+
+def _schedule(progress: float) -> float:
+    return min(progress / 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))) + 1e-3
+
+
+def _minibatches(chunk: Batch, n: int) -> Iterator[Batch]:
+    for part, truth in zip(chunk.displacement.chunk(n), chunk.traction.chunk(n), strict=True):
+        yield Batch(part, truth, chunk.poisson)
+
+
+def _append(path: Path, rows: list[Any]) -> None:
+    with path.open("a") as file:
+        file.writelines(f"{n},{loss:.5f},{error:.5f}\n" for n, loss, error in rows)

@@ -1,0 +1,219 @@
+"""An endless, reproducible stream of simulated fields for training.
+
+Nothing repeats and nothing waits: a chunk of fields is drawn, rasterised on a grid three times finer than the field
+and pushed through the exact open operator there, all on the training device. A chunk depends on the seed and its
+number alone, so a stream can be resumed anywhere.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tfmkit.deep.pretraining import priors
+from tfmkit.deep.pretraining.drawing import Draw
+from tfmkit.deep.pretraining.holes import lose_vectors
+from tfmkit.deep.pretraining.raster import DISC, GAUSS, HERTZ, PARABOLA, draw_patches
+from tfmkit.gel.operator import convolve, pixel_sources
+
+ZOOM = 3
+# Training grids; the paper's size counts most.
+SHAPES = (
+    *[(104, 104)] * 3,
+    *[(64, 64), (80, 112), (128, 128), (131, 97), (160, 160), (256, 256), (48, 40), (24, 32)],
+)
+FAMILIES = {"cell": 0.34, "adhesion": 0.15, "disc": 0.15, "hertz": 0.12, "blob": 0.19, "smooth": 0.05}
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Fields ready for training, scaled so that the displacement has unit RMS.
+
+    Attributes
+    ----------
+    displacement, traction : Tensor of shape (n, 2, height, width)
+        Noisy displacement and true traction (over Young's modulus), both divided by the displacement's RMS.
+    poisson : float
+        Poisson ratio.
+    """
+
+    displacement: Tensor
+    traction: Tensor
+    poisson: float
+
+
+class FieldStream:
+    """Draw chunks of simulated displacement and traction.
+
+    Parameters
+    ----------
+    cells : tuple of two Tensors of shape (n_cells, 360)
+        Border radii (longest side of the cell 1) of circuit-model cells, and the magnitudes of their vectors.
+    seed : int
+        Seed of the stream.
+    pixels : int
+        Pixels per part of a chunk; grids are drawn at random and the number of fields follows.
+    parts : int, default=1
+        Parts of equal size that a chunk will be split into.
+    leave_out : sequence of str, default=()
+        Families that are not drawn; a left-out disc or Hertz family also loses its profile in the family of blobs.
+    missing : float, default=0.0
+        Part of the fields that lose 1-25 % of their vectors.
+    device : str or torch.device, default="cpu"
+        Where fields are made.
+    """
+
+    def __init__(
+        self,
+        cells: tuple[Tensor, Tensor],
+        *,
+        seed: int,
+        pixels: int,
+        parts: int = 1,
+        leave_out: Any = (),
+        missing: float = 0.0,
+        device: Any = "cpu",
+    ) -> None:
+        self.cells = tuple(part.to(device) for part in cells)
+        self.seed, self.pixels, self.parts, self.device = seed, pixels, parts, torch.device(device)
+        self.missing = missing
+        self.weights = {name: weight for name, weight in FAMILIES.items() if name not in leave_out}
+        lost = {"disc": DISC, "hertz": HERTZ}
+        self.profiles = tuple(
+            p for p in (DISC, HERTZ, PARABOLA, GAUSS) if p not in [lost.get(name) for name in leave_out]
+        )
+
+    def chunk(self, number: int) -> Batch:
+        """Make one chunk.
+
+        Parameters
+        ----------
+        number : int
+            Which chunk; the same number gives the same fields.
+
+        Returns
+        -------
+        Batch
+            Its fields, in random order.
+        """
+        choice = np.random.default_rng((self.seed, number))
+        generator = torch.Generator(self.device).manual_seed(int(choice.integers(2**62)))
+        draw = Draw(generator)
+        shape = SHAPES[choice.integers(len(SHAPES))]
+        n = self.parts * max(1, self.pixels // (shape[0] * shape[1]))
+        margin = int(0.25 * min(shape)) if choice.random() < 0.25 else 0
+        poisson = float(choice.choice([0.45, 0.49, 0.5, choice.uniform(0.3, 0.5), choice.uniform(0, 0.5)]))
+        fine, curved = self._traction(draw, n, (shape[0] + 2 * margin, shape[1] + 2 * margin), choice)
+        displacement, traction = observe(fine, poisson, margin, curved)
+        keep = _worth_learning(displacement, traction, draw)
+        displacement, traction = displacement[keep], traction[keep]
+        displacement = displacement + noise(draw, displacement)
+        displacement = lose_vectors(draw, displacement, self.missing)
+        rms = displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
+        return Batch(displacement / rms, traction / rms, poisson)
+
+    def _traction(
+        self, draw: Draw, n: int, shape: tuple[int, int], choice: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Traction on the fine grid, and in which fields it varies inside fine pixels."""
+        names = list(self.weights)
+        share = np.array([self.weights[name] for name in names])
+        counts = choice.multinomial(n, share / share.sum())
+        parts = [self._family(draw, name, int(k), shape) for name, k in zip(names, counts, strict=True) if k]
+        # Circuit-model cells are made of whole fine pixels.
+        curved = np.repeat([name != "cell" for name in names], counts)
+        return torch.cat(parts), torch.as_tensor(curved, device=self.device)
+
+    def _family(self, draw: Draw, name: str, n: int, shape: tuple[int, int]) -> Tensor:
+        if name == "cell":
+            return priors.circuit_cells(draw, n, shape, ZOOM, self.cells)
+        if name == "smooth":
+            return priors.smooth_fields(draw, n, shape, ZOOM)
+        if name == "blob":
+            patches = priors.blobs(draw, n, shape, self.profiles)
+        else:
+            patches = {"adhesion": priors.adhesion_cells, "disc": priors.discs, "hertz": priors.hertz_pairs}[name](
+                draw, n, shape
+            )
+        return draw_patches(patches, shape, ZOOM)
+
+
+def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[Tensor, Tensor]:
+    """Push fine traction through the open operator and look at it on the field's grid.
+
+    Parameters
+    ----------
+    fine : Tensor of shape (n, 2, ZOOM * (height + 2 margin), ZOOM * (width + 2 margin))
+        Traction over Young's modulus, as means over the fine pixels.
+    poisson : float
+        Poisson ratio.
+    margin : int
+        Pixels of the field's grid that are cut off on every side, tractions and all.
+    curved : Tensor of bool, shape (n,)
+        Whether a field's traction varies inside the fine pixels, or is the same all over each of them.
+
+    Returns
+    -------
+    displacement : Tensor of shape (n, 2, height, width)
+        Displacement at the centres of the pixels, in pixels of the field.
+    traction : Tensor of shape (n, 2, height, width)
+        Mean traction over each pixel.
+    """
+    sources = torch.where(curved[:, None, None, None], pixel_sources(fine), fine)
+    displacement = convolve(sources, poisson)[..., ZOOM // 2 :: ZOOM, ZOOM // 2 :: ZOOM] / ZOOM
+    traction = functional.avg_pool2d(fine, ZOOM)
+    height, width = traction.shape[-2:]
+    inner = (..., slice(margin, height - margin), slice(margin, width - margin))
+    return displacement[inner].contiguous(), traction[inner].contiguous()
+
+
+def noise(draw: Draw, displacement: Tensor) -> Tensor:
+    """Draw measurement noise: none, white or correlated, with outliers and drift now and then.
+
+    Parameters
+    ----------
+    draw : Draw
+        Randomness.
+    displacement : Tensor of shape (n, 2, height, width)
+        Noise-free displacement.
+
+    Returns
+    -------
+    Tensor of shape (n, 2, height, width)
+        Noise to add.
+    """
+    n = len(displacement)
+    rms = displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
+    level = draw.log_uniform(0.003, 0.6, n, 1, 1, 1) * (draw.uniform(0, 1, n, 1, 1, 1) > 0.18)
+    white = draw.normal(*displacement.shape)
+    length = draw.log_uniform(0.5, 2.5, n, 1, 1, 1)
+    correlated = (draw.uniform(0, 1, n, 1, 1, 1) < 0.3).float()
+    total = level * rms * torch.lerp(white, _smoothed(white, length), correlated)
+    share = 0.015 * draw.uniform(0, 1, n, 1, 1, 1) * (draw.uniform(0, 1, n, 1, 1, 1) < 0.08)
+    hit = draw.uniform(0, 1, n, 1, *displacement.shape[-2:]) < share
+    total = total + hit * rms * 2 * draw.normal(*displacement.shape)
+    drift = 0.05 * rms * draw.normal(n, 2, 1, 1) * (draw.uniform(0, 1, n, 1, 1, 1) < 0.08)
+    return total + drift
+
+
+def _smoothed(white: Tensor, length: Tensor) -> Tensor:
+    """Gaussian-filtered noise of unit variance; the filter wraps, which noise does not mind."""
+    height, width = white.shape[-2:]
+    fy = torch.fft.fftfreq(height, device=white.device)[:, None]
+    fx = torch.fft.rfftfreq(width, device=white.device)[None]
+    gain = torch.exp(-2 * (torch.pi * length) ** 2 * (fy**2 + fx**2))
+    smooth = torch.fft.irfft2(torch.fft.rfft2(white) * gain, s=(height, width))
+    return smooth / smooth.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+def _worth_learning(displacement: Tensor, traction: Tensor, draw: Draw) -> Tensor:
+    """Indices in random order, fields with (next to) no traction of their own replaced by others."""
+    sizes = [part.square().mean((1, 2, 3)).sqrt() for part in (displacement, traction)]
+    good = torch.nonzero((sizes[1] > 0.005 * sizes[0]) & (sizes[0] > 0)).flatten()
+    order = torch.randperm(len(displacement), generator=draw.generator, device=draw.device)
+    return good[order % len(good)]

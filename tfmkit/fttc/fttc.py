@@ -1,0 +1,169 @@
+"""FTTC with a given lambda."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+from sklearn.utils.validation import check_is_fitted
+
+from tfmkit._validation import check_data, check_field, check_mask, check_number
+from tfmkit.fttc.quadratic import FloatArray, Penalty, QuadraticTFM
+
+
+class FTTC(QuadraticTFM):
+    """Regularised Fourier-transform traction cytometry.
+
+    Parameters
+    ----------
+    lam : float, default=0.1
+        Regularisation, >= 0. Dimensionless: displacement counts in grid pixels, traction in units of `young`
+        (see `tfmkit.fttc.lambdas` for the conventions of other programs). The default is near the paper's
+        lambda for its gel; the right one grows with the noise (`FTTCCV` finds it).
+    young : float, default=10670.0
+        Young's modulus; traction comes out in its unit.
+    poisson : float, default=0.45
+        Poisson ratio in [0, 0.5].
+    spacing : float, default=1.0
+        Distance between grid points in the unit of the displacement.
+    boundary : {"periodic", "extended", "open"}, default="extended"
+        What lies past the border of the field. ``"periodic"`` repeats it, as FTTC always did. ``"extended"`` continues
+        the displacement as the gel does, by the far field of a coarse inversion and a taper of the rest; still a closed
+        form, at about four times the cost. ``"open"``
+        fits the traction inside the field on a gel without end, by conjugate gradients.
+    order : float, default=0.0
+        Order of the penalty, >= 0: 0 weighs the traction, 1 its gradient, numbers in between something in between.
+    noise_correlation : float, default=0.0
+        Standard deviation, in grid points, of the Gaussian that correlates the noise of neighbours, as overlapping
+        interrogation windows do. Above 0, short waves, which such noise lacks, are hardly penalised.
+    support : {"cut", "fit"}, default="cut"
+        What a mask given to `predict` does. ``"cut"`` multiplies the traction by it: the error inside stays what it is.
+        ``"fit"`` explains the displacement by traction inside alone, its prior standard deviation proportional to the
+        mask, by conjugate gradients. That is better where noise is white and no traction lies outside; where it does,
+        or noise is correlated, it is pushed into the mask (`benchmarks/inversion_mask.csv`).
+    tol : float, default=5e-3
+        Where conjugate gradients stop (``boundary="open"`` or ``support="fit"``): norm of the gradient, in the metric
+        of the preconditioner, over that of the displacement.
+    max_iter : int, default=200
+        Most iterations; a `ConvergenceWarning` says when they were not enough.
+    thickness : float, optional
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
+        the half-space. On a layer the mean displacement counts: remove a drift first.
+    depth : float, default=0.0
+        Depth of the beads below the surface in the unit of `spacing`, in [0, thickness); otherwise as `thickness`.
+        Short waves hardly reach deep beads, and need a `lam` above 0.
+
+    Attributes
+    ----------
+    lam_ : float
+        The regularisation in use.
+
+    Notes
+    -----
+    With ``u`` in grid pixels and ``tau = t / young``, the traction minimises
+    ``|u - K tau|^2 + lam ||k|^order tau|^2``, where ``K`` convolves with the Boussinesq-Cerruti tensor; under a
+    `noise_correlation` ``s``, the penalty of each wave is multiplied by ``exp(-(s k)^2)``, which weighs the data by the
+    covariance of the noise (`tfmkit.fttc.closed_form.penalty_weight`). On a periodic
+    grid that is ``tau~ = (K~'K~ + lam |k|^(2 order))^-1 K~' u~`` at every wave vector [1]_, [2]_; the mean displacement
+    is a drift and carries no traction. The other boundaries take a drift for traction far away: remove it first. With a
+    finite `thickness` or a `depth`, ``K`` is the tensor of an elastic layer, see `tfmkit.gel.layer` [3]_, [4]_.
+
+    References
+    ----------
+    .. [1] J. P. Butler et al., Am. J. Physiol. Cell Physiol. 282, C595 (2002).
+    .. [2] B. Sabass et al., Biophys. J. 94, 207 (2008).
+    .. [3] R. Merkel, N. Kirchgessner, C. M. Cesa and B. Hoffmann, Biophys. J. 93, 3314 (2007): finite thickness.
+    .. [4] J. C. del Alamo et al., Proc. Natl. Acad. Sci. USA 104, 13343 (2007): finite thickness and depth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from tfmkit.gel.operator import ForwardOperator
+    >>> traction = np.random.default_rng(0).normal(size=(3, 2, 16, 16))
+    >>> traction -= traction.mean(axis=(-2, -1), keepdims=True)
+    >>> displacement = ForwardOperator(16, boundary="periodic").apply(traction)
+    >>> fttc = FTTC(lam=0.0, boundary="periodic").fit(displacement)
+    >>> bool(np.allclose(fttc.predict(displacement), traction))
+    True
+    """
+
+    def __init__(
+        self,
+        lam: float = 0.1,
+        *,
+        young: float = 10_670.0,
+        poisson: float = 0.45,
+        spacing: float = 1.0,
+        boundary: str = "extended",
+        order: float = 0.0,
+        noise_correlation: float = 0.0,
+        support: str = "cut",
+        tol: float = 5e-3,
+        max_iter: int = 200,
+        thickness: float | None = None,
+        depth: float = 0.0,
+    ) -> None:
+        self.lam = lam
+        self.young = young
+        self.poisson = poisson
+        self.spacing = spacing
+        self.boundary = boundary
+        self.order = order
+        self.noise_correlation = noise_correlation
+        self.support = support
+        self.tol = tol
+        self.max_iter = max_iter
+        self.thickness = thickness
+        self.depth = depth
+
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> FTTC:
+        """Check the parameters and the data; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        y : array-like of shape (n_fields, 2, height, width), optional
+            Traction; checked and not used.
+
+        Returns
+        -------
+        FTTC
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range or the data are no fields.
+        """
+        self._check_parameters()
+        check_number(self.order, "order", low=0)
+        check_number(self.noise_correlation, "noise_correlation", low=0)
+        lam = check_number(self.lam, "lam", low=0)
+        check_data(X, y)
+        self.lam_ = lam
+        return self
+
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> FloatArray:
+        """Recover traction from displacement.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            Where traction is expected, from 0 (none) to 1; see `support`.
+
+        Returns
+        -------
+        ndarray of shape (n_fields, 2, height, width)
+            Traction in the unit of `young`, in the precision of `X`.
+
+        Raises
+        ------
+        ValueError
+            If `X` is no batch of finite fields, or the mask does not fit.
+        """
+        check_is_fitted(self)
+        displacement = check_field(X)
+        weight = None if mask is None else check_mask(mask, displacement.shape, soft=True)
+        quadratic = Penalty(self.lam_, float(self.order), float(self.noise_correlation))
+        return self._recover(displacement, quadratic, weight)

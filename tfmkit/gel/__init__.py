@@ -1,0 +1,1 @@
+"""The elastic gel: its Green's tensors and the forward operator from traction to displacement."""

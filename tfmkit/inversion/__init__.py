@@ -1,1 +1,0 @@
-"""Ways to invert the forward operator: pure, batched functions without estimators."""

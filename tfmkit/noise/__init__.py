@@ -1,0 +1,1 @@
+"""The noise of displacement fields: measured, and drawn."""
