@@ -35,12 +35,12 @@ def fields_of(family: str, n_fields: int, noise: tuple[float, float]) -> pd.Data
     """Return the intervals of one family under one noise beside the truth."""
     level, correlation = noise
     data = family_fields(family, n_fields, seed=SEED, shape=SIDE)
-    strain = add_noise(data.strain, level, unit="rms", correlation=correlation, random_state=SEED)
-    table = BayesianFTTC().fit(strain).intervals(strain, n_samples=N_SAMPLES, random_state=SEED)
+    displacement = add_noise(data.displacement, level, unit="rms", correlation=correlation, random_state=SEED)
+    table = BayesianFTTC().fit(displacement).intervals(displacement, n_samples=N_SAMPLES, random_state=SEED)
     truths = {
-        "total_force": total_force(data.stress),
-        "strain_energy": strain_energy(data.strain, data.stress),
-        "contractile_moment": contractile_moment(data.stress),
+        "total_force": total_force(data.traction),
+        "strain_energy": strain_energy(data.displacement, data.traction),
+        "contractile_moment": contractile_moment(data.traction),
     }
     truth = np.array([truths[row.statistic][row.field] for row in table.itertuples()])
     return pd.DataFrame(

@@ -47,10 +47,10 @@ SHIFT = (0.37, -0.21)
 def cells(family: str, spacing: int) -> tuple[FloatArray, FloatArray]:
     """Return displacements in image pixels, of the same mean length inside every cell, and tractions."""
     fields = family_fields(family, N_CELLS, seed=SEED, shape=IMAGE_SIDE // spacing)
-    inside = np.hypot(*np.moveaxis(fields.noise_free_strain, 1, 0))
+    inside = np.hypot(*np.moveaxis(fields.noise_free_displacement, 1, 0))
     mean = np.stack([length[mask].mean() for length, mask in zip(inside, fields.mask, strict=True)])
     scale = (MEAN_PX / spacing / mean)[:, None, None, None].astype(np.float32)
-    return fields.noise_free_strain * scale * spacing, fields.stress * scale
+    return fields.noise_free_displacement * scale * spacing, fields.traction * scale
 
 
 def correlation_of(error: FloatArray, lags: tuple[int, ...] = (1, 2, 3, 4, 6, 8)) -> dict[int, float]:
@@ -107,7 +107,7 @@ def between_beads(field: FloatArray, rng: np.random.Generator) -> FloatArray:
 
 def tractions(family: str, spacing: int, sigma: float, smoothing: float) -> list[dict[str, Any]]:
     """Return the error of the traction from every kind of displacement."""
-    true, stress = cells(family, spacing)
+    true, traction = cells(family, spacing)
     beads = BeadSimulator(IMAGE_SIDE, density=DENSITY, random_state=SEED).sample(N_CELLS, displacement=true)
     measured = PIV(spacing=spacing, smoothing=smoothing).fit_transform(beads.pairs)
     rng = np.random.default_rng(SEED)
@@ -130,7 +130,7 @@ def tractions(family: str, spacing: int, sigma: float, smoothing: float) -> list
     model = DeepTFM.from_pretrained(spacing=spacing)
     rows = []
     for name, displacement in inputs.items():
-        wrong = relative_rmse(stress, model.predict(displacement), multioutput="raw_values")
+        wrong = relative_rmse(traction, model.predict(displacement), multioutput="raw_values")
         rows.append(
             {
                 "family": family,

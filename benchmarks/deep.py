@@ -59,8 +59,8 @@ def errors(estimators: Estimators, fields: Any, correlation: float, seed: int) -
     """Return mean and standard deviation of the whole-field error, and its ratio to the oracle's."""
     table = compare(
         estimators,
-        fields.noise_free_strain,
-        fields.stress,
+        fields.noise_free_displacement,
+        fields.traction,
         noise=LEVELS,
         noise_model=noise_model(correlation),
         metrics=["relative_rmse"],
@@ -75,12 +75,12 @@ def errors(estimators: Estimators, fields: Any, correlation: float, seed: int) -
 
 def coverage(model: DeepTFM, fields: Any, correlation: float, seed: int) -> pd.DataFrame:
     """Return the part of the pixels inside cells whose 90 % interval holds the truth, per noise level."""
-    inside = np.broadcast_to(fields.mask[:, None], fields.stress.shape)
+    inside = np.broadcast_to(fields.mask[:, None], fields.traction.shape)
     rows = []
     for level in LEVELS:
-        noisy = noise_model(correlation)(fields.noise_free_strain, level, np.random.default_rng(seed))
+        noisy = noise_model(correlation)(fields.noise_free_displacement, level, np.random.default_rng(seed))
         traction, std = model.predict(noisy, return_std=True)
-        held = np.abs(traction - fields.stress) <= 1.6448536 * std
+        held = np.abs(traction - fields.traction) <= 1.6448536 * std
         rows.append({"noise": level, "coverage": held[inside].mean()})
     return pd.DataFrame(rows)
 
@@ -144,7 +144,7 @@ def turns(n_fields: int, seed: int) -> None:
         for family in FAMILIES:
             fields = family_fields(family, n_fields, seed=seed)
             for level in (0.0, 0.1):
-                noisy = noise_model(0.0)(fields.noise_free_strain, level, np.random.default_rng(seed))
+                noisy = noise_model(0.0)(fields.noise_free_displacement, level, np.random.default_rng(seed))
                 one, mean = plain.predict(noisy), averaged.predict(noisy)
                 back = turn_back(plain.predict(turn(noisy, 1, False)), 1, False)
                 rows.append(
@@ -152,8 +152,8 @@ def turns(n_fields: int, seed: int) -> None:
                         "weights": name,
                         "family": family,
                         "noise": level,
-                        "error": relative_rmse(fields.stress, one),
-                        "error_averaged": relative_rmse(fields.stress, mean),
+                        "error": relative_rmse(fields.traction, one),
+                        "error_averaged": relative_rmse(fields.traction, mean),
                         "change_under_turn": relative_rmse(one, back),
                     }
                 )
@@ -171,7 +171,7 @@ def _on_gel(fields: Any, changes: dict[str, Any], seed: int) -> pd.DataFrame:
 
 def _cut_in_half(fields: Any) -> Any:
     """Keep a quarter of the field whose lower border runs through the middle of the cell."""
-    for name in ("stress", "noise_free_strain"):
+    for name in ("traction", "noise_free_displacement"):
         fields[name] = np.ascontiguousarray(fields[name][..., :104, 52:156])
     return fields
 

@@ -39,13 +39,15 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
     for family in tqdm(ALL_FAMILIES, desc=part):
         fields = family_fields(family, n_fields, seed=SEEDS[part])
         for level, width in ((noise, width) for noise in levels for width in (widths if noise else (0.0,))):
-            strain = add_noise(fields.noise_free_strain, level, unit="rms", correlation=width, random_state=SEEDS[part])
-            traction, half_width = model.evaluate(strain)
-            misfit = smooth_misfit(strain, traction / model.young, model.poisson)
+            displacement = add_noise(
+                fields.noise_free_displacement, level, unit="rms", correlation=width, random_state=SEEDS[part]
+            )
+            traction, half_width = model.evaluate(displacement)
+            misfit = smooth_misfit(displacement, traction / model.young, model.poisson)
             groups.append(
                 Bunch(
                     family=family, noise=level, correlation=width, traction=traction, half_width=half_width,
-                    truth=fields.stress, inside=fields.mask, misfit=misfit,
+                    truth=fields.traction, inside=fields.mask, misfit=misfit,
                 )
             )  # fmt: skip
     return groups

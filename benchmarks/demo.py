@@ -61,7 +61,7 @@ def simulate(n_per_family: int, seed: int) -> Bunch:
         CellSimulator(family, shape=SIDE, oversample=3, random_state=seed).sample(n_per_family) for family in FAMILIES
     ]
     order = np.random.default_rng(seed).permutation(n_per_family * len(FAMILIES))
-    keys = ("strain", "stress", "mask")
+    keys = ("displacement", "traction", "mask")
     return Bunch(**{key: np.concatenate([sample[key] for sample in samples])[order] for key in keys})
 
 
@@ -76,7 +76,7 @@ def every_noise(displacement: np.ndarray, rng: np.random.Generator) -> np.ndarra
     return np.concatenate([relative_noise(share, level, rng) for share, level in zip(shares, LEVELS, strict=True)])
 
 
-def train(noisy: np.ndarray, stress: np.ndarray, seconds: float, seed: int) -> DeepTFM:
+def train(noisy: np.ndarray, traction: np.ndarray, seconds: float, seed: int) -> DeepTFM:
     """Train a small network."""
     network = DeepTFM(
         "fourier_unet",
@@ -87,12 +87,12 @@ def train(noisy: np.ndarray, stress: np.ndarray, seconds: float, seed: int) -> D
         random_state=seed,
         callbacks=[("time_limit", TimeLimit(seconds))],
     )
-    return network.fit(noisy, stress)
+    return network.fit(noisy, traction)
 
 
-def choose_lambda(noisy: np.ndarray, stress: np.ndarray, folder: Path) -> FTTC:
+def choose_lambda(noisy: np.ndarray, traction: np.ndarray, folder: Path) -> FTTC:
     """Cross-validate lambda and draw the curve."""
-    search = GridSearchCV(FTTC(), {"lam": LAMS}, cv=4).fit(noisy, stress)
+    search = GridSearchCV(FTTC(), {"lam": LAMS}, cv=4).fit(noisy, traction)
     folds = np.stack([search.cv_results_[f"split{fold}_test_score"] for fold in range(4)], axis=1)
     save(plot_lambda_curve(LAMS, -folds, chosen=search.best_params_["lam"]), folder / "lambda.png")
     return search.best_estimator_
@@ -124,9 +124,9 @@ def save(figure, path: Path) -> None:
 
 def draw_cell(estimators: dict, cells: Bunch, folder: Path) -> None:
     """Draw one cell's true traction and what each estimator makes of it at 10 % noise."""
-    noisy = relative_noise(cells.strain[:1], LEVELS[2], np.random.default_rng(0))
-    maps = {"truth": cells.stress[0]} | {name: model.predict(noisy)[0] for name, model in estimators.items()}
-    top = float(np.hypot(*cells.stress[0]).max())
+    noisy = relative_noise(cells.displacement[:1], LEVELS[2], np.random.default_rng(0))
+    maps = {"truth": cells.traction[0]} | {name: model.predict(noisy)[0] for name, model in estimators.items()}
+    top = float(np.hypot(*cells.traction[0]).max())
     for name, traction in maps.items():
         word = name.split()[0].lower()
         save(plot_traction_map(traction, mask=cells.mask[0], vmax=top), folder / f"map_{word}.png")
@@ -162,11 +162,11 @@ def main() -> None:
     print(f"simulating {2 * options.cells} cells to learn from and 32 to be tested on ({SIDE} x {SIDE} grid points)")
     learning, testing = simulate(options.cells, options.seed), simulate(16, options.seed + 1)
     rng = np.random.default_rng(options.seed)
-    noisy = every_noise(learning.strain, rng)
+    noisy = every_noise(learning.displacement, rng)
     print("training a small DeepTFM under every level of noise")
-    network = train(noisy, learning.stress, options.seconds, options.seed)
+    network = train(noisy, learning.traction, options.seconds, options.seed)
     print("cross-validating lambda on the same cells")
-    fttc = choose_lambda(noisy, learning.stress, options.output)
+    fttc = choose_lambda(noisy, learning.traction, options.output)
 
     estimators = {
         f"FTTC (lam={fttc.lam:.2g})": fttc,
@@ -175,7 +175,7 @@ def main() -> None:
         PRETRAINED: DeepTFM.from_pretrained(),
     }
     table = compare(
-        estimators, testing.strain, testing.stress, noise=LEVELS, noise_model=relative_noise, mask=testing.mask,
+        estimators, testing.displacement, testing.traction, noise=LEVELS, noise_model=relative_noise, mask=testing.mask,
         metrics=("relative_rmse", "relative_rmse_inside"), random_state=options.seed,
     )  # fmt: skip
     report(table, options.output)

@@ -69,7 +69,7 @@ def against_transforms() -> list[dict[str, object]]:
 
 def against_periodic() -> list[dict[str, object]]:
     """Time the boundaries and the choice of lambda against periodic prediction."""
-    clean = CellSimulator("adhesion", shape=SIDE, random_state=0).sample(32).strain
+    clean = CellSimulator("adhesion", shape=SIDE, random_state=0).sample(32).displacement
     fields = add_noise(clean, 0.1, unit="rms", random_state=0)
     models = {boundary: FTTC(0.5, order=1.0, boundary=boundary).fit(fields) for boundary in BOUNDARIES}
     tasks: dict[str, Callable[[], object]] = {

@@ -40,9 +40,9 @@ ORDERS = (0.0, 1.0, 2.0)
 SEED = 77
 
 
-def errors_of(model: Any, strain: np.ndarray, stress: np.ndarray) -> np.ndarray:
+def errors_of(model: Any, displacement: np.ndarray, traction: np.ndarray) -> np.ndarray:
     """Return the error of every field."""
-    return np.asarray(relative_rmse(stress, model.fit(strain).predict(strain), multioutput="raw_values"))
+    return np.asarray(relative_rmse(traction, model.fit(displacement).predict(displacement), multioutput="raw_values"))
 
 
 def coarse_fields(fine: np.ndarray, gel: dict[str, float]) -> tuple[np.ndarray, np.ndarray]:
@@ -56,14 +56,16 @@ def coarse_fields(fine: np.ndarray, gel: dict[str, float]) -> tuple[np.ndarray, 
 
 
 def study(
-    clean: np.ndarray, stress: np.ndarray, gel: dict[str, float], level: float, correlation: float
+    clean: np.ndarray, traction: np.ndarray, gel: dict[str, float], level: float, correlation: float
 ) -> dict[str, float]:
     """Return one row of the table."""
-    strain = add_noise(clean, level, unit="rms", correlation=correlation, random_state=7)
+    displacement = add_noise(clean, level, unit="rms", correlation=correlation, random_state=7)
     model = FTTCCV(**gel)
-    chosen = errors_of(model, strain, stress)
+    chosen = errors_of(model, displacement, traction)
     lams = np.geomspace(model.lams_[0], model.lams_[-1], 11)
-    best = np.min([errors_of(FTTC(lam, order=m, **gel), strain, stress) for lam, m in product(lams, ORDERS)], axis=0)
+    best = np.min(
+        [errors_of(FTTC(lam, order=m, **gel), displacement, traction) for lam, m in product(lams, ORDERS)], axis=0
+    )
     return {
         "thickness_px": gel.get("thickness", np.inf),
         "depth_px": gel.get("depth", 0.0),
@@ -71,7 +73,7 @@ def study(
         "correlation_px": correlation,
         "error": chosen.mean(),
         "error_oracle": best.mean(),
-        "error_half_space": errors_of(FTTCCV(), strain, stress).mean(),
+        "error_half_space": errors_of(FTTCCV(), displacement, traction).mean(),
         "median_over_oracle": np.median(chosen / best),
         "largest_over_oracle": (chosen / best).max(),
     }
@@ -84,11 +86,11 @@ def main() -> None:
     n_fields = parser.parse_args().fields
     rows = []
     for family in FAMILIES:
-        fine = family_fields(family, n_fields, seed=SEED, shape=FINER * SIDE).stress.astype(float)
+        fine = family_fields(family, n_fields, seed=SEED, shape=FINER * SIDE).traction.astype(float)
         for gel in GELS:
-            clean, stress = coarse_fields(fine, gel)
+            clean, traction = coarse_fields(fine, gel)
             for level, correlation in NOISES:
-                rows.append({"family": family.split()[0], **study(clean, stress, gel, level, correlation)})
+                rows.append({"family": family.split()[0], **study(clean, traction, gel, level, correlation)})
                 print(rows[-1], flush=True)
     write_table(pd.DataFrame(rows), "gel", fields=n_fields, seed=SEED, orders=ORDERS)
 

@@ -54,17 +54,17 @@ def families(n_fields: int, poisson: float, seed: int) -> tuple[Any, Any, Any]:
     """Return noisy displacement, traction and family of as many fields of every family."""
     parts = [family_fields(family, n_fields, poisson=poisson) for family in FAMILIES]
     noisy = [
-        add_noise(part.noise_free_strain, NOISE, unit="rms", random_state=seed + number)
+        add_noise(part.noise_free_displacement, NOISE, unit="rms", random_state=seed + number)
         for number, part in enumerate(parts)
     ]
-    return np.concatenate(noisy), np.concatenate([part.stress for part in parts]), np.repeat(FAMILIES, n_fields)
+    return np.concatenate(noisy), np.concatenate([part.traction for part in parts]), np.repeat(FAMILIES, n_fields)
 
 
 def _make(folder: Path, settings: Settings) -> None:
-    strain, stress, groups = families(settings["n_fields"], settings["poisson"], settings["seed"])
+    displacement, traction, groups = families(settings["n_fields"], settings["poisson"], settings["seed"])
     compared = estimators(settings["poisson"])
     tables = [
-        _validate(name, estimator, strain, stress, groups)
+        _validate(name, estimator, displacement, traction, groups)
         for name, estimator in tqdm(compared.items(), desc="left out", disable=None)
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -72,10 +72,10 @@ def _make(folder: Path, settings: Settings) -> None:
     save_figure(_draw(table), "left_out", folder, settings)
 
 
-def _validate(name: str, estimator: Any, strain: Any, stress: Any, groups: Any) -> pd.DataFrame:
+def _validate(name: str, estimator: Any, displacement: Any, traction: Any, groups: Any) -> pd.DataFrame:
     folds = LeaveOneGroupOut()
-    scores = cross_validate(estimator, strain, stress, groups=groups, cv=folds, return_estimator=True)
-    left_out = [groups[test[0]] for _, test in folds.split(strain, stress, groups)]
+    scores = cross_validate(estimator, displacement, traction, groups=groups, cv=folds, return_estimator=True)
+    left_out = [groups[test[0]] for _, test in folds.split(displacement, traction, groups)]
     chosen = [getattr(fitted, "best_params_", {}) for fitted in scores["estimator"]]
     return pd.DataFrame(
         {

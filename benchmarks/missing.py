@@ -45,23 +45,23 @@ def from_nearest(displacement: NDArray[Any], missing: NDArray[Any]) -> NDArray[A
 def measure(name: str, estimator: Any, fields: Any, seed: int) -> list[dict[str, Any]]:
     """Return the rows of one estimator."""
     rng = np.random.default_rng(seed)
-    strain = add_noise(fields.noise_free_strain, NOISE, unit="rms", random_state=rng)
-    rows = [_row(name, 0.0, "none missing", estimator, strain, fields.stress)]
+    displacement = add_noise(fields.noise_free_displacement, NOISE, unit="rms", random_state=rng)
+    rows = [_row(name, 0.0, "none missing", estimator, displacement, fields.traction)]
     for share in tqdm(SHARES, desc=name):
-        missing = rng.random(strain.shape[:1] + strain.shape[2:]) < share
-        holed = np.where(missing[:, None], np.nan, strain)
-        rows.append(_row(name, share, "nearest", estimator, from_nearest(strain, missing), fields.stress))
+        missing = rng.random(displacement.shape[:1] + displacement.shape[2:]) < share
+        holed = np.where(missing[:, None], np.nan, displacement)
+        rows.append(_row(name, share, "nearest", estimator, from_nearest(displacement, missing), fields.traction))
         for filling, n_rounds in ROUNDS.items():
             if name == "ElasticNetTFM" and n_rounds > 1:  # minutes
                 continue
             model = MissingVectorFilter(FrozenEstimator(estimator), n_rounds=n_rounds).fit(holed)
-            rows.append(_row(name, share, filling, model, holed, fields.stress))
+            rows.append(_row(name, share, filling, model, holed, fields.traction))
     return rows
 
 
-def _row(name: str, share: float, filling: str, model: Any, strain: Any, stress: Any) -> dict[str, Any]:
+def _row(name: str, share: float, filling: str, model: Any, displacement: Any, traction: Any) -> dict[str, Any]:
     start = time.perf_counter()
-    errors = np.asarray(relative_rmse(stress, model.predict(strain), multioutput="raw_values"))
+    errors = np.asarray(relative_rmse(traction, model.predict(displacement), multioutput="raw_values"))
     seconds = (time.perf_counter() - start) / len(errors)
     return {
         "estimator": name, "missing": share, "filling": filling, "error": errors.mean(), "std": errors.std(ddof=1),
@@ -77,8 +77,8 @@ def main() -> None:
     options = parser.parse_args()
     fields = family_fields("adhesion", options.fields, seed=options.seed)
     estimators = {
-        "FTTCCV": FTTCCV().fit(fields.noise_free_strain),
-        "ElasticNetTFM": ElasticNetTFM().fit(fields.noise_free_strain),
+        "FTTCCV": FTTCCV().fit(fields.noise_free_displacement),
+        "ElasticNetTFM": ElasticNetTFM().fit(fields.noise_free_displacement),
         "DeepTFM": DeepTFM.from_pretrained(),
         "DeepTFM, small": DeepTFM.from_pretrained("small"),
     }

@@ -108,7 +108,7 @@ def cut_at_border(n_fields: int, distance: float) -> Bunch:
     fields = family_fields("adhesion", n_fields, shape=208, cell_size=0.2, poisson=POISSON)
     stop = 104 + int(distance)
     part = np.s_[..., stop - 104 : stop, 52:156]
-    return Bunch(**{name: np.ascontiguousarray(fields[name][part]) for name in ("noise_free_strain", "stress")})
+    return Bunch(**{name: np.ascontiguousarray(fields[name][part]) for name in ("noise_free_displacement", "traction")})
 
 
 def _cells(value: float, n_fields: int, **changes: Any) -> Point:
@@ -189,8 +189,8 @@ def _run_sweep(folder: Path, settings: Settings, *, name: str) -> None:
     for point in tqdm(_points(sweep, settings["n_fields"]), total=len(sweep.values), desc=name, disable=None):
         table = compare(
             methods(),
-            point.fields.noise_free_strain,
-            point.fields.stress,
+            point.fields.noise_free_displacement,
+            point.fields.traction,
             noise=(point.level,),
             noise_model=point.noise,
             metrics=("relative_rmse", "mean_normalized_error"),

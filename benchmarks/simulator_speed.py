@@ -1,6 +1,6 @@
 """Cells per second of `CellSimulator`: a whole batch at a time against a loop that makes one cell at a time.
 
-Both make the same cells, border, stress and displacement, on one thread, and take turns, so that a busy machine slows
+Both make the same cells, border, traction and displacement, on one thread, and take turns, so that a busy machine slows
 both; the fastest round of each counts. Wall and processor seconds are both stored: on a shared machine the second say
 what an idle core would do. The table goes to `simulator_speed.csv`.
 

@@ -33,10 +33,10 @@ SIMULATORS = {
 }
 
 
-def errors(estimator: Any, strain: np.ndarray, stress: np.ndarray, **params: Any) -> np.ndarray:
+def errors(estimator: Any, displacement: np.ndarray, traction: np.ndarray, **params: Any) -> np.ndarray:
     """Return the whole-field relative error of every field."""
-    predicted = estimator.fit(strain).predict(strain, **params)
-    return np.asarray(relative_rmse(stress, predicted, multioutput="raw_values"))
+    predicted = estimator.fit(displacement).predict(displacement, **params)
+    return np.asarray(relative_rmse(traction, predicted, multioutput="raw_values"))
 
 
 def rows(family: str, noise: float) -> list[dict[str, Any]]:
@@ -44,18 +44,18 @@ def rows(family: str, noise: float) -> list[dict[str, Any]]:
     simulator = SIMULATORS[family]
     data = simulator.sample(N_FIELDS)
     rng = np.random.default_rng(1)
-    sigma = noise * np.sqrt(np.mean(data.strain**2, axis=(1, 2, 3), keepdims=True))
-    strain = (data.strain + sigma * rng.standard_normal(data.strain.shape)).astype(np.float32)
+    sigma = noise * np.sqrt(np.mean(data.displacement**2, axis=(1, 2, 3), keepdims=True))
+    displacement = (data.displacement + sigma * rng.standard_normal(data.displacement.shape)).astype(np.float32)
     gel = {"young": simulator.young, "poisson": simulator.poisson, "spacing": simulator.spacing}
-    stress = data.stress
-    fttc = np.min([errors(FTTC(lam, boundary="periodic", **gel), strain, stress) for lam in LAMBDAS], axis=0)
+    traction = data.traction
+    fttc = np.min([errors(FTTC(lam, boundary="periodic", **gel), displacement, traction) for lam in LAMBDAS], axis=0)
     weights = product(LAM1, LAM2)
-    oracle = np.min([errors(ElasticNetTFM(a, b, **gel), strain, stress) for a, b in weights], axis=0)
+    oracle = np.min([errors(ElasticNetTFM(a, b, **gel), displacement, traction) for a, b in weights], axis=0)
     start = time.perf_counter()
-    automatic = errors(ElasticNetTFM(**gel), strain, stress)
-    seconds = (time.perf_counter() - start) / len(strain)
+    automatic = errors(ElasticNetTFM(**gel), displacement, traction)
+    seconds = (time.perf_counter() - start) / len(displacement)
     methods = {"fttc, oracle lambda": fttc, "elastic net, oracle": oracle, "elastic net, automatic": automatic}
-    methods["elastic net, automatic, mask"] = errors(ElasticNetTFM(**gel), strain, stress, mask=data.mask)
+    methods["elastic net, automatic, mask"] = errors(ElasticNetTFM(**gel), displacement, traction, mask=data.mask)
     return [
         {
             "family": family,

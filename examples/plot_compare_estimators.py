@@ -21,14 +21,14 @@ folder.mkdir(parents=True, exist_ok=True)
 
 # Cells to choose on, with the noise of the experiment.
 known = CellSimulator("adhesion", shape=64, random_state=0).sample(24)
-displacement = add_noise(known.strain, NOISE, random_state=0)
+displacement = add_noise(known.displacement, NOISE, random_state=0)
 
 pipeline = Pipeline([("solver", FTTC())])
 grid = [
     {"solver": [FTTC()], "solver__lam": np.logspace(-2, 2, 5), "solver__boundary": ["periodic", "extended"]},
     {"solver": [FTTCCV()], "solver__criterion": ["risk", "gcv"]},
 ]
-search = GridSearchCV(pipeline, grid, cv=4).fit(displacement, known.stress)
+search = GridSearchCV(pipeline, grid, cv=4).fit(displacement, known.traction)
 best = search.best_estimator_["solver"]
 print(f"best of {len(search.cv_results_['params'])}: {best}, error {-search.best_score_:.2f} of the true traction")
 
@@ -37,8 +37,8 @@ unseen = CellSimulator("adhesion", shape=64, random_state=1).sample(16)
 estimators = {"searched": best, "FTTC as it comes": FTTC()}
 table = compare(
     estimators,
-    unseen.strain,
-    unseen.stress,
+    unseen.displacement,
+    unseen.traction,
     noise=(0.0, NOISE, 2 * NOISE),
     metrics=["relative_rmse"],
     random_state=1,

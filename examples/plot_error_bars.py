@@ -22,8 +22,8 @@ folder = Path("out/examples")
 folder.mkdir(parents=True, exist_ok=True)
 
 cells = CellSimulator("adhesion", shape=64, random_state=3).sample(4)
-displacement = add_noise(cells.strain, 0.0188, random_state=0)
-inside = np.broadcast_to(cells.mask[:, None], cells.stress.shape)
+displacement = add_noise(cells.displacement, 0.0188, random_state=0)
+inside = np.broadcast_to(cells.mask[:, None], cells.traction.shape)
 
 models = {
     "BayesianFTTC": BayesianFTTC().fit(displacement),
@@ -32,9 +32,9 @@ models = {
 figure, axes = plt.subplots(2, 3, figsize=(8, 4.6), layout="constrained")
 for row, (name, model) in zip(axes, models.items(), strict=True):
     traction, std = model.predict(displacement, return_std=True)
-    held = np.abs(traction - cells.stress) <= HALF_WIDTH * std
+    held = np.abs(traction - cells.traction) <= HALF_WIDTH * std
     print(f"{name}: the 90 % interval holds the truth at {held[inside].mean():.0%} of the pixels inside the cells")
-    maps = {"traction": traction, "standard deviation": std, "error": traction - cells.stress}
+    maps = {"traction": traction, "standard deviation": std, "error": traction - cells.traction}
     for axis, (title, field) in zip(row, maps.items(), strict=True):
         shown = axis.imshow(np.hypot(*field[0]), cmap="inferno")
         figure.colorbar(shown, ax=axis, label="Pa")
@@ -44,4 +44,4 @@ figure.savefig(folder / "error_bars.png", dpi=110)
 # Sums need care: they count the noise of every pixel. `intervals` resamples a sparse recovery instead.
 table = models["BayesianFTTC"].intervals(displacement[:1], cells.mask[:1], random_state=0)
 print(table.to_string(index=False, float_format="%.3g"))
-print(f"true total force: {np.hypot(*cells.stress[0]).sum():.3g}")
+print(f"true total force: {np.hypot(*cells.traction[0]).sum():.3g}")

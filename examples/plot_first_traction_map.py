@@ -15,7 +15,7 @@ folder.mkdir(parents=True, exist_ok=True)
 
 # A cell on a gel of 10,670 Pa whose displacement was measured with some noise. Lengths are in grid pixels.
 cell = CellSimulator("adhesion", random_state=0).sample(1)
-displacement = add_noise(cell.strain, 0.1, unit="rms", random_state=0)
+displacement = add_noise(cell.displacement, 0.1, unit="rms", random_state=0)
 
 # lam weighs smoothness against the data; examples/plot_choose_lambda.py finds it.
 solver = FTTC(lam=2, young=10_670, poisson=0.45).fit(displacement)
@@ -30,4 +30,4 @@ metre = PIXEL * 1e-6
 forces = mechanics.force_summary(metre * displacement, traction, spacing=metre, mask=cell.mask)
 print(f"strain energy   {forces['strain_energy'][0]:.3g} J")
 print(f"total force     {forces['total_force'][0]:.3g} N")
-print(f"error           {metrics.relative_rmse(cell.stress, traction):.2f} of the true traction")
+print(f"error           {metrics.relative_rmse(cell.traction, traction):.2f} of the true traction")

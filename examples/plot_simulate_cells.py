@@ -1,6 +1,6 @@
-"""Simulating cells: every family, with the stress that each cell exerts and the displacement that one would measure.
+"""Simulating cells: every family, with the traction that each cell exerts and the displacement that one would measure.
 
-Simulated cells have a known stress, which measured ones never have: they are what methods are compared on, and what
+Simulated cells have a known traction, which measured ones never have: they are what methods are compared on, and what
 DeepTFM learns from. The figure goes to ``out/examples``.
 """
 
@@ -24,11 +24,11 @@ figure, axes = plt.subplots(len(families), 4, figsize=(9, 2.1 * len(families)), 
 for family, row in zip(families, axes, strict=True):
     simulator = CellSimulator if family in CELL_FAMILIES else PatchSimulator
     fields = simulator(family, spacing=SPACING, noise=0.0188, random_state=2).sample(2)
-    stress, displacement = (np.hypot(field[:, 0], field[:, 1]) for field in (fields.stress, fields.strain))
+    traction, displacement = (np.hypot(field[:, 0], field[:, 1]) for field in (fields.traction, fields.displacement))
     for cell, (left, right) in enumerate(row.reshape(2, 2)):
-        top = np.percentile(stress[cell][fields.mask[cell]], 98)
-        shown = left.imshow(stress[cell], cmap="inferno", vmax=top)
-        figure.colorbar(shown, ax=left, label="stress (Pa)", extend="max")
+        top = np.percentile(traction[cell][fields.mask[cell]], 98)
+        shown = left.imshow(traction[cell], cmap="inferno", vmax=top)
+        figure.colorbar(shown, ax=left, label="traction (Pa)", extend="max")
         shown = right.imshow(displacement[cell], cmap="viridis")
         figure.colorbar(shown, ax=right, label="displacement (µm)")
         if "border" in fields:
@@ -40,7 +40,8 @@ for family, row in zip(families, axes, strict=True):
             axis.set(xticks=[], yticks=[])
     row[0].set_ylabel(family)
     print(
-        f"{family}: largest stress {stress.max(axis=(1, 2)).round()} Pa, {fields.patches.max(axis=(1, 2))} patches, "
+        f"{family}: largest traction {traction.max(axis=(1, 2)).round()} Pa, "
+        f"{fields.patches.max(axis=(1, 2))} patches, "
         f"mean displacement inside {displacement[fields.mask].mean():.2f} µm"
     )
 

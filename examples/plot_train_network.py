@@ -22,13 +22,13 @@ folder.mkdir(parents=True, exist_ok=True)
 
 
 def measure(n_cells: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return displacement with noise, and the stress behind it."""
+    """Return displacement with noise, and the traction behind it."""
     cells = CellSimulator("adhesion", shape=SIDE, random_state=seed).sample(n_cells)
-    return add_noise(cells.strain, NOISE, random_state=seed), cells.stress
+    return add_noise(cells.displacement, NOISE, random_state=seed), cells.traction
 
 
-strain, stress = measure(150, seed=0)
-new_strain, new_stress = measure(12, seed=1)
+displacement, traction = measure(150, seed=0)
+new_displacement, new_traction = measure(12, seed=1)
 
 model = DeepTFM(
     "fourier_unet",
@@ -38,16 +38,18 @@ model = DeepTFM(
     max_epochs=10,
     random_state=0,
     verbose=0,
-).fit(strain, stress)
+).fit(displacement, traction)
 model.save_weights(folder / "mine.safetensors")
 
 # The packaged network, as it comes and after two passes through the same cells.
 pretrained = DeepTFM.from_pretrained("small", verbose=0, max_epochs=2, lr=1e-4)
 errors = {
-    "FTTC": -FTTC(lam=1.0).fit(strain).score(new_strain, new_stress),
-    "own network": -model.score(new_strain, new_stress),
-    "packaged network": -pretrained.score(new_strain, new_stress),
-    "packaged, fine-tuned": -pretrained.partial_fit(strain[:48], stress[:48]).score(new_strain, new_stress),
+    "FTTC": -FTTC(lam=1.0).fit(displacement).score(new_displacement, new_traction),
+    "own network": -model.score(new_displacement, new_traction),
+    "packaged network": -pretrained.score(new_displacement, new_traction),
+    "packaged, fine-tuned": -pretrained.partial_fit(displacement[:48], traction[:48]).score(
+        new_displacement, new_traction
+    ),
 }
 for name, error in errors.items():
     print(f"{name}: error {error:.2f} of the true traction")

@@ -31,11 +31,11 @@ def noise(rng, shape, std, width):
 @pytest.mark.parametrize("width", [0.0, 1.0])
 def test_draws_are_like_the_noise_of_the_field(cells, width):
     rng = np.random.default_rng(0)
-    strain = cells.strain[0]
-    std = 0.05 * np.abs(strain).max()
-    added = noise(rng, strain.shape, std, width)
-    draws, level = noise_draws(strain + added, 0.45, 64, rng)
-    assert draws.shape == (64, *strain.shape)
+    displacement = cells.displacement[0]
+    std = 0.05 * np.abs(displacement).max()
+    added = noise(rng, displacement.shape, std, width)
+    draws, level = noise_draws(displacement + added, 0.45, 64, rng)
+    assert draws.shape == (64, *displacement.shape)
     assert level == pytest.approx(std, rel=0.3)
     assert draws.std() == pytest.approx(level, rel=0.05)
 
@@ -50,11 +50,11 @@ def test_draws_are_like_the_noise_of_the_field(cells, width):
 def test_error_bars_are_the_scatter_of_estimates(cells, width):
     """One cell measured again and again: what the error bars say of a single field is how results scatter."""
     rng = np.random.default_rng(1)
-    strain, inside = cells.strain[0], cells.mask[0]
-    std = 0.05 * np.abs(strain).max()
+    displacement, inside = cells.displacement[0], cells.mask[0]
+    std = 0.05 * np.abs(displacement).max()
     estimates, bars = [], []
     for _ in range(24):
-        field = strain + noise(rng, strain.shape, std, width)
+        field = displacement + noise(rng, displacement.shape, std, width)
         found = invert(field, make_estimator("FTTC", {"lam": 0.3}, GEL), n_samples=24, rng=rng)
         options = {"spacing": 1.0, "mask": inside}
         estimates.append(force_quantities(field[None], found.traction[None], **options))
@@ -73,13 +73,13 @@ def test_true_moments_lie_within_their_error_bars(cells, name, most):
     rng = np.random.default_rng(2)
     params = {"FTTC": {"lam": 0.3}, "DeepTFM": {"weights": "small"}}.get(name, {})
     scores = []
-    for strain, stress, inside in zip(cells.strain, cells.stress, cells.mask, strict=True):
-        field = strain + noise(rng, strain.shape, 0.05 * np.abs(strain).max(), 0.0)
+    for displacement, traction, inside in zip(cells.displacement, cells.traction, cells.mask, strict=True):
+        field = displacement + noise(rng, displacement.shape, 0.05 * np.abs(displacement).max(), 0.0)
         found = invert(field, make_estimator(name, params, GEL), n_samples=32, rng=rng)
         options = {"spacing": 1.0, "mask": inside}
         drawn = force_quantities(found.moved, found.draws, **options)
         estimate = force_quantities(field[None], found.traction[None], **options)
-        truth = force_quantities(strain[None], stress[None], **options)
+        truth = force_quantities(displacement[None], traction[None], **options)
         scores += [
             (estimate[moment][0] - truth[moment][0]) / drawn[moment].std(ddof=1)
             for moment in ("contractile_moment", "torque")
@@ -88,13 +88,15 @@ def test_true_moments_lie_within_their_error_bars(cells, name, most):
 
 
 def test_estimators_that_know_their_error_are_asked(cells):
-    found = invert(cells.strain[0], make_estimator("BayesianFTTC", {}, GEL), n_samples=3, rng=np.random.default_rng(0))
-    estimator = make_estimator("BayesianFTTC", {}, GEL).fit(cells.strain[:1])
-    np.testing.assert_allclose(found.std, estimator.predict(cells.strain[:1], return_std=True)[1][0])
+    found = invert(
+        cells.displacement[0], make_estimator("BayesianFTTC", {}, GEL), n_samples=3, rng=np.random.default_rng(0)
+    )
+    estimator = make_estimator("BayesianFTTC", {}, GEL).fit(cells.displacement[:1])
+    np.testing.assert_allclose(found.std, estimator.predict(cells.displacement[:1], return_std=True)[1][0])
 
 
 def test_without_draws_there_are_no_error_bars(cells):
-    found = invert(cells.strain[0], make_estimator("FTTCCV", {}, GEL), n_samples=0, rng=np.random.default_rng(0))
+    found = invert(cells.displacement[0], make_estimator("FTTCCV", {}, GEL), n_samples=0, rng=np.random.default_rng(0))
     assert found.std is None
     assert len(found.draws) == 0
     assert found.noise >= 0

@@ -52,14 +52,14 @@ class Recorder(TractionEstimator):
 @pytest.fixture(scope="module")
 def cells():
     rng = np.random.default_rng(0)
-    stress = np.zeros((5, 2, 24, 24))
-    stress[:, :, 8:10, 8:16] = 1000 * rng.normal(size=(5, 2, 1, 1))
-    stress[:, :, 14:16, 8:16] = -stress[:, :, 8:10, 8:16]
+    traction = np.zeros((5, 2, 24, 24))
+    traction[:, :, 8:10, 8:16] = 1000 * rng.normal(size=(5, 2, 1, 1))
+    traction[:, :, 14:16, 8:16] = -traction[:, :, 8:10, 8:16]
     mask = np.zeros((5, 24, 24), dtype=bool)
     mask[:, 6:18, 6:18] = True
     patches = np.zeros((5, 24, 24), dtype=int)
     patches[:, 8:10, 8:16], patches[:, 14:16, 8:16] = 1, 2
-    return ForwardOperator(24).apply(stress), stress, mask, patches
+    return ForwardOperator(24).apply(traction), traction, mask, patches
 
 
 class TestCompare:

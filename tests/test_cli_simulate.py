@@ -24,12 +24,12 @@ def cells(tmp_path):
 def test_simulate_writes_what_the_simulator_makes(cells, tmp_path):
     expected = CellSimulator("adhesion", shape=32, random_state=5).sample(3)
     with np.load(cells) as archive:
-        for key in ("strain", "stress", "mask", "patches"):
+        for key in ("displacement", "traction", "mask", "patches"):
             np.testing.assert_array_equal(archive[key], expected[key])
     assert main(["simulate", "-n", "1", "--family", "disc", "--shape", "32", "40", "-o", str(tmp_path / "d.npz")]) == 0
     discs = PatchSimulator("disc", shape=(32, 40), poisson=0.45, random_state=0).sample(1)
     with np.load(tmp_path / "d.npz") as archive:
-        np.testing.assert_array_equal(archive["strain"], discs.strain)
+        np.testing.assert_array_equal(archive["displacement"], discs.displacement)
 
 
 def test_traction_reads_what_simulate_writes(cells, tmp_path):
@@ -48,8 +48,8 @@ def test_benchmark_compares_on_them(cells, tmp_path, capsys):
     with np.load(cells) as archive:
         expected = compare(
             {"FTTC (lam=0.01)": FTTC(0.01), "FTTC (lam=1)": FTTC(1.0)},
-            archive["strain"],
-            archive["stress"],
+            archive["displacement"],
+            archive["traction"],
             noise=(0.0, 0.05),
             mask=archive["mask"],
             random_state=0,

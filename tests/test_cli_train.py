@@ -21,9 +21,9 @@ def test_trained_weights_serve_every_gel_and_grid(tiny, tmp_path, capsys):
     assert main(arguments) == 0
     assert "small.safetensors" in capsys.readouterr().out
     model = DeepTFM.from_pretrained(tmp_path / "small.safetensors", poisson=0.3, young=1_000.0)
-    strain = np.random.default_rng(0).normal(size=(2, 2, 19, 24))
-    traction, std = model.predict(strain, return_std=True)
-    assert traction.shape == std.shape == strain.shape
+    displacement = np.random.default_rng(0).normal(size=(2, 2, 19, 24))
+    traction, std = model.predict(displacement, return_std=True)
+    assert traction.shape == std.shape == displacement.shape
     assert np.isfinite(traction).all()
     assert (std > 0).all()
 

@@ -30,11 +30,11 @@ def fields():
     """Ten random blobs of traction and their displacement on a grid of 16 x 20."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:16, :20]
-    stress = np.zeros((10, 2, 16, 20))
-    for field in stress:
+    traction = np.zeros((10, 2, 16, 20))
+    for field in traction:
         blob = np.exp(-((x - rng.uniform(6, 14)) ** 2 + (y - rng.uniform(5, 11)) ** 2) / 4)
         field[:] = 1_000 * rng.normal(size=(2, 1, 1)) * blob
-    return ForwardOperator((16, 20)).apply(stress), stress
+    return ForwardOperator((16, 20)).apply(traction), traction
 
 
 @pytest.fixture(scope="module")
@@ -55,26 +55,28 @@ def test_predictions_scale_exactly_with_gel_grid_and_amplitude(fitted, fields, y
 
 
 def test_training_does_not_depend_on_units(fields):
-    strain, stress = fields
-    reference = DeepTFM(**TINY).fit(strain, stress)
-    other = DeepTFM(**TINY, young=1.0, spacing=2.0).fit(strain * 2.0, stress / 10_670.0)
-    np.testing.assert_allclose(other.predict(strain * 2.0) * 10_670.0, reference.predict(strain), rtol=1e-3, atol=0.1)
+    displacement, traction = fields
+    reference = DeepTFM(**TINY).fit(displacement, traction)
+    other = DeepTFM(**TINY, young=1.0, spacing=2.0).fit(displacement * 2.0, traction / 10_670.0)
+    np.testing.assert_allclose(
+        other.predict(displacement * 2.0) * 10_670.0, reference.predict(displacement), rtol=1e-3, atol=0.1
+    )
 
 
 def test_no_displacement_gives_no_traction(fitted, fields):
-    strain = fields[0].copy()
-    strain[3] = 0
-    predicted = fitted.predict(strain)
+    displacement = fields[0].copy()
+    displacement[3] = 0
+    predicted = fitted.predict(displacement)
     assert not predicted[3].any()
     assert predicted[2].any()
 
 
 def test_relative_error_is_the_metric(fields):
-    stress = torch.from_numpy(fields[1])
+    traction = torch.from_numpy(fields[1])
     loss = RelativeError()
-    assert float(loss(torch.zeros_like(stress), stress)) == pytest.approx(1)
-    assert float(loss((stress * 1.25, stress), stress)) == pytest.approx(0.25)
-    assert float(loss(stress, stress)) < 1e-5
+    assert float(loss(torch.zeros_like(traction), traction)) == pytest.approx(1)
+    assert float(loss((traction * 1.25, traction), traction)) == pytest.approx(0.25)
+    assert float(loss(traction, traction)) < 1e-5
     empty = torch.zeros(1, 2, 4, 4)
     assert float(loss(empty + 0.5, empty)) == pytest.approx(np.sqrt(32 * 0.25))
 

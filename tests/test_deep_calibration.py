@@ -111,24 +111,28 @@ def test_noise_alone_is_explained_by_nothing(cell):
 
 @pytest.fixture(scope="module")
 def fitted(cell):
-    strain, stress = cell
-    return DeepTFM(**TINY, young=1.0).fit(strain, stress).calibrate(strain, stress, mask=np.ones(SHAPE, dtype=bool))
+    displacement, traction = cell
+    return (
+        DeepTFM(**TINY, young=1.0)
+        .fit(displacement, traction)
+        .calibrate(displacement, traction, mask=np.ones(SHAPE, dtype=bool))
+    )
 
 
 def test_an_estimator_uses_what_it_learned_until_it_is_trained_anew(cell, fitted):
-    strain, stress = cell
-    traction, std = fitted.predict(strain, return_std=True)
-    raw_traction, half_width = fitted.evaluate(strain)
+    displacement, truth = cell
+    traction, std = fitted.predict(displacement, return_std=True)
+    raw_traction, half_width = fitted.evaluate(displacement)
     assert np.array_equal(traction, raw_traction)
     np.testing.assert_allclose(
         std * 1.6448536, half_width * fitted.calibration_.factor(traction, half_width), rtol=1e-5
     )
-    assert fitted.misfit(strain).shape == (3,)
-    assert fitted.is_foreign(strain).mean() <= 1 / 3
-    fresh = DeepTFM(**TINY, young=1.0).fit(strain, stress)
+    assert fitted.misfit(displacement).shape == (3,)
+    assert fitted.is_foreign(displacement).mean() <= 1 / 3
+    fresh = DeepTFM(**TINY, young=1.0).fit(displacement, truth)
     assert fresh.calibration_ is None
     with pytest.raises(ValueError, match="Expected a calibrated network"):
-        fresh.is_foreign(strain)
+        fresh.is_foreign(displacement)
 
 
 def test_a_network_without_intervals_cannot_be_calibrated(cell):

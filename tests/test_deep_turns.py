@@ -43,16 +43,16 @@ def test_the_average_of_what_has_no_direction_is_itself(traction):
 
 
 def test_averaged_predictions_turn_with_the_field(traction):
-    strain, stress = ForwardOperator((16, 20)).apply(traction), traction
+    displacement = ForwardOperator((16, 20)).apply(traction)
     settings = {"module__widths": (2, 4), "max_epochs": 1, "lr": 0.05, "random_state": 0, "verbose": 0}
-    plain = DeepTFM(**settings).fit(strain, stress)
-    averaged = DeepTFM(**settings, average_turns=True).fit(strain, stress)
+    plain = DeepTFM(**settings).fit(displacement, traction)
+    averaged = DeepTFM(**settings, average_turns=True).fit(displacement, traction)
 
     def deviation(model):
-        back = turn_back(model.predict(turn(strain, 1, True)), 1, True)
-        return np.abs(back - model.predict(strain)).max() / np.abs(back).max()
+        back = turn_back(model.predict(turn(displacement, 1, True)), 1, True)
+        return np.abs(back - model.predict(displacement)).max() / np.abs(back).max()
 
     assert deviation(averaged) < 1e-5 < deviation(plain)
-    traction_, std = averaged.predict(strain, return_std=True)
-    assert std.shape == traction_.shape
+    predicted, std = averaged.predict(displacement, return_std=True)
+    assert std.shape == predicted.shape
     assert (std > 0).all()

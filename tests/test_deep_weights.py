@@ -29,40 +29,42 @@ def test_three_sets_of_weights_under_25_mb():
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_half_the_error_of_the_best_fttc(small, cells, noise):
-    strain = add_noise(cells.noise_free_strain, noise, unit="rms", random_state=0)
-    oracle = OracleLambda(FTTC(boundary="periodic", order=0.0)).fit(strain, cells.stress).predict(strain)
-    error, baseline = (relative_rmse(cells.stress, t) for t in (small.predict(strain), oracle))
+    displacement = add_noise(cells.noise_free_displacement, noise, unit="rms", random_state=0)
+    oracle = OracleLambda(FTTC(boundary="periodic", order=0.0)).fit(displacement, cells.traction).predict(displacement)
+    error, baseline = (relative_rmse(cells.traction, t) for t in (small.predict(displacement), oracle))
     assert error < 0.5 * baseline
 
 
 @pytest.mark.parametrize("name", ["default", "small"])
 def test_one_set_of_weights_serves_every_gel(name, cells):
-    tau = cells.stress.astype(float)[:1, :, :40, :47] / 10_670.0
+    tau = cells.traction.astype(float)[:1, :, :40, :47] / 10_670.0
     for young, poisson, spacing in ((1e3, 0.3, 2.0), (1e5, 0.5, 1e-6)):
         gel = {"young": young, "poisson": poisson, "spacing": spacing}
-        strain = ForwardOperator((40, 47), **gel).apply(tau * young)
+        displacement = ForwardOperator((40, 47), **gel).apply(tau * young)
         model = DeepTFM.from_pretrained(name, **gel)
-        assert relative_rmse(tau * young, model.predict(strain)) < 0.15
+        assert relative_rmse(tau * young, model.predict(displacement)) < 0.15
 
 
 def test_prediction_scales_exactly_with_amplitude(small, cells):
-    strain = cells.strain.astype(float)
-    np.testing.assert_allclose(small.predict(1e-7 * strain), 1e-7 * small.predict(strain), rtol=1e-12, atol=1e-20)
+    displacement = cells.displacement.astype(float)
+    np.testing.assert_allclose(
+        small.predict(1e-7 * displacement), 1e-7 * small.predict(displacement), rtol=1e-12, atol=1e-20
+    )
 
 
 def test_quarter_turns_change_little(small, cells):
-    turned = np.rot90(cells.strain, axes=(2, 3))
+    turned = np.rot90(cells.displacement, axes=(2, 3))
     turned = np.stack([turned[:, 1], -turned[:, 0]], axis=1)
     back = small.predict(turned)
     back = np.rot90(np.stack([-back[:, 1], back[:, 0]], axis=1), -1, axes=(2, 3))
-    assert relative_rmse(small.predict(cells.strain), back) < 0.05
+    assert relative_rmse(small.predict(cells.displacement), back) < 0.05
 
 
 def test_intervals_hold_nine_times_in_ten(small, cells):
-    strain = add_noise(cells.noise_free_strain, 0.1, unit="rms", random_state=0)
-    traction, std = small.predict(strain, return_std=True)
+    displacement = add_noise(cells.noise_free_displacement, 0.1, unit="rms", random_state=0)
+    traction, std = small.predict(displacement, return_std=True)
     inside = np.broadcast_to(cells.mask[:, None], traction.shape)
-    held = np.abs(traction - cells.stress) <= 1.645 * std
+    held = np.abs(traction - cells.traction) <= 1.645 * std
     assert 0.8 < held[inside].mean() < 0.98
 
 
@@ -74,24 +76,24 @@ def test_intervals_of_the_package_are_calibrated(name):
 
 @pytest.mark.parametrize("noise", [0.0, 0.1])
 def test_what_no_traction_makes_is_foreign(small, cells, noise):
-    strain = add_noise(cells.noise_free_strain, noise, unit="rms", random_state=0)
-    rms = np.sqrt(np.square(strain).mean(axis=(1, 2, 3), keepdims=True))
+    displacement = add_noise(cells.noise_free_displacement, noise, unit="rms", random_state=0)
+    rms = np.sqrt(np.square(displacement).mean(axis=(1, 2, 3), keepdims=True))
     y, x = np.mgrid[:64, :64] - 31.5
     foreign = {
-        "motion": strain + 0.3 * rms,
-        "rotation": strain + 0.3 * rms * np.stack([-y, x]) / 18,
-        "noise": rms * np.random.default_rng(0).normal(size=strain.shape),
+        "motion": displacement + 0.3 * rms,
+        "rotation": displacement + 0.3 * rms * np.stack([-y, x]) / 18,
+        "noise": rms * np.random.default_rng(0).normal(size=displacement.shape),
     }
-    assert small.is_foreign(strain).sum() <= 1
+    assert small.is_foreign(displacement).sum() <= 1
     for kind, fields in foreign.items():
         assert small.is_foreign(fields).all(), kind
 
 
 def test_fine_tuning_starts_from_the_weights(cells):
     model = DeepTFM.from_pretrained("small", max_epochs=1, lr=1e-5, train_split=None, random_state=0, verbose=0)
-    before = relative_rmse(cells.stress, model.predict(cells.strain))
-    model.partial_fit(cells.strain[:2], cells.stress[:2])
-    assert relative_rmse(cells.stress, model.predict(cells.strain)) < 1.5 * before
+    before = relative_rmse(cells.traction, model.predict(cells.displacement))
+    model.partial_fit(cells.displacement[:2], cells.traction[:2])
+    assert relative_rmse(cells.traction, model.predict(cells.displacement)) < 1.5 * before
 
 
 def test_the_papers_network_serves_its_own_poisson_ratio():

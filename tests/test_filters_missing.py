@@ -30,9 +30,9 @@ def cells():
     return CellSimulator("adhesion", shape=48, random_state=3).sample(2)
 
 
-def with_holes(strain, share, seed=0):
-    lost = np.random.default_rng(seed).random((len(strain), *strain.shape[2:])) < share
-    return np.where(lost[:, None], np.nan, strain), lost
+def with_holes(displacement, share, seed=0):
+    lost = np.random.default_rng(seed).random((len(displacement), *displacement.shape[2:])) < share
+    return np.where(lost[:, None], np.nan, displacement), lost
 
 
 @parametrize_with_traction_checks(
@@ -75,18 +75,18 @@ def test_too_few_vectors_or_a_line_make_no_plate(keep):
 
 
 def test_holes_cost_little(cells):
-    strain = add_noise(cells.noise_free_strain, 0.05, unit="rms", random_state=0)
-    holed, _ = with_holes(strain, 0.1)
-    complete = -FTTCCV().fit(strain).score(strain, cells.stress)
+    displacement = add_noise(cells.noise_free_displacement, 0.05, unit="rms", random_state=0)
+    holed, _ = with_holes(displacement, 0.1)
+    complete = -FTTCCV().fit(displacement).score(displacement, cells.traction)
     smooth, one_round = (
-        -MissingVectorFilter(FTTCCV(), n_rounds=n).fit(holed).score(holed, cells.stress) for n in (0, 1)
+        -MissingVectorFilter(FTTCCV(), n_rounds=n).fit(holed).score(holed, cells.traction) for n in (0, 1)
     )
     assert complete < smooth < 1.2 * complete
     assert one_round < 1.15 * complete
 
 
 def test_a_round_puts_the_predicted_displacement_into_the_holes(cells):
-    holed, lost = with_holes(cells.strain, 0.1)
+    holed, lost = with_holes(cells.displacement, 0.1)
     seen = []
 
     class Recorder(FTTC):
@@ -102,12 +102,14 @@ def test_a_round_puts_the_predicted_displacement_into_the_holes(cells):
 
 
 def test_without_holes_nothing_changes(cells):
-    plain = FTTC().fit(cells.strain).predict(cells.strain)
-    assert np.array_equal(MissingVectorFilter(FTTC(), n_rounds=3).fit(cells.strain).predict(cells.strain), plain)
+    plain = FTTC().fit(cells.displacement).predict(cells.displacement)
+    assert np.array_equal(
+        MissingVectorFilter(FTTC(), n_rounds=3).fit(cells.displacement).predict(cells.displacement), plain
+    )
 
 
 def test_one_component_is_no_vector(cells):
-    one, both = cells.strain.copy(), cells.strain.copy()
+    one, both = cells.displacement.copy(), cells.displacement.copy()
     one[:, 0, 20, 20] = np.nan
     both[:, :, 20, 20] = np.nan
     model = MissingVectorFilter(FTTC()).fit(one)
@@ -115,7 +117,7 @@ def test_one_component_is_no_vector(cells):
 
 
 def test_the_gel_is_found_inside_pipelines_and_filters(cells):
-    holed, _ = with_holes(cells.strain, 0.1)
+    holed, _ = with_holes(cells.displacement, 0.1)
     gel = {"young": 500.0, "poisson": 0.3, "spacing": 0.5}
     direct = MissingVectorFilter(FTTC(lam=1e-3, **gel), n_rounds=1).fit(holed).predict(holed)
     piped = make_pipeline(FunctionTransformer(validate=False), FTTC(lam=1e-3, **gel))
@@ -123,7 +125,7 @@ def test_the_gel_is_found_inside_pipelines_and_filters(cells):
 
 
 def test_a_filter_inside_gets_its_mask(cells):
-    holed, _ = with_holes(cells.strain, 0.1)
+    holed, _ = with_holes(cells.displacement, 0.1)
     model = MissingVectorFilter(CutoffFilter(FTTC(lam=1e-3), percentile=100)).fit(holed)
     with config_context(enable_metadata_routing=True):
         traction = model.predict(holed, mask=cells.mask)
@@ -131,8 +133,8 @@ def test_a_filter_inside_gets_its_mask(cells):
 
 
 def test_a_frozen_estimator_keeps_what_it_learned(cells):
-    holed, _ = with_holes(cells.strain, 0.1)
-    fitted = FTTCCV(young=500.0, spacing=0.5).fit(cells.strain)
+    holed, _ = with_holes(cells.displacement, 0.1)
+    fitted = FTTCCV(young=500.0, spacing=0.5).fit(cells.displacement)
     frozen = MissingVectorFilter(FrozenEstimator(fitted), n_rounds=1).fit(holed)
     assert frozen.estimator_.estimator is fitted
     unfrozen = MissingVectorFilter(FTTCCV(young=500.0, spacing=0.5), n_rounds=1).fit(holed)
@@ -140,10 +142,10 @@ def test_a_frozen_estimator_keeps_what_it_learned(cells):
 
 
 def test_cross_validation_takes_holes(cells):
-    holed, _ = with_holes(cells.strain, 0.1)
-    scores = cross_validate(MissingVectorFilter(FTTC()), holed, cells.stress, cv=2)["test_score"]
+    holed, _ = with_holes(cells.displacement, 0.1)
+    scores = cross_validate(MissingVectorFilter(FTTC()), holed, cells.traction, cv=2)["test_score"]
     assert np.isfinite(scores).all()
-    assert relative_rmse(cells.stress, MissingVectorFilter(FTTC()).fit(holed).predict(holed)) < 1
+    assert relative_rmse(cells.traction, MissingVectorFilter(FTTC()).fit(holed).predict(holed)) < 1
 
 
 class Nameless(TractionEstimator):
@@ -159,20 +161,20 @@ class Nameless(TractionEstimator):
 
 def test_an_estimator_without_a_gel_gets_the_smooth_filling_only(cells):
     with pytest.raises(ValueError, match="Nameless lacks poisson, spacing, young"):
-        MissingVectorFilter(Nameless(), n_rounds=1).fit(cells.strain)
-    assert not MissingVectorFilter(Nameless()).fit(cells.strain).predict(cells.strain).any()
+        MissingVectorFilter(Nameless(), n_rounds=1).fit(cells.displacement)
+    assert not MissingVectorFilter(Nameless()).fit(cells.displacement).predict(cells.displacement).any()
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
 def test_what_is_no_field_with_holes_is_refused(cells, value):
-    strain = cells.strain.copy()
-    model = MissingVectorFilter(FTTC()).fit(strain)
+    displacement = cells.displacement.copy()
+    model = MissingVectorFilter(FTTC()).fit(displacement)
     with pytest.raises(ValueError, match="n_rounds"):
-        MissingVectorFilter(FTTC(), n_rounds=-1).fit(strain)
+        MissingVectorFilter(FTTC(), n_rounds=-1).fit(displacement)
     with pytest.raises(ValueError, match="shape"):
-        model.predict(strain[0])
-    strain[0, 0, 3, 3] = value
+        model.predict(displacement[0])
+    displacement[0, 0, 3, 3] = value
     with pytest.raises(ValueError, match="finite"):
-        model.predict(strain)
+        model.predict(displacement)
     with pytest.raises(ValueError, match="not on one line"):
-        model.predict(np.full_like(strain, np.nan))
+        model.predict(np.full_like(displacement, np.nan))

@@ -81,13 +81,13 @@ def test_fields_of_one_batch_may_differ_in_their_blocks() -> None:
 def test_weak_noise_is_measured_on_small_fields(side: int, correlation: float) -> None:
     """The long waves of the cell are everywhere on such a field; they must not pass for noise."""
     cells = CellSimulator("adhesion", shape=side, oversample=3, random_state=3).sample(4)
-    noisy = add_noise(cells.noise_free_strain, 0.04, unit="rms", correlation=correlation, random_state=1)
+    noisy = add_noise(cells.noise_free_displacement, 0.04, unit="rms", correlation=correlation, random_state=1)
     best = [
-        relative_rmse(cells.stress, FTTC(lam, order=order).fit(noisy).predict(noisy), multioutput="raw_values")
+        relative_rmse(cells.traction, FTTC(lam, order=order).fit(noisy).predict(noisy), multioutput="raw_values")
         for lam in np.logspace(-3, 3, 13)
         for order in (0.0, 1.0)
     ]
-    chosen = relative_rmse(cells.stress, FTTCCV().fit(noisy).predict(noisy), multioutput="raw_values")
+    chosen = relative_rmse(cells.traction, FTTCCV().fit(noisy).predict(noisy), multioutput="raw_values")
     assert np.median(chosen / np.min(best, axis=0)) < 1.15
 
 

@@ -151,23 +151,23 @@ def test_lambdas_on_offer_reach_lower_for_deeper_beads() -> None:
 
 def test_estimators_without_a_base_are_what_they_were(cells) -> None:
     for model in (FTTC, FTTCCV):
-        plain = model().fit(cells.strain).predict(cells.strain)
-        assert_array_equal(model(thickness=np.inf).fit(cells.strain).predict(cells.strain), plain)
+        plain = model().fit(cells.displacement).predict(cells.displacement)
+        assert_array_equal(model(thickness=np.inf).fit(cells.displacement).predict(cells.displacement), plain)
 
 
 @pytest.mark.parametrize("gel", [{"thickness": 3.0}, {"depth": 1.0}, {"thickness": 8.0, "depth": 1.0}])
 def test_the_right_gel_is_the_better_one(cells, gel: dict[str, float]) -> None:
     rng = np.random.default_rng(1)
-    clean = ForwardOperator(48, **gel).apply(cells.stress.astype(float))
-    strain = clean + 0.05 * clean.std() * rng.standard_normal(clean.shape)
+    clean = ForwardOperator(48, **gel).apply(cells.traction.astype(float))
+    displacement = clean + 0.05 * clean.std() * rng.standard_normal(clean.shape)
     error = {}
     for name, parameters in (("layer", gel), ("half-space", {})):
-        recovered = FTTCCV(**parameters).fit(strain).predict(strain)
-        error[name] = relative_rmse(cells.stress, recovered)
-        assert displacement_residual(clean, cells.stress, **parameters) < (1e-6 if name == "layer" else np.inf)
+        recovered = FTTCCV(**parameters).fit(displacement).predict(displacement)
+        error[name] = relative_rmse(cells.traction, recovered)
+        assert displacement_residual(clean, cells.traction, **parameters) < (1e-6 if name == "layer" else np.inf)
     assert error["layer"] < 0.9 * error["half-space"]
     oracle = min(
-        relative_rmse(cells.stress, FTTC(lam, order=order, **gel).fit(strain).predict(strain))
+        relative_rmse(cells.traction, FTTC(lam, order=order, **gel).fit(displacement).predict(displacement))
         for lam in np.geomspace(1e-3, 1e2, 11)
         for order in (0.0, 1.0, 2.0)
     )
@@ -184,9 +184,11 @@ def test_beads_far_below_the_surface_break_no_criterion(criterion: str) -> None:
 
 
 def test_cross_validation_against_truth_knows_the_gel(cells) -> None:
-    strain = ForwardOperator(48, thickness=3.0).apply(cells.stress)
-    model = FTTCCV([1e-4, 1e-2], orders=[0.0], cv=3, thickness=3.0).fit(strain, cells.stress)
-    assert relative_rmse(cells.stress, model.predict(strain)) < -1.05 * model.cv_results_["mean_test_score"].min()
+    displacement = ForwardOperator(48, thickness=3.0).apply(cells.traction)
+    model = FTTCCV([1e-4, 1e-2], orders=[0.0], cv=3, thickness=3.0).fit(displacement, cells.traction)
+    assert (
+        relative_rmse(cells.traction, model.predict(displacement)) < -1.05 * model.cv_results_["mean_test_score"].min()
+    )
 
 
 @pytest.mark.parametrize(
@@ -218,18 +220,19 @@ WAYS = {
 }
 
 
-def with_mask(model, strain: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def with_mask(model, displacement: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Predict with the mask where the model fits within it."""
     given = {"mask": mask} if getattr(model, "support", "cut") == "fit" else {}
-    return model.fit(strain).predict(strain, **given)
+    return model.fit(displacement).predict(displacement, **given)
 
 
 @pytest.mark.parametrize("name", WAYS)
 def test_every_way_of_inverting_tends_to_the_half_space(cells, name: str) -> None:
-    strain, mask = cells.strain[:1].astype(float), cells.mask[:1]
-    half = with_mask(WAYS[name], strain, mask)
+    displacement, mask = cells.displacement[:1].astype(float), cells.mask[:1]
+    half = with_mask(WAYS[name], displacement, mask)
     errors = [
-        np.abs(with_mask(clone(WAYS[name]).set_params(thickness=h), strain, mask) - half).max() / np.abs(half).max()
+        np.abs(with_mask(clone(WAYS[name]).set_params(thickness=h), displacement, mask) - half).max()
+        / np.abs(half).max()
         for h in (8.0, 5e4)
     ]
     assert errors[1] < min(0.02, errors[0])
@@ -239,35 +242,37 @@ def test_every_way_of_inverting_tends_to_the_half_space(cells, name: str) -> Non
 @pytest.mark.parametrize("gel", [{"thickness": 3.0}, {"thickness": 8.0, "depth": 0.5}])
 def test_every_way_of_inverting_knows_the_gel(name: str, gel: dict[str, float]) -> None:
     cells = CellSimulator("adhesion", shape=40, oversample=3, noise=0.04, noise_unit="rms", random_state=5, **gel)
-    strain, stress, mask = (cells.sample(1)[key] for key in ("strain", "stress", "mask"))
+    displacement, traction, mask = (cells.sample(1)[key] for key in ("displacement", "traction", "mask"))
     layer, half = (
-        relative_rmse(stress, with_mask(clone(WAYS[name]).set_params(**known), strain, mask)) for known in (gel, {})
+        relative_rmse(traction, with_mask(clone(WAYS[name]).set_params(**known), displacement, mask))
+        for known in (gel, {})
     )
     assert layer < 0.85 * half
 
 
 @pytest.mark.parametrize("simulator", [CellSimulator("adhesion", shape=32, oversample=3), PatchSimulator(shape=32)])
 def test_simulated_cells_stand_on_the_gel(simulator) -> None:
-    strains = {
-        h: clone(simulator).set_params(thickness=h, random_state=0).sample(1).strain for h in (None, 2.0, 30.0, 3e3)
+    displacements = {
+        h: clone(simulator).set_params(thickness=h, random_state=0).sample(1).displacement
+        for h in (None, 2.0, 30.0, 3e3)
     }
-    moved = [np.square(strains[h]).sum() for h in (2.0, 30.0, 3e3)]
+    moved = [np.square(displacements[h]).sum() for h in (2.0, 30.0, 3e3)]
     assert moved[0] < moved[1] < moved[2]
-    assert_allclose(strains[3e3], strains[None], atol=2e-3 * np.abs(strains[None]).max())
+    assert_allclose(displacements[3e3], displacements[None], atol=2e-3 * np.abs(displacements[None]).max())
     deep = clone(simulator).set_params(depth=2.0, random_state=0).sample(1)
-    assert_array_equal(deep.stress, clone(simulator).set_params(random_state=0).sample(1).stress)
-    assert np.square(deep.strain).sum() < np.square(strains[None]).sum()
+    assert_array_equal(deep.traction, clone(simulator).set_params(random_state=0).sample(1).traction)
+    assert np.square(deep.displacement).sum() < np.square(displacements[None]).sum()
 
 
 def test_intervals_know_the_gel() -> None:
     gel = {"thickness": 4.0, "depth": 0.5}
     cells = CellSimulator("adhesion", shape=40, oversample=3, noise=0.1, noise_unit="rms", random_state=6, **gel)
-    strain, stress = cells.sample(1, return_X_y=True)
+    displacement, traction = cells.sample(1, return_X_y=True)
     layer, half = (
-        BayesianFTTC(**known).fit(strain).intervals(strain, n_samples=4, random_state=0).estimate[0]
+        BayesianFTTC(**known).fit(displacement).intervals(displacement, n_samples=4, random_state=0).estimate[0]
         for known in (gel, {})
     )
-    force = total_force(stress)[0]
+    force = total_force(traction)[0]
     assert abs(layer / force - 1) < 0.05
     assert abs(half / force - 1) > 0.2
 

@@ -129,7 +129,7 @@ def test_paper_lambdas_are_converted():
 
 def test_paper_cells_have_the_displacement_of_the_paper():
     cells = paper_cells(2, 0, shape=48)
-    length = np.hypot(cells.strain[:, 0], cells.strain[:, 1])
+    length = np.hypot(cells.displacement[:, 0], cells.displacement[:, 1])
     inside = [float(one[mask].mean()) for one, mask in zip(length, cells.mask, strict=True)]
     np.testing.assert_allclose(inside, 0.4277, rtol=1e-4)
 
@@ -150,10 +150,10 @@ def test_once_asks_once_per_batch():
 
 def test_cutoff_asks_no_method_again():
     cells = paper_cells(2, 0, shape=48)
-    methods = with_cutoff({"double": Counting()}, cells.strain, cells.stress)
+    methods = with_cutoff({"double": Counting()}, cells.displacement, cells.traction)
     Counting.calls = 0
-    plain = methods["double"].predict(cells.strain)
-    filtered = methods["double" + CUTOFF].predict(cells.strain, mask=cells.mask)
+    plain = methods["double"].predict(cells.displacement)
+    filtered = methods["double" + CUTOFF].predict(cells.displacement, mask=cells.mask)
     assert Counting.calls == 1
     kept = (filtered != 0).any(axis=1)
     np.testing.assert_array_equal(filtered[:, 0][kept], plain[:, 0][kept])
@@ -208,8 +208,8 @@ def test_measured_stage_is_left_out_without_fields(monkeypatch, capsys):
 def test_measured_residuals_are_of_the_given_field():
     cells = paper_cells(1, 0, shape=48)
     gel = {"young": 10_670.0, "poisson": 0.45, "spacing": 1.0}
-    tractions = {"DeepTFM": cells.stress[0], "none": 1e-6 * cells.stress[0]}
-    exact, nothing = measured._judge(cells.strain, tractions, gel)
+    tractions = {"DeepTFM": cells.traction[0], "none": 1e-6 * cells.traction[0]}
+    exact, nothing = measured._judge(cells.displacement, tractions, gel)
     assert exact["displacement_residual"] < 1e-4
     assert nothing["displacement_residual"] == pytest.approx(1, rel=1e-4)
     assert nothing["similarity_to_deep"] == pytest.approx(1, rel=1e-4)

@@ -42,10 +42,10 @@ def test_no_missing_vectors_is_plain_noise(field):
 @pytest.mark.parametrize("distance", [0, 20])
 def test_cells_stand_at_the_border(distance):
     fields = robustness.cut_at_border(1, distance)
-    length = np.hypot(fields.stress[0, 0], fields.stress[0, 1])
-    assert fields.stress.shape == fields.noise_free_strain.shape == (1, 2, 104, 104)
+    length = np.hypot(fields.traction[0, 0], fields.traction[0, 1])
+    assert fields.traction.shape == fields.noise_free_displacement.shape == (1, 2, 104, 104)
     assert (length[: -45 - distance] == 0).all()
-    whole = robustness.cut_at_border(1, 50).stress[0]
+    whole = robustness.cut_at_border(1, 50).traction[0]
     lost = 1 - length.sum() / np.hypot(whole[0], whole[1]).sum()
     assert (lost > 0.2) == (distance == 0)
 
@@ -55,8 +55,8 @@ def test_every_sweep_makes_points(name):
     sweep = robustness.SWEEPS[name]
     point = sweep.make(sweep.values[0], 1)
     assert point.value == sweep.values[0]
-    noisy = point.noise(point.fields.noise_free_strain, point.level, np.random.default_rng(0))
-    assert noisy.shape == point.fields.stress.shape
+    noisy = point.noise(point.fields.noise_free_displacement, point.level, np.random.default_rng(0))
+    assert noisy.shape == point.fields.traction.shape
 
 
 def test_sweeps_run_and_are_drawn(tmp_path, monkeypatch):
@@ -75,12 +75,12 @@ def test_sweeps_run_and_are_drawn(tmp_path, monkeypatch):
 
 def test_a_batch_holds_as_many_fields_as_it_says():
     point = robustness.SWEEPS["batch"].make(4, 1)
-    assert len(point.fields.stress) == 4
+    assert len(point.fields.traction) == 4
 
 
 def test_every_family_is_left_out_once(tmp_path, monkeypatch):
-    strain, stress = np.random.default_rng(0).normal(size=(2, 4, 2, 16, 16))
-    monkeypatch.setattr(left_out, "families", lambda *_: (strain, stress, np.array(left_out.FAMILIES)))
+    displacement, traction = np.random.default_rng(0).normal(size=(2, 4, 2, 16, 16))
+    monkeypatch.setattr(left_out, "families", lambda *_: (displacement, traction, np.array(left_out.FAMILIES)))
     search = GridSearchCV(FTTC(), {"lam": [0.1, 1.0]}, cv=3)
     monkeypatch.setattr(left_out, "estimators", lambda _: {left_out.SEARCH: search, "fixed": FTTC(0.1)})
     run_stages([lambda: left_out.stage({"n_fields": 1, "seed": 0}, 0.45)], tmp_path)

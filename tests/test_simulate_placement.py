@@ -1,11 +1,11 @@
-"""From signals to stress: threshold, balance, direction, distances, and the finer grid."""
+"""From signals to traction: threshold, balance, direction, distances, and the finer grid."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from tfmkit.simulate.placement import balance_signals, net_force_share, place_stress
+from tfmkit.simulate.placement import balance_signals, net_force_share, place_traction
 from tfmkit.simulate.shapes import border_polygons, fit_border, interior
 
 
@@ -42,14 +42,14 @@ def test_vectors_point_to_the_centre_and_move_inwards():
     radii, centres = np.full((1, 360), 20.0), np.array([[31.5, 31.5]])
     magnitudes = np.zeros((1, 360))
     magnitudes[0, 0] = 1.0
-    stress = place_stress(streams(1), radii, centres, magnitudes, (64, 64))[0]
-    assert stress[0].min() < 0
-    assert not stress[1].any()
-    columns = np.flatnonzero(stress[0].any(axis=0))
+    traction = place_traction(streams(1), radii, centres, magnitudes, (64, 64))[0]
+    assert traction[0].min() < 0
+    assert not traction[1].any()
+    columns = np.flatnonzero(traction[0].any(axis=0))
     assert (columns > 31).all()
     assert (columns <= 53).all()
     # One vector in each of the first two layers, and a kernel of sum 5 in the third.
-    np.testing.assert_allclose(stress[0].sum(), -7, rtol=1e-6)
+    np.testing.assert_allclose(traction[0].sum(), -7, rtol=1e-6)
 
 
 def test_layers_lie_at_poisson_distances():
@@ -59,8 +59,8 @@ def test_layers_lie_at_poisson_distances():
     # 6 is in the first two layers, 20 in the first and third.
     for angle, mean in ((6, (1 + 2) / 2), (20, (1 + 5 * 6) / 6)):
         single = np.where(np.arange(360) == angle, 1.0, magnitudes)
-        stress = place_stress(streams(n), radii, centres, single, (127, 127))
-        size = np.hypot(stress[:, 0], stress[:, 1])
+        traction = place_traction(streams(n), radii, centres, single, (127, 127))
+        size = np.hypot(traction[:, 0], traction[:, 1])
         y, x = np.mgrid[:127, :127]
         depth = 40 - (size * np.hypot(x - 63, y - 63)).sum() / size.sum()
         assert abs(depth - mean) < 0.4
@@ -70,13 +70,13 @@ def test_force_does_not_depend_on_the_grid():
     rng = np.random.default_rng(0)
     magnitudes = rng.random((2, 360))
     radii, centres = np.full((2, 360), 12.0), np.array([[20.3, 15.1], [25.0, 14.2]])
-    coarse = place_stress(streams(2), radii, centres, magnitudes, (32, 48))
-    fine = place_stress(streams(2), radii, centres, magnitudes, (32, 48), 3)
+    coarse = place_traction(streams(2), radii, centres, magnitudes, (32, 48))
+    fine = place_traction(streams(2), radii, centres, magnitudes, (32, 48), 3)
     assert fine.shape == (2, 2, 96, 144)
     np.testing.assert_allclose(fine.sum(axis=(2, 3)) / 9, coarse.sum(axis=(2, 3)), atol=1e-3)
 
-    def middle(stress, factor):
-        size = np.hypot(stress[:, 0], stress[:, 1])
+    def middle(traction, factor):
+        size = np.hypot(traction[:, 0], traction[:, 1])
         x = (np.arange(size.shape[2]) - (factor - 1) / 2) / factor
         return (size.sum(axis=1) * x).sum(axis=1) / size.sum(axis=(1, 2))
 
@@ -85,8 +85,8 @@ def test_force_does_not_depend_on_the_grid():
 
 def test_cells_over_the_edge_keep_their_force():
     radii, centres, magnitudes = np.full((1, 360), 30.0), np.array([[7.5, 7.5]]), np.ones((1, 360))
-    stress = place_stress(streams(1), radii, centres, magnitudes, (16, 16))
-    np.testing.assert_allclose(stress.sum(axis=(2, 3)), 0, atol=1e-3)
+    traction = place_traction(streams(1), radii, centres, magnitudes, (16, 16))
+    np.testing.assert_allclose(traction.sum(axis=(2, 3)), 0, atol=1e-3)
 
 
 def test_borders_are_scaled_to_size_in_the_middle():

@@ -56,11 +56,11 @@ def test_mask_leaves_the_error_inside_as_it_is(family: str) -> None:
     # Adhesion cells pull a little outside their masks, which a fit confined to the mask pays for.
     simulate: Any = CellSimulator if family == "adhesion" else PatchSimulator
     fields = simulate(family, shape=48, random_state=0).sample(2)
-    displacement = add_noise(fields.strain, 0.1, unit="rms", correlation=1.5, random_state=0)
+    displacement = add_noise(fields.displacement, 0.1, unit="rms", correlation=1.5, random_state=0)
     estimator = ElasticNetTFM(tol=0.2).fit(displacement)
     free, masked = estimator.predict(displacement), estimator.predict(displacement, mask=fields.mask)
     errors = [
-        relative_rmse(fields.stress, found, mask=fields.mask, multioutput="raw_values") for found in (free, masked)
+        relative_rmse(fields.traction, found, mask=fields.mask, multioutput="raw_values") for found in (free, masked)
     ]
     assert (errors[1] <= errors[0]).all()
     assert not masked[np.broadcast_to(~fields.mask[:, None], masked.shape)].any()

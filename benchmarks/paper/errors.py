@@ -60,13 +60,13 @@ def read_errors(folder: Path) -> pd.DataFrame:
 
 def _measure(folder: Path, settings: Settings, *, level: float) -> None:
     cells = paper_cells(settings["n_cells"], settings["seed"])
-    noisy = add_vector_noise(cells.strain, level, np.random.default_rng(settings["seed"]))
-    methods = with_cutoff(all_methods(), noisy, cells.stress)
+    noisy = add_vector_noise(cells.displacement, level, np.random.default_rng(settings["seed"]))
+    methods = with_cutoff(all_methods(), noisy, cells.traction)
     # The same seed makes the same noise, so that nothing is recovered twice.
     table = compare(
         methods,
-        cells.strain,
-        cells.stress,
+        cells.displacement,
+        cells.traction,
         noise=(level,),
         mask=cells.mask,
         patches=cells.patches,

@@ -51,9 +51,9 @@ def stages(settings: Settings) -> list[Stage]:
 
 def _make(folder: Path, settings: Settings, *, name: str, level: float) -> None:
     cell = paper_cells(1, settings["seed"])
-    noisy = add_vector_noise(cell.strain, level, np.random.default_rng(settings["seed"]))
+    noisy = add_vector_noise(cell.displacement, level, np.random.default_rng(settings["seed"]))
     available = networks() | fttc_at_paper_lambdas()
-    plain, filtered = {TRUTH: cell.stress[0]}, {TRUTH: cell.stress[0]}
+    plain, filtered = {TRUTH: cell.traction[0]}, {TRUTH: cell.traction[0]}
     for method in SHOWN:
         fitted = FrozenEstimator(available[method].fit(noisy, None))
         plain[method] = fitted.predict(noisy)[0]
@@ -80,7 +80,7 @@ def _draw(plain: dict[str, Field], filtered: dict[str, Field], mask: Field) -> A
         letter(axis, _letters(position))
     _label(axes, whole, zoom, top)
     figure.colorbar(
-        image, ax=axes, label="traction stress (Pa)", orientation="horizontal", extend="max", shrink=0.4, aspect=40
+        image, ax=axes, label="traction traction (Pa)", orientation="horizontal", extend="max", shrink=0.4, aspect=40
     )
     return figure
 

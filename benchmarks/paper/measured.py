@@ -135,7 +135,7 @@ def _draw(tractions: dict[str, dict[str, Field]], pixels: dict[str, float], tabl
             image = draw_heat(axis, recovered[method], window, top)
         draw_scale_bar(row[0], window, pixels[name], SOURCES[name].bar)
         row[0].set_ylabel(name.replace(", ", ",\n"))
-        maps.colorbar(image, ax=list(row), label="stress (Pa)", extend="max", fraction=0.02, pad=0.01)
+        maps.colorbar(image, ax=list(row), label="traction (Pa)", extend="max", fraction=0.02, pad=0.01)
     for axis, method in zip(axes[0], METHODS, strict=True):
         head(axis, method.replace(", ", ",\n"))
     for position, axis in enumerate(axes.flat):

@@ -130,14 +130,14 @@ def all_methods() -> dict[str, Any]:
     return {name: made[name] for name in METHODS}
 
 
-def with_cutoff(methods: dict[str, Any], noisy: FloatArray, stress: FloatArray) -> dict[str, Any]:
+def with_cutoff(methods: dict[str, Any], noisy: FloatArray, traction: FloatArray) -> dict[str, Any]:
     """Return each method fitted, and once more behind the cutoff filter.
 
     Parameters
     ----------
     methods : dict of str to estimator
         The methods.
-    noisy, stress : ndarray of shape (n_fields, 2, height, width)
+    noisy, traction : ndarray of shape (n_fields, 2, height, width)
         The displacement that they will be asked about, and the truth, for an oracle.
 
     Returns
@@ -145,7 +145,7 @@ def with_cutoff(methods: dict[str, Any], noisy: FloatArray, stress: FloatArray) 
     dict of str to estimator
         Twice as many.
     """
-    plain = {name: Once(method).fit(noisy, stress) for name, method in methods.items()}
+    plain = {name: Once(method).fit(noisy, traction) for name, method in methods.items()}
     filtered = {name + CUTOFF: CutoffFilter(FrozenEstimator(once)).fit(noisy) for name, once in plain.items()}
     return plain | filtered
 

@@ -40,17 +40,17 @@ class SummedError(Callback):
 
     Parameters
     ----------
-    strain, stress : ndarray of shape (n_fields, 2, height, width)
+    displacement, traction : ndarray of shape (n_fields, 2, height, width)
         A minibatch that was trained on, followed by one that was not.
     """
 
-    def __init__(self, strain: NDArray[Any], stress: NDArray[Any]) -> None:
-        self.strain = strain
-        self.stress = stress
+    def __init__(self, displacement: NDArray[Any], traction: NDArray[Any]) -> None:
+        self.displacement = displacement
+        self.traction = traction
 
     def on_epoch_end(self, net: DeepTFM, **kwargs: Any) -> None:
         """Predict both minibatches and record their mean errors."""
-        error = np.sqrt(((net.predict(self.strain) - self.stress) ** 2).sum(axis=(1, 2, 3)))
+        error = np.sqrt(((net.predict(self.displacement) - self.traction) ** 2).sum(axis=(1, 2, 3)))
         net.history.record("trained_on", float(error[:_SHOWN].mean()))
         net.history.record("held_out", float(error[_SHOWN:].mean()))
 
@@ -76,14 +76,14 @@ def stage(settings: Settings, **changes: Any) -> Stage:
 def _make(folder: Path, settings: Settings) -> None:
     held_out = settings["n_cells"] + _SHOWN
     simulator = CellSimulator("generic", shape=settings["side"], random_state=settings["seed"] + 1)
-    strain, stress = simulator.sample(held_out, return_X_y=True)
-    curves = [_train(name, strain, stress, settings) for name in tqdm(RECIPES, desc="trainings", disable=None)]
+    displacement, traction = simulator.sample(held_out, return_X_y=True)
+    curves = [_train(name, displacement, traction, settings) for name in tqdm(RECIPES, desc="trainings", disable=None)]
     table = pd.concat(curves, ignore_index=True)
     save_table(table, "figure_s2", folder, settings)
     save_figure(_draw(table), "figure_s2", folder, settings)
 
 
-def _train(recipe: str, strain: NDArray[Any], stress: NDArray[Any], settings: Settings) -> pd.DataFrame:
+def _train(recipe: str, displacement: NDArray[Any], traction: NDArray[Any], settings: Settings) -> pd.DataFrame:
     """Return the error per epoch by one recipe."""
     n_cells = settings["n_cells"]
     watched = np.r_[:_SHOWN, n_cells : n_cells + _SHOWN]
@@ -96,12 +96,12 @@ def _train(recipe: str, strain: NDArray[Any], stress: NDArray[Any], settings: Se
         iterator_train__drop_last=True,
         iterator_train__shuffle=True,
         train_split=None,
-        callbacks=[("summed_error", SummedError(strain[watched], stress[watched]))],
+        callbacks=[("summed_error", SummedError(displacement[watched], traction[watched]))],
         callbacks__early_stopping=None,
         random_state=settings["seed"],
         verbose=0,
         **RECIPES[recipe],
-    ).fit(strain[:n_cells], stress[:n_cells])
+    ).fit(displacement[:n_cells], traction[:n_cells])
     columns = {name: model.history[:, name] for name in ("epoch", "trained_on", "held_out")}
     batches = n_cells // settings["batch_size"]
     return pd.DataFrame({"recipe": recipe, **columns, "iterations_per_epoch": batches})

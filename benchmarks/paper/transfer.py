@@ -1,4 +1,4 @@
-"""What the paper's discussion says about other gels, magnifications, stresses, grids and cells; and about speed."""
+"""What the paper's discussion says about other gels, magnifications, tractions, grids and cells; and about speed."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from tfmkit.benchmark import OracleLambda, compare, summarise
 from tfmkit.deep import DeepTFM
 from tfmkit.fttc import FTTC
 
-# Kind of change -> name -> parameters of the simulator. Displacement is the paper's unless stress is what changes.
+# Kind of change -> name -> parameters of the simulator. Displacement is the paper's unless traction is what changes.
 CHANGES: dict[str, dict[str, Settings]] = {
     "paper": {"paper": {}},
     "Young's modulus": {f"{young / 1000:g} kPa": {"young": young} for young in (2_500.0, 5_000.0, 20_000.0, 40_000.0)},
     "magnification": {f"{factor:g}": {"cell_size": 0.4 * factor} for factor in (0.8, 1.25)},
-    "largest stress": {
-        f"{stress / 1000:g} kPa": {"max_stress": stress, "mean_displacement": None}
-        for stress in (1_000.0, 2_000.0, 4_000.0, 8_000.0)
+    "largest traction": {
+        f"{traction / 1000:g} kPa": {"max_traction": traction, "mean_displacement": None}
+        for traction in (1_000.0, 2_000.0, 4_000.0, 8_000.0)
     },
     "grid": {f"{side} px": {"shape": side, "cell_size": 0.4 * 104 / side} for side in (160, 256)},
     "cells": {family: {"family": family} for family in ("keratocyte", "neuron", "fibroblast", "adhesion")},
@@ -63,12 +63,12 @@ def _transfer(folder: Path, settings: Settings) -> None:
     for kind, name, change in tqdm(changes, desc="transfer", disable=None):
         cells = paper_cells(settings["n_cells"], settings["seed"], **change)
         young = change.get("young", YOUNG)
-        methods = {name: Once(network).fit(cells.strain) for name, network in networks(young).items()}
+        methods = {name: Once(network).fit(cells.displacement) for name, network in networks(young).items()}
         methods[EXTENDED_ORACLE] = OracleLambda(FTTC(young=young, poisson=POISSON, boundary="extended"))
         table = compare(
             methods,
-            cells.strain,
-            cells.stress,
+            cells.displacement,
+            cells.traction,
             noise=settings["noise_px"],
             metrics=METRICS,
             random_state=settings["seed"],
@@ -84,28 +84,30 @@ def _transfer(folder: Path, settings: Settings) -> None:
 def _time_all(folder: Path, settings: Settings) -> None:
     rows = []
     for n_fields in settings["batches"]:
-        strain = paper_cells(n_fields, settings["seed"]).strain
+        displacement = paper_cells(n_fields, settings["seed"]).displacement
         for device in settings["devices"]:
-            rows += _time(strain, device)
+            rows += _time(displacement, device)
     save_table(pd.DataFrame(rows), "speed", folder, settings)
 
 
-def _time(strain: Any, device: str) -> list[dict[str, Any]]:
+def _time(displacement: Any, device: str) -> list[dict[str, Any]]:
     """Return the least of several timings per method; other programs on the machine only add to it."""
     names = {DEEP: "default", "DeepTFM, small": "small", TRACNET: "tracnet"}
     methods: dict[str, Any] = {
-        name: FrozenEstimator(DeepTFM.from_pretrained(weights, device=device, batch_size=len(strain)))
+        name: FrozenEstimator(DeepTFM.from_pretrained(weights, device=device, batch_size=len(displacement)))
         for name, weights in names.items()
     }
     if device == "cpu":
-        methods["FTTC"] = FTTC().fit(strain)
+        methods["FTTC"] = FTTC().fit(displacement)
     rows = []
     for name, method in methods.items():
-        method.predict(strain)
+        method.predict(displacement)
         seconds = []
         for _ in range(_REPEATS):
             start = perf_counter()
-            method.predict(strain)
-            seconds.append((perf_counter() - start) / len(strain))
-        rows.append({"estimator": name, "device": device, "n_fields": len(strain), "ms_per_field": 1000 * min(seconds)})
+            method.predict(displacement)
+            seconds.append((perf_counter() - start) / len(displacement))
+        rows.append(
+            {"estimator": name, "device": device, "n_fields": len(displacement), "ms_per_field": 1000 * min(seconds)}
+        )
     return rows

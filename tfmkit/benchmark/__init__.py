@@ -4,9 +4,9 @@
 >>> from tfmkit.fttc import FTTC
 >>> import numpy as np
 >>> from tfmkit.gel.operator import ForwardOperator
->>> stress = np.zeros((3, 2, 16, 16))
->>> stress[:, 0, 6:8, 4:12], stress[:, 0, 8:10, 4:12] = 1000.0, -1000.0
->>> table = compare({"FTTC": FTTC()}, ForwardOperator(16).apply(stress), stress, progress=False)
+>>> traction = np.zeros((3, 2, 16, 16))
+>>> traction[:, 0, 6:8, 4:12], traction[:, 0, 8:10, 4:12] = 1000.0, -1000.0
+>>> table = compare({"FTTC": FTTC()}, ForwardOperator(16).apply(traction), traction, progress=False)
 >>> sorted(table["estimator"].unique())
 ['FTTC', 'FTTC (oracle lambda)']
 >>> list(summarise(table).columns)

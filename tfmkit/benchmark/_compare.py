@@ -67,8 +67,8 @@ def add_vector_noise(displacement: FloatArray, level: float, rng: np.random.Gene
 
 def compare(
     estimators: Mapping[str, Any],
-    strain: ArrayLike,
-    stress: ArrayLike,
+    displacement: ArrayLike,
+    traction: ArrayLike,
     *,
     noise: Sequence[float] = (0.0,),
     noise_model: NoiseModel = add_vector_noise,
@@ -88,9 +88,9 @@ def compare(
     estimators : mapping of str to estimator
         What to compare. A fitted estimator is used as it is; an unfitted one is cloned and fitted to the
         noisy displacement alone, without the truth. One that learns from tractions must come fitted.
-    strain : array-like of shape (n_fields, 2, height, width)
+    displacement : array-like of shape (n_fields, 2, height, width)
         Displacement without noise.
-    stress : array-like of shape (n_fields, 2, height, width)
+    traction : array-like of shape (n_fields, 2, height, width)
         True traction.
     noise : sequence of float, default=(0.0,)
         Noise levels, >= 0, in the meaning of `noise_model`. Every estimator gets the same noise.
@@ -110,7 +110,7 @@ def compare(
     Returns
     -------
     DataFrame
-        Columns `estimator`, `noise`, `cell` (position in `strain`), `metric`, `value` and `seconds` (time per
+        Columns `estimator`, `noise`, `cell` (position in `displacement`), `metric`, `value` and `seconds` (time per
         cell of predicting the whole batch, including the fit where there is one).
 
     Raises
@@ -118,7 +118,7 @@ def compare(
     ValueError
         If an argument is not as described.
     """
-    displacement, traction = check_pair(strain, stress)
+    displacement, traction = check_pair(displacement, traction)
     levels = [check_number(level, "noise", low=0) for level in np.ravel(noise)]
     if not levels:
         raise ValueError("Expected at least one noise level, got none.")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tfmkit.io import write_csv
 
-_KEYS = ("strain", "stress", "mask", "young", "poisson")
+_KEYS = ("displacement", "traction", "mask", "young", "poisson")
 
 
 def add_parser(subparsers: Any) -> None:
@@ -69,8 +69,8 @@ def run(options: argparse.Namespace) -> None:
         estimators |= {f"DeepTFM ({name})": DeepTFM.from_pretrained(name, **gel) for name in options.weights}
     table = compare(
         estimators,
-        cells["strain"],
-        cells["stress"],
+        cells["displacement"],
+        cells["traction"],
         noise=options.noise,
         mask=cells["mask"],
         random_state=options.seed,

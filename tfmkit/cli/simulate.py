@@ -23,7 +23,7 @@ def add_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "simulate",
         help="cells with known traction",
-        description="Simulate cells and write strain (displacement in grid px), stress (Pa), mask and patches to a "
+        description="Simulate cells and write displacement (grid px), traction (Pa), mask and patches to a "
         ".npz file, which `tfmkit traction` and `tfmkit benchmark` read.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
@@ -56,7 +56,7 @@ def run(options: argparse.Namespace) -> None:
     shape = tuple(options.shape) if len(options.shape) > 1 else options.shape[0]
     gel: dict[str, Any] = {"young": options.young, "poisson": options.poisson}
     cells = simulator(options.family, shape=shape, **gel, random_state=options.seed).sample(options.number)
-    arrays: dict[str, Any] = {key: cells[key] for key in ("strain", "stress", "mask", "patches")}
+    arrays: dict[str, Any] = {key: cells[key] for key in ("displacement", "traction", "mask", "patches")}
     with writing(options.output) as temporary:
         np.savez_compressed(temporary, **arrays, **gel)
     print(f"{options.number} cells of family {options.family} in {options.output}")

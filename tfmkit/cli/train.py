@@ -121,9 +121,9 @@ def _train_tracnet(options: argparse.Namespace, path: Path) -> None:
     batches = -(-n_cells // _PAPER_BATCH)
     cells = CellSimulator("generic", shape=_PAPER_SIDE, random_state=options.seed).sample(n_cells)
     rng = np.random.default_rng(options.seed)
-    rms = np.sqrt(np.square(cells.strain).mean(axis=(1, 2, 3), keepdims=True))
+    rms = np.sqrt(np.square(cells.displacement).mean(axis=(1, 2, 3), keepdims=True))
     level = rng.uniform(0, _PAPER_NOISE, size=rms.shape)
-    strain = (cells.strain + level * rms * rng.normal(size=cells.strain.shape)).astype(np.float32)
+    displacement = (cells.displacement + level * rms * rng.normal(size=cells.displacement.shape)).astype(np.float32)
     model = DeepTFM(
         "tracnet",
         lr=1e-3,
@@ -136,4 +136,4 @@ def _train_tracnet(options: argparse.Namespace, path: Path) -> None:
         device=options.device,
         random_state=options.seed,
     )
-    model.fit(strain, cells.stress.astype(np.float32)).save_weights(path, half=True)
+    model.fit(displacement, cells.traction.astype(np.float32)).save_weights(path, half=True)

@@ -87,8 +87,8 @@ class FTTCCV(QuadraticTFM):
     --------
     >>> from tfmkit.simulate import CellSimulator
     >>> cells = CellSimulator("adhesion", shape=48, noise=0.05, random_state=0).sample(2)
-    >>> model = FTTCCV().fit(cells.strain)
-    >>> model.predict(cells.strain).shape
+    >>> model = FTTCCV().fit(cells.displacement)
+    >>> model.predict(cells.displacement).shape
     (2, 2, 48, 48)
     """
 

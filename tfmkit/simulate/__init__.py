@@ -1,4 +1,4 @@
-"""Simulated cells and traction patches with known stress, and the noise of measured displacements."""
+"""Simulated cells and patches with known traction, and the noise of measured displacements."""
 
 from tfmkit.noise.draw import add_noise, add_outliers
 from tfmkit.simulate.beads import BeadSimulator

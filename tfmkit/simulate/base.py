@@ -21,6 +21,20 @@ Array = NDArray[np.floating[Any]]
 Streams = Sequence[np.random.Generator]
 
 
+# The paper's words for two of the arrays.
+_ALIASES = {"strain": "displacement", "stress": "traction"}
+
+
+class SimulatedFields(Bunch):
+    """Arrays of simulated fields by name; ``strain`` is the displacement and ``stress`` the traction."""
+
+    def __missing__(self, name: str) -> Any:
+        """Return the array that the paper calls by this name."""
+        if name in _ALIASES:
+            return self[_ALIASES[name]]
+        raise KeyError(name)
+
+
 class FieldSimulator(BaseEstimator):
     """Base class of the simulators: `sample` and the noise."""
 
@@ -32,7 +46,7 @@ class FieldSimulator(BaseEstimator):
         n_samples : int, default=1
             Number of fields.
         return_X_y : bool, default=False
-            Whether to return the pair ``(strain, stress)`` only.
+            Whether to return the pair ``(displacement, traction)`` only.
 
         Returns
         -------
@@ -53,10 +67,10 @@ class FieldSimulator(BaseEstimator):
             # Some candidates are refused, so ask for more than are missing; what is too many is never drawn in full.
             block = self._make_block(root.spawn(min(2 * missing + 2, _MAX_BLOCK)), missing)
             if block is not None:
-                missing -= len(block["stress"])
+                missing -= len(block["traction"])
                 blocks.append(block)
-        fields = Bunch(**{name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
-        return (fields.strain, fields.stress) if return_X_y else fields
+        fields = SimulatedFields(**{name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
+        return (fields.displacement, fields.traction) if return_X_y else fields
 
     def _check(self) -> None:
         check_shape(self.shape)
@@ -71,7 +85,7 @@ class FieldSimulator(BaseEstimator):
         settings = {"unit": self.noise_unit, "correlation": self.noise_correlation, "spacing": self.spacing}
         noise = make_noise(streams, clean, self.noise, **settings)
         length = np.sqrt((noise.astype(np.float64) ** 2).sum(axis=1).mean(axis=(1, 2))) / self.spacing
-        return {"strain": clean + noise, "noise_free_strain": clean, "noise_level": length}
+        return {"displacement": clean + noise, "noise_free_displacement": clean, "noise_level": length}
 
 
 def as_range(value: Any) -> tuple[float, float]:

@@ -158,7 +158,7 @@ class BeadSimulator(BaseEstimator):
 
     def _cell_displacement(self, shape: tuple[int, int], n_pairs: int, root: np.random.Generator) -> FloatArray:
         grid = tuple(max(16, round(side / _PIXELS_PER_CELL_PIXEL)) for side in shape)
-        fields = CellSimulator(self.family, shape=grid, random_state=root.spawn(1)[0]).sample(n_pairs).strain
+        fields = CellSimulator(self.family, shape=grid, random_state=root.spawn(1)[0]).sample(n_pairs).displacement
         longest = np.hypot(fields[:, 0], fields[:, 1]).max(axis=(1, 2))
         return fields * (self.peak / longest)[:, None, None, None]
 

@@ -32,14 +32,14 @@ class PatchSimulator(FieldSimulator):
     shape : int or (int, int), default=104
         Height and width of the grid, or one side of a square one.
     young : float, default=10670.0
-        Young's modulus of the gel; stress is in its unit.
+        Young's modulus of the gel; traction is in its unit.
     poisson : float, default=0.49
         Poisson ratio of the gel.
     spacing : float, default=1.0
         Grid spacing; displacement is in its unit.
     pixel_size : float, default=1.925
         Micrometres per pixel: sets the size of Hertz's discs in pixels, and nothing else.
-    relative_stress : float or (float, float), default=(0.0, 0.5)
+    relative_traction : float or (float, float), default=(0.0, 0.5)
         Traction (at the centre) over Young's modulus, or the range that it is drawn from.
     noise : float, default=0.0
         Level of the Gaussian noise of the displacement.
@@ -78,7 +78,7 @@ class PatchSimulator(FieldSimulator):
         poisson: float = 0.49,
         spacing: float = 1.0,
         pixel_size: float = 1.925,
-        relative_stress: float | tuple[float, float] = (0.0, 0.5),
+        relative_traction: float | tuple[float, float] = (0.0, 0.5),
         noise: float = 0.0,
         noise_unit: str = "px",
         noise_correlation: float = 0.0,
@@ -92,7 +92,7 @@ class PatchSimulator(FieldSimulator):
         self.poisson = poisson
         self.spacing = spacing
         self.pixel_size = pixel_size
-        self.relative_stress = relative_stress
+        self.relative_traction = relative_traction
         self.noise = noise
         self.noise_unit = noise_unit
         self.noise_correlation = noise_correlation
@@ -104,17 +104,17 @@ class PatchSimulator(FieldSimulator):
         check_choice(self.family, "family", PATCH_FAMILIES)
         super()._check()
         check_number(self.pixel_size, "pixel_size", low=0, include_low=False)
-        check_range(self.relative_stress, "relative_stress", include_low=True)
+        check_range(self.relative_traction, "relative_traction", include_low=True)
 
     def _make_block(self, streams: Streams, wanted: int) -> dict[str, Any]:
         streams, shape = streams[:wanted], check_shape(self.shape)
-        stress_range = as_range(self.relative_stress)
+        traction_range = as_range(self.relative_traction)
         if self.family == "disc":
-            patches, profile, closed_form = draw_discs(streams, shape, stress_range), "uniform", disc_displacement
+            patches, profile, closed_form = draw_discs(streams, shape, traction_range), "uniform", disc_displacement
         else:
-            patches = draw_hertz_pairs(streams, shape, stress_range, self.pixel_size)
+            patches = draw_hertz_pairs(streams, shape, traction_range, self.pixel_size)
             profile, closed_form = "hertz", hertz_displacement
-        stress, owners = rasterise(patches, profile, len(streams), shape, _SUBSAMPLES)
+        traction, owners = rasterise(patches, profile, len(streams), shape, _SUBSAMPLES)
         labels = number_patches(owners, patches.field)
         clean = _sum_closed_forms(patches, closed_form, len(streams), shape, self.poisson)
         layer = check_layer(self.thickness, self.depth, self.spacing)
@@ -123,7 +123,7 @@ class PatchSimulator(FieldSimulator):
         clean *= self.spacing
         return {
             **self._with_noise(streams, clean.astype(np.float32)),
-            "stress": stress * np.float32(self.young),
+            "traction": traction * np.float32(self.young),
             "mask": labels > 0,
             "patches": labels,
         }
@@ -146,7 +146,7 @@ def _change_by_layer(
 ) -> Array:
     """Displacement on a layer less that on the half-space, in pixels."""
     grid = (_FINER * shape[0], _FINER * shape[1])
-    stress, _ = rasterise(patches.finer(_FINER), profile, n_fields, grid, _SUBSAMPLES // 2)
+    traction, _ = rasterise(patches.finer(_FINER), profile, n_fields, grid, _SUBSAMPLES // 2)
     fine_layer = Layer(_FINER * layer.thickness, _FINER * layer.depth)
-    change = convolve(stress, poisson, layer=fine_layer) - convolve(stress, poisson)
+    change = convolve(traction, poisson, layer=fine_layer) - convolve(traction, poisson)
     return np.asarray(change[..., _FINER // 2 :: _FINER, _FINER // 2 :: _FINER]) / _FINER

@@ -1,4 +1,4 @@
-"""From border signals to a stress field: which vectors a cell pulls with, and where they act."""
+"""From border signals to a traction field: which vectors a cell pulls with, and where they act."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LAYERS = ((2, 1.0, _POINT), (6, 2.0, _POINT), (10, 6.0, _SPREAD))
 
 
 def balance_signals(signals: Array, threshold: Any = THRESHOLD) -> Array:
-    """Turn net signals into the magnitudes of the stress vectors along the border.
+    """Turn net signals into the magnitudes of the traction vectors along the border.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def net_force_share(magnitudes: Array) -> Array:
     return np.divide(net, total[:, None], out=np.ones_like(net), where=total[:, None] > 0)
 
 
-def place_stress(
+def place_traction(
     streams: Sequence[np.random.Generator],
     radii: Array,
     centres: Array,
@@ -76,7 +76,7 @@ def place_stress(
     shape: tuple[int, int],
     oversample: int = 1,
 ) -> Array:
-    """Draw the stress vectors of cells on a grid.
+    """Draw the traction vectors of cells on a grid.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ def place_stress(
     Returns
     -------
     ndarray of shape (n_cells, 2, oversample * height, oversample * width), float32
-        The stress, in the unit of `magnitudes`.
+        The traction, in the unit of `magnitudes`.
 
     Notes
     -----

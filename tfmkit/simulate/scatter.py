@@ -68,7 +68,9 @@ def draw_adhesions(streams: Sequence[np.random.Generator], radii: Array, centres
     return _collect(parts)
 
 
-def draw_discs(streams: Sequence[np.random.Generator], shape: tuple[int, int], stress: tuple[float, float]) -> Patches:
+def draw_discs(
+    streams: Sequence[np.random.Generator], shape: tuple[int, int], relative_traction: tuple[float, float]
+) -> Patches:
     """Scatter discs that do not overlap.
 
     Parameters
@@ -77,7 +79,7 @@ def draw_discs(streams: Sequence[np.random.Generator], shape: tuple[int, int], s
         One random stream per field.
     shape : (int, int)
         Height and width of the grid.
-    stress : (float, float)
+    relative_traction : (float, float)
         Range of the magnitude of the traction over Young's modulus.
 
     Returns
@@ -89,14 +91,17 @@ def draw_discs(streams: Sequence[np.random.Generator], shape: tuple[int, int], s
     for stream in streams:
         radius = np.sort(stream.uniform(0.01, 0.05, stream.integers(10, 51)) * min(shape))[::-1]
         position = np.concatenate(_place(stream, shape, radius, _single))
-        direction, size = stream.uniform(0, 2 * np.pi, len(radius)), stream.uniform(*stress, len(radius))
+        direction, size = stream.uniform(0, 2 * np.pi, len(radius)), stream.uniform(*relative_traction, len(radius))
         traction = np.stack([size * np.cos(direction), size * np.sin(direction)], axis=1)
         parts.append((position, np.stack([radius, radius], axis=1), np.zeros(len(radius)), traction))
     return _collect(parts)
 
 
 def draw_hertz_pairs(
-    streams: Sequence[np.random.Generator], shape: tuple[int, int], stress: tuple[float, float], pixel_size: float
+    streams: Sequence[np.random.Generator],
+    shape: tuple[int, int],
+    relative_traction: tuple[float, float],
+    pixel_size: float,
 ) -> Patches:
     """Scatter pairs of patches that pull at each other with the same force.
 
@@ -106,7 +111,7 @@ def draw_hertz_pairs(
         One random stream per field.
     shape : (int, int)
         Height and width of the grid.
-    stress : (float, float)
+    relative_traction : (float, float)
         Range of the traction at the centre over Young's modulus.
     pixel_size : float
         Micrometres per pixel.
@@ -127,7 +132,7 @@ def draw_hertz_pairs(
         distance = stream.uniform(*_HERTZ_DISTANCE, len(radius)) / pixel_size
         pairs = np.stack(_place(stream, shape, radius, _pair, distance))
         towards = (pairs[:, 1] - pairs[:, 0]) / distance[:, None]
-        pull = towards * stream.uniform(*stress, len(radius))[:, None]
+        pull = towards * stream.uniform(*relative_traction, len(radius))[:, None]
         traction = np.stack([pull, -pull], axis=1).reshape(-1, 2)
         semi_axes = np.repeat(radius, 2)[:, None] * np.ones(2)
         parts.append((pairs.reshape(-1, 2), semi_axes, np.zeros(len(semi_axes)), traction))

@@ -152,7 +152,7 @@ def blobs(draw: Draw, n: int, shape: tuple[int, int], profiles: tuple[int, ...])
     free = draw.uniform(0, 2 * math.pi, n, slots)
     angle = torch.where(draw.uniform(0, 1, n, 1) < 0.5, inward + 0.4 * draw.normal(n, slots), free)
     size = draw.gamma(2, n, slots) * draw.present(1, slots, n, slots)
-    # Of constant force rather than constant stress in half of the fields.
+    # Of constant force rather than constant traction in half of the fields.
     size = torch.where(draw.uniform(0, 1, n, 1) < 0.5, size, size / (a * b))
     choice = torch.tensor(profiles, device=draw.device, dtype=torch.float)
     index = (draw.uniform(0, 1, n, slots) * len(profiles)).long().clamp(max=len(profiles) - 1)
