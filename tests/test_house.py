@@ -1,11 +1,14 @@
-"""What holds for the package as a whole: what an import loads, public names, pins, sizes."""
+"""Rules for the package as a whole: light imports, public names, pins, short files and functions, plain words."""
 
 from __future__ import annotations
 
 import ast
+import io
 import re
+import statistics
 import subprocess
 import sys
+import tokenize
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = sorted(
     path for folder in ("tfmkit", "benchmarks", "examples", "tests") for path in (ROOT / folder).rglob("*.py")
 )
+PACKAGE = sorted((ROOT / "tfmkit").rglob("*.py"))
 HEAVY = ("torch", "skorch", "matplotlib", "pandas", "sklearn", "scipy", "h5py")
 
 
@@ -48,12 +52,70 @@ def test_makefile_and_constraints_pin_one_torch():
     assert pins[0][1] == pins[1][1]
 
 
+def functions_of(text: str) -> list[ast.FunctionDef | ast.AsyncFunctionDef]:
+    """All functions and methods of a source text."""
+    return [node for node in ast.walk(ast.parse(text)) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
+
+
+def body_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Number of lines from the first to the last statement after the docstring."""
+    body = function.body[1:] if ast.get_docstring(function) else function.body
+    return body[-1].end_lineno - body[0].lineno + 1 if body else 0
+
+
+def complexity(function: ast.AST) -> int:
+    """McCabe's cyclomatic complexity: one more than the number of branches."""
+    branches = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.ExceptHandler, ast.comprehension, ast.match_case)
+    return 1 + sum(isinstance(node, branches) for node in ast.walk(function))
+
+
+def docstrings_of(text: str) -> list[str]:
+    """Docstrings of the module and of its classes and functions."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    nodes = [node for node in ast.walk(ast.parse(text)) if isinstance(node, documented)]
+    return [docstring for node in nodes if (docstring := ast.get_docstring(node))]
+
+
+def lines_of_code(text: str) -> int:
+    """Number of lines that hold code: neither blank, nor a comment, nor part of a string that is a statement."""
+    strings = {
+        line
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        for line in range(node.lineno, node.end_lineno + 1)
+    }
+    layout = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER)
+    tokens = [token for token in tokenize.generate_tokens(io.StringIO(text).readline) if token.type not in layout]
+    lines = {line for token in tokens for line in range(token.start[0], token.end[0] + 1)}
+    return len(lines - strings)
+
+
+def test_lines_of_code_leave_docstrings_comments_and_blank_lines_out():
+    text = '"""Module.\n\nMore.\n"""\n\nx = (  # two\n    1\n)\n\n\ndef f():\n    """Doc."""\n    # why\n    return x\n'
+    assert lines_of_code(text) == 5
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_and_functions_are_short(path):
     text = path.read_text()
-    assert text.count("\n") <= 400
-    for node in ast.walk(ast.parse(text)):
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            body = node.body[1:] if ast.get_docstring(node) else node.body
-            lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
-            assert lines <= 40, f"{path.name}:{node.lineno} {node.name} has a body of {lines} lines"
+    assert lines_of_code(text) <= 250
+    for function in functions_of(text):
+        lines = body_lines(function)
+        assert lines <= 40, f"{path.name}:{function.lineno} {function.name} has a body of {lines} lines"
+
+
+def test_functions_of_the_package_are_short_and_simple_in_general():
+    functions = [function for path in PACKAGE for function in functions_of(path.read_text())]
+    assert statistics.median(map(body_lines, functions)) < 8
+    assert sum(complexity(function) > 10 for function in functions) < 0.01 * len(functions)
+
+
+@pytest.mark.xfail(reason="not all docstrings have their plain words yet", strict=False)
+def test_docstrings_name_the_noun():
+    words = [
+        word
+        for path in PACKAGE
+        for docstring in docstrings_of(path.read_text())
+        for word in re.findall(r"[a-z]+", docstring.lower())
+    ]
+    assert 1000 * words.count("what") <= 0.5 * len(words)
