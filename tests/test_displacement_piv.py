@@ -243,3 +243,21 @@ def test_window_and_lambda_are_searched_together(beads):
 def test_tvl1_runs(beads):
     field = OpticalFlow("tvl1", spacing=8).fit_transform(beads.pairs[:1])
     assert np.median(errors(field, beads.displacement[:1])) < 0.3
+
+
+def test_the_outermost_ring_of_a_strained_gel_is_nearly_as_exact_as_the_inside():
+    positions = 4 * np.arange(64) - 126.0
+    field = -0.06 * np.stack(np.meshgrid(positions, positions))
+    beads = BeadSimulator(256, spacing=4, random_state=1).sample(3, displacement=field[None])
+    error = np.sqrt(np.square(PIV().measure(beads.pairs).displacement - beads.displacement).mean(axis=(0, 1)))
+    ring = np.ones((64, 64), dtype=bool)
+    ring[1:-1, 1:-1] = False
+    assert error[ring].mean() < 5 * error[8:-8, 8:-8].mean()
+
+
+def test_gel_that_leaves_the_image_is_flagged():
+    beads = BeadSimulator(128, spacing=4, random_state=1).sample(displacement=np.full((1, 2, 32, 32), 6.0))
+    flags = PIV().measure(beads.pairs).flags[0]
+    assert (flags[-1] == Flag.NO_MATCH).all()
+    assert (flags[:, -1] == Flag.NO_MATCH).all()
+    assert (flags[:-2, :-2] == Flag.GOOD).all()

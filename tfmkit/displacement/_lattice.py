@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 
 from tfmkit._validation import FloatArray
@@ -39,6 +40,23 @@ class Lattice:
             Positions in pixels.
         """
         return nodes(self.shape[0], self.spacing), nodes(self.shape[1], self.spacing)
+
+    def leaves(self, field: FloatArray) -> NDArray[np.bool_]:
+        """Tell which nodes a displacement carries out of the image.
+
+        Parameters
+        ----------
+        field : ndarray of shape (2, n_y, n_x)
+            Displacement (x, y) at the nodes, in pixels.
+
+        Returns
+        -------
+        ndarray of shape (n_y, n_x)
+            True where the deformed image does not show the gel of the node.
+        """
+        rows, columns = self.positions()
+        x, y = columns + field[0], rows[:, None] + field[1]
+        return (x < 0) | (x > self.shape[1] - 1) | (y < 0) | (y > self.shape[0] - 1)
 
     def gather(self, blocks: FloatArray, sigma: float) -> FloatArray:
         """Sum blocks of pixels under a Gaussian window around each node.

@@ -19,6 +19,8 @@ _ITERATIONS = 16
 _LEAST_CURVATURE = 0.01
 # What an estimate shows of the second differences' standard deviation, for it is smoothed itself.
 _CURVATURE_GAIN = 2.25
+# Outermost rings of nodes that take their curvature from the ring inside them.
+_BORDER = 2
 # Nodes that share one curvature (standard deviation).
 _CURVATURE_SIGMA = 1.25
 
@@ -126,5 +128,7 @@ def _expected_curvature(field: FloatArray) -> NDArray[np.float32]:
     along_x, along_y, across = ((part**2).sum(axis=0) / 2 for part in _second_differences(field))
     energy = np.pad(along_x, ((0, 0), (1, 1)), mode="edge") + np.pad(along_y, ((1, 1), (0, 0)), mode="edge")
     energy += 2 * np.pad(across, ((1, 0), (1, 0)), mode="edge")
+    # The start is least exact at the border, and its errors there would pass for a field that is rough.
+    energy = np.pad(energy[_BORDER:-_BORDER, _BORDER:-_BORDER], _BORDER, mode="edge")
     around = ndimage.gaussian_filter(energy, _CURVATURE_SIGMA, mode="nearest")
     return (_LEAST_CURVATURE**2 + _CURVATURE_GAIN**2 * around).astype(np.float32)

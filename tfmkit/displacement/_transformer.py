@@ -196,6 +196,8 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         quality = match.correlation(field)
         flags = _judge(match.outliers(field, quality), quality, excluded, fine)
         field = replace(field, flags != Flag.GOOD)
+        # Gel that has left the image cannot be seen; the smooth continuation of the field is kept in its place.
+        flags[(flags == Flag.GOOD) & fine.leaves(field)] = Flag.NO_MATCH
         wanted = Lattice(shape, self.spacing)
         if wanted == fine:
             return field, flags, quality
