@@ -15,7 +15,7 @@ from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._least_squares import Comparison, refine
 from tfmkit.displacement._match import Match
 from tfmkit.simulate import BeadSimulator
-from tfmkit.simulate.beads import draw_spots
+from tfmkit.simulate.spots import draw_spots
 
 SHAPE = (96, 128)
 

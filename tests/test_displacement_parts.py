@@ -10,7 +10,7 @@ from tfmkit.displacement._grid import nodes, resample
 from tfmkit.displacement._images import block_sum, prepare
 from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._outliers import normalised_median, replace
-from tfmkit.simulate.beads import draw_spots
+from tfmkit.simulate.spots import draw_spots
 
 
 @pytest.mark.parametrize(("size", "spacing"), [(64, 4), (65, 4), (63, 8), (40, 1)])

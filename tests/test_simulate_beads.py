@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfmkit.simulate import BeadSimulator
-from tfmkit.simulate.beads import draw_spots
+from tfmkit.simulate.spots import draw_defocused, draw_spots
 
 
 def test_spots_are_gaussians_in_the_middle_of_pixels():
@@ -104,3 +104,51 @@ def test_bad_displacement_is_refused():
         BeadSimulator(64).sample(2, displacement=np.zeros((3, 2, 8, 8)))
     with pytest.raises(ValueError, match="Expected displacement"):
         BeadSimulator(64).sample(displacement=np.zeros((2, 8, 8)))
+
+
+def test_a_bead_in_focus_is_nearly_a_gaussian():
+    middle, one = np.array([20.0]), np.ones(1)
+    focused = draw_defocused((41, 41), middle, middle, 1.5, np.zeros(1), one)
+    gaussian = draw_spots((41, 41), middle, middle, 1.5)
+    assert np.abs(focused - gaussian).max() < 0.04
+
+
+@pytest.mark.parametrize("depth", [1.0, 3.0, -5.0])
+def test_defocus_spreads_the_light_and_keeps_it(depth):
+    middle, one = np.array([60.25]), np.ones(1)
+    images = [draw_defocused((121, 121), middle, middle, 1.5, np.array([z]), one) for z in (0.0, depth)]
+    assert images[1].sum() == pytest.approx(images[0].sum(), rel=0.06)
+    assert images[1].max() < 0.9 * images[0].max()
+
+
+def test_far_out_of_focus_a_bead_is_a_ring():
+    image = draw_defocused((81, 81), np.array([40.0]), np.array([40.0]), 1.5, np.array([4.0]), np.ones(1))
+    assert image[40, 40] < 0.3 * image[40].max()
+
+
+def test_focus_and_haze_and_corners_change_images_as_told():
+    settings = {"photons": 400, "read_noise": 0, "random_state": 0}
+    plain = BeadSimulator(96, peak=0, **settings).sample().pairs[0]
+    blurred = BeadSimulator(96, peak=0, focus=(0, 3), **settings).sample().pairs[0]
+    assert blurred[1].std() < 0.5 * blurred[0].std()
+    hazy = BeadSimulator(96, peak=0, haze=2, **settings).sample().pairs[0]
+    np.testing.assert_allclose(hazy.mean() - plain.mean(), 40, rtol=0.4)
+    dark = BeadSimulator(96, density=1e-6, peak=0, vignetting=0.5, **settings).sample().pairs[0]
+    assert dark[:, :6, :6].mean() < 0.7 * dark[:, 42:54, 42:54].mean()
+
+
+def test_debris_does_not_move_with_the_gel():
+    shift = np.full((1, 2, 8, 8), 4.0)
+    settings = {"density": 1e-6, "photons": 2000, "read_noise": 0, "random_state": 4}
+    pair = BeadSimulator(96, debris=12, **settings).sample(displacement=shift).pairs[0] - 20
+    both = np.minimum(*pair)
+    assert both.max() > 500
+    assert not np.allclose(*pair, atol=300)
+
+
+@pytest.mark.parametrize(
+    "values", [{"focus": 1.0}, {"focus": (0, 20)}, {"vignetting": 1.0}, {"depth_spread": -1}, {"debris": -1}]
+)
+def test_impossible_optics_are_refused(values):
+    with pytest.raises(ValueError, match=next(iter(values))):
+        BeadSimulator(64, **values).sample()

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from tfmkit.deep.weights import Weights
 
 _N_CELLS = 34_000
+# Files of measured fields, 32 each, and circuit-model cells to draw them from.
+_N_FILES, _N_MEASURED_CELLS = 300, 8_000
 # Cells, grid, minibatch and largest noise (of the RMS, per component) of the paper's training; its epochs are tfmkit's.
 _PAPER_CELLS, _PAPER_SIDE, _PAPER_BATCH, _PAPER_EPOCHS, _PAPER_NOISE = 708, 104, 64, 300, 0.13
 
@@ -32,16 +34,26 @@ def add_parser(subparsers: Any) -> None:
         "train",
         help="train a network on simulated cells",
         description="Train a network on an endless stream of simulated fields (tracnet: on the paper's cells), as the "
-        "weights in the package were. "
+        "weights in the package were. The recipe `fields` trains nothing: it makes images of beads and measures them, "
+        "for --measured. "
         "A killed training goes on where it stopped when the command is given again.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
-    parser.add_argument("recipe", choices=("default", "small", "tracnet"), help="which weights")
+    parser.add_argument("recipe", choices=("default", "small", "tracnet", "fields"), help="which weights")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to compute (the GPU, if there is one)")
     parser.add_argument(
         "--start",
         metavar="WEIGHTS",
         help="refine these weights (a name or a file) at a low rate, in minibatches small enough for a CPU",
+    )
+    parser.add_argument(
+        "--measured",
+        type=Path,
+        metavar="DIR",
+        help="take two chunks of three from this folder of `tfmkit train fields`",
+    )
+    parser.add_argument(
+        "--files", type=int, metavar="N", help=f"files of measured fields to make ({_N_FILES}) or to use (all)"
     )
     parser.add_argument("--updates", type=int, metavar="N", help="steps of the optimiser (the recipe's number)")
     parser.add_argument(
@@ -73,14 +85,32 @@ def run(options: argparse.Namespace) -> None:
         check_count(options.updates, "updates")
     if options.cells is not None:
         check_count(options.cells, "cells", low=100)
+    if options.files is not None:
+        check_count(options.files, "files")
+    if options.recipe == "fields":
+        _make_fields(options)
+        return
     path = options.output / f"{options.recipe}.safetensors"
     (_train_tracnet if options.recipe == "tracnet" else _train_fourier_unet)(options, path)
     print(f"weights: {path}")
 
 
+def _make_fields(options: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from tfmkit.deep.pretraining.cells import training_cells
+    from tfmkit.deep.pretraining.measured import make_files
+
+    cells, n_files = training_cells(options.cells or _N_MEASURED_CELLS, options.seed), options.files or _N_FILES
+    for _ in tqdm(make_files(cells, options.output, range(n_files), seed=options.seed), "files", n_files):
+        pass
+    print(f"measured fields: {options.output}")
+
+
 def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     from tfmkit.deep.pretraining.cells import training_cells
-    from tfmkit.deep.pretraining.loop import RECIPES, REFINEMENT, train
+    from tfmkit.deep.pretraining.loop import MEASURED_REFINEMENT, RECIPES, REFINEMENT, train
+    from tfmkit.deep.pretraining.measured import field_files
     from tfmkit.deep.pretraining.stream import FAMILIES
     from tfmkit.deep.weights import write_weights
 
@@ -90,11 +120,15 @@ def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     recipe = RECIPES[options.recipe]
     start = None if options.start is None else _weights_to_refine(options.start, recipe)
     if start is not None:
-        recipe = replace(recipe, start=start.checksum, **REFINEMENT)
+        changes = REFINEMENT if options.measured is None else MEASURED_REFINEMENT
+        recipe = replace(recipe, start=start.checksum, **changes)
     updates, n_cells = options.updates or recipe.n_updates, options.cells or _N_CELLS
-    recipe = replace(recipe, n_updates=updates, seed=options.seed, leave_out=tuple(options.leave_out))
+    n_files = 0 if options.measured is None else options.files or len(field_files(options.measured))
+    if options.measured is not None and n_files == 0:
+        raise ValueError(f"Expected files of `tfmkit train fields` in {options.measured}, got none.")
+    recipe = replace(recipe, n_updates=updates, seed=options.seed, leave_out=tuple(options.leave_out), measured=n_files)
     cells, state = training_cells(n_cells, options.seed), start and start.tensors
-    network = train(recipe, cells, options.output, start=state, device=options.device)
+    network = train(recipe, cells, options.output, start=state, measured=options.measured, device=options.device)
     settings = {"recipe": asdict(recipe), "n_cells": n_cells, "start": start and start.settings}
     write_weights(path, network, network="fourier_unet", params=network.config, settings=settings, half=True)
 

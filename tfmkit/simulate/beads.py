@@ -20,14 +20,15 @@ from tfmkit._validation import (
     root_stream,
 )
 from tfmkit.simulate.cell_simulator import CELL_FAMILIES, CellSimulator
+from tfmkit.simulate.spots import BEAD_REACH, MOST_DEPTH, draw_defocused, draw_spots
 
 MIN_IMAGE_SIDE = 32
 # Side of the images on which a cell is drawn on the 104 px of the paper: other images show cells of the same size.
 _PIXELS_PER_CELL_PIXEL = 512 / 104
-# Half side of the square into which a bead is drawn, and the strip around the image that beads come from, in
-# standard deviations of a bead.
-_BEAD_REACH = 5.0
-_BEADS_PER_BLOCK = 4096
+# Width of the haze's cloud as a share of the image's shorter side.
+_CLOUD = 0.12
+# Standard deviations of pieces of debris, in those of a bead, and the share of the images that show each of them.
+_DEBRIS_SIZES, _DEBRIS_SEEN = (1.0, 4.0), 0.7
 
 
 class BeadSimulator(BaseEstimator):
@@ -58,6 +59,21 @@ class BeadSimulator(BaseEstimator):
         Standard deviation of the camera's Gaussian noise, in photons.
     missing : float, default=0.0
         Share of the beads that each of the two images lacks, independently.
+    brightness_spread : float, default=0.0
+        Standard deviation of the logarithm of the beads' brightness.
+    depth_spread : float, default=0.0
+        Standard deviation of the beads' depths, in depths of field (a quarter of a wave at the pupil's edge). Beads
+        out of focus are faint and wide, and show rings.
+    focus : (float, float), default=(0.0, 0.0)
+        Depth of the focal plane in the relaxed and in the deformed image, in depths of field from the mean of the
+        beads. With `depth_spread` 0 and both planes at 0, spots are Gaussians.
+    haze : float, default=0.0
+        Mean of a cloudy background that differs between the two images, as a multiple of `background`.
+    vignetting : float, default=0.0
+        Share of the light that is lost in the corners of the images; it grows with the squared distance from the
+        middle.
+    debris : float, default=0.0
+        Mean number of bright pieces that do not move with the gel. Each image lacks some of them.
     random_state : None, int, numpy Generator or RandomState, optional
         Seed.
 
@@ -85,6 +101,12 @@ class BeadSimulator(BaseEstimator):
         background: float = 20.0,
         read_noise: float = 2.0,
         missing: float = 0.0,
+        brightness_spread: float = 0.0,
+        depth_spread: float = 0.0,
+        focus: Any = (0.0, 0.0),
+        haze: float = 0.0,
+        vignetting: float = 0.0,
+        debris: float = 0.0,
         random_state: Any = None,
     ) -> None:
         self.shape = shape
@@ -97,6 +119,12 @@ class BeadSimulator(BaseEstimator):
         self.background = background
         self.read_noise = read_noise
         self.missing = missing
+        self.brightness_spread = brightness_spread
+        self.depth_spread = depth_spread
+        self.focus = focus
+        self.haze = haze
+        self.vignetting = vignetting
+        self.debris = debris
         self.random_state = random_state
 
     def sample(self, n_samples: int = 1, *, displacement: ArrayLike | None = None) -> Bunch:
@@ -151,9 +179,14 @@ class BeadSimulator(BaseEstimator):
             raise ValueError(f"Expected at least 2 nodes a side, got images of {shape} with spacing={self.spacing}.")
         for name in ("density", "sigma", "photons"):
             check_number(getattr(self, name), name, low=0, include_low=False)
-        for name in ("peak", "background", "read_noise"):
+        for name in ("peak", "background", "read_noise", "brightness_spread", "depth_spread", "haze", "debris"):
             check_number(getattr(self, name), name, low=0)
-        check_number(self.missing, "missing", low=0, high=1, include_high=False)
+        for name in ("missing", "vignetting"):
+            check_number(getattr(self, name), name, low=0, high=1, include_high=False)
+        if np.shape(self.focus) != (2,):
+            raise ValueError(f"Expected the depths of two focal planes as focus, got {self.focus!r}.")
+        for depth in self.focus:
+            check_number(depth, "focus", low=-MOST_DEPTH, high=MOST_DEPTH)
         return shape
 
     def _cell_displacement(self, shape: tuple[int, int], n_pairs: int, root: np.random.Generator) -> FloatArray:
@@ -164,21 +197,53 @@ class BeadSimulator(BaseEstimator):
 
     def _pair(self, stream: np.random.Generator, shape: tuple[int, int], spline: _Spline) -> NDArray[np.float32]:
         # Beads come from a strip around the image as well, wide enough for those that are moved into it.
-        margin = spline.longest + _BEAD_REACH * self.sigma
+        margin = spline.longest + BEAD_REACH * self.sigma
         height, width = (side + 2 * margin for side in shape)
         n_beads = stream.poisson(self.density * height * width)
         x = stream.uniform(-margin, width - margin, n_beads) - 0.5
         y = stream.uniform(-margin, height - margin, n_beads) - 0.5
-        moved_x, moved_y = np.stack([x, y]) + spline(x, y)
-        images = [self._image(stream, shape, *position) for position in ((x, y), (moved_x, moved_y))]
+        moved = np.stack([x, y]) + spline(x, y)
+        extra = stream.spawn(1)[0]
+        brightness = np.exp(self.brightness_spread * extra.standard_normal(n_beads))
+        depth = self.depth_spread * extra.standard_normal(n_beads)
+        pieces = self._debris(extra, shape)
+        images: list[NDArray[np.float32]] = []
+        for position, plane, debris in zip(((x, y), moved), self.focus, pieces, strict=True):
+            seen = stream.random(n_beads) >= self.missing
+            light = self._spots(shape, np.asarray(position)[:, seen], depth[seen] - plane, brightness[seen]) + debris
+            images.append(self._image(stream, light, self._haze(extra, shape)))
         return np.stack(images)
 
-    def _image(
-        self, stream: np.random.Generator, shape: tuple[int, int], x: FloatArray, y: FloatArray
-    ) -> NDArray[np.float32]:
-        seen = stream.random(len(x)) >= self.missing
-        photons = self.background + self.photons * draw_spots(shape, x[seen], y[seen], self.sigma)
-        counts = stream.poisson(photons) + self.read_noise * stream.standard_normal(shape)
+    def _spots(self, shape: tuple[int, int], xy: FloatArray, depth: FloatArray, brightness: FloatArray) -> FloatArray:
+        if not depth.any():
+            return draw_spots(shape, xy[0], xy[1], self.sigma, brightness)
+        return draw_defocused(shape, xy[0], xy[1], self.sigma, depth, brightness)
+
+    def _debris(self, stream: np.random.Generator, shape: tuple[int, int]) -> list[FloatArray]:
+        """Return the debris of both images, in units of a bead's height."""
+        n_pieces = stream.poisson(self.debris)
+        y, x = (side * stream.random(n_pieces) for side in shape)
+        sigma, height = self.sigma * stream.uniform(*_DEBRIS_SIZES, n_pieces), stream.uniform(0.5, 3, n_pieces)
+        images: list[FloatArray] = []
+        for seen in stream.random((2, n_pieces)) < _DEBRIS_SEEN:
+            pieces = zip(x[seen], y[seen], sigma[seen], height[seen], strict=True)
+            spots = (draw_spots(shape, np.array([a]), np.array([b]), width, tall) for a, b, width, tall in pieces)
+            images.append(sum(spots, np.zeros(shape)))
+        return images
+
+    def _haze(self, stream: np.random.Generator, shape: tuple[int, int]) -> FloatArray:
+        """Return out-of-focus light in photons: a cloud between 0 and twice its mean."""
+        if not self.haze:
+            return np.zeros(shape)
+        cloud = ndimage.gaussian_filter(stream.standard_normal(shape), _CLOUD * min(shape), mode="wrap")
+        return self.haze * self.background * (1 + np.clip(cloud / (2 * cloud.std()), -1, 1))
+
+    def _image(self, stream: np.random.Generator, light: FloatArray, haze: FloatArray) -> NDArray[np.float32]:
+        photons = self.background + haze + self.photons * light
+        if self.vignetting:
+            rows, columns = (np.linspace(-1, 1, side) ** 2 / 2 for side in light.shape)
+            photons = photons * (1 - self.vignetting * (rows[:, None] + columns))
+        counts = stream.poisson(photons) + self.read_noise * stream.standard_normal(light.shape)
         return counts.astype(np.float32)
 
 
@@ -198,43 +263,6 @@ class _Spline:
             for part in self._coefficients
         ]
         return np.stack(lookup)
-
-
-def draw_spots(shape: tuple[int, int], x: FloatArray, y: FloatArray, sigma: float) -> FloatArray:
-    """Draw Gaussian spots of height 1.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the image.
-    x, y : ndarray of shape (n_spots,)
-        Middles of the spots in pixels; they may lie outside the image.
-    sigma : float
-        Standard deviation of a spot in pixels.
-
-    Returns
-    -------
-    ndarray of shape (height, width)
-        Sum of the spots, in the middle of the pixels.
-    """
-    reach = int(np.ceil(_BEAD_REACH * sigma))
-    offsets = np.arange(-reach, reach + 1)
-    near = (x > -reach) & (x < shape[1] - 1 + reach) & (y > -reach) & (y < shape[0] - 1 + reach)
-    x, y = x[near], y[near]
-    # A frame around the image takes what reaches over its edges.
-    padded = (shape[0] + 4 * reach, shape[1] + 4 * reach)
-    image = np.zeros(padded[0] * padded[1])
-    for first in range(0, len(x), _BEADS_PER_BLOCK):
-        middles = y[first : first + _BEADS_PER_BLOCK, None], x[first : first + _BEADS_PER_BLOCK, None]
-        rows, columns = (np.floor(middle).astype(int) + offsets for middle in middles)
-        along_y, along_x = (
-            np.exp(-((pixels - middle) ** 2) / (2 * sigma**2))
-            for pixels, middle in zip((rows, columns), middles, strict=True)
-        )
-        index = (rows[:, :, None] + 2 * reach) * padded[1] + columns[:, None, :] + 2 * reach
-        spots = along_y[:, :, None] * along_x[:, None, :]
-        image += np.bincount(index.ravel(), spots.ravel(), minlength=image.size)
-    return image.reshape(padded)[2 * reach : 2 * reach + shape[0], 2 * reach : 2 * reach + shape[1]]
 
 
 def _nodes(side: int, spacing: int) -> FloatArray:

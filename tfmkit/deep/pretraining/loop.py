@@ -18,9 +18,12 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from tfmkit.deep.networks.fourier_unet import FourierUNet
+from tfmkit.deep.pretraining.measured import MeasuredFields
 from tfmkit.deep.pretraining.stream import Batch, FieldStream
 
 _EPS = 1e-8
+# Chunks of measured fields for each chunk of the stream.
+_MEASURED = 2
 # Traction is near a pixel if this many pixels around it hold a vector longer than this part of the field's longest.
 _NEAR, _LEAST_LENGTH = 5, 0.02
 
@@ -57,6 +60,8 @@ class Recipe:
         Part of the fields with missing vectors.
     start : str
         Checksum of the weights that the training goes on from; empty for random ones.
+    measured : int
+        Files of measured fields, of which two chunks of three come; 0 for a training on the stream alone.
     """
 
     widths: tuple[int, ...]
@@ -72,6 +77,7 @@ class Recipe:
     leave_out: tuple[str, ...] = ()
     missing: float = 0.2
     start: str = ""
+    measured: int = 0
 
 
 RECIPES = {
@@ -80,6 +86,8 @@ RECIPES = {
 }
 # What changes where a training goes on from weights: small enough for a CPU, and gentle.
 REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
+# Measured fields are new to weights that have seen white noise alone, and ask for larger steps.
+MEASURED_REFINEMENT: dict[str, Any] = REFINEMENT | {"lr": 8e-4, "ema": 0.995}
 
 
 def train(
@@ -88,6 +96,7 @@ def train(
     folder: Path,
     *,
     start: Mapping[str, Tensor] | None = None,
+    measured: Path | None = None,
     device: str | None = None,
     save_every: float = 60.0,
 ) -> FourierUNet:
@@ -103,6 +112,8 @@ def train(
         Where checkpoint and loss curve live.
     start : mapping of str to Tensor, optional
         State of the network to go on from; by default random weights.
+    measured : Path, optional
+        Folder of the measured fields that the recipe asks for.
     device : {"cpu", "cuda"}, optional
         Where to compute; by default on the GPU, if there is one.
     save_every : float, default=60
@@ -122,20 +133,12 @@ def train(
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     state = _TrainingState(recipe, device, start)
     state.restore(folder / "checkpoint.safetensors")
-    stream = FieldStream(
-        cells,
-        seed=recipe.seed,
-        pixels=recipe.pixels,
-        parts=recipe.chunk,
-        leave_out=recipe.leave_out,
-        missing=recipe.missing,
-        device=device,
-    )
+    sources = _sources(recipe, cells, measured, device)
     curve, saved = folder / "curve.csv", time.monotonic()
     losses: list[tuple[int, Tensor, Tensor]] = []
     with tqdm(total=recipe.n_updates, initial=state.update, desc="training", mininterval=5) as bar:
         while state.update < recipe.n_updates:
-            for batch in _minibatches(stream.chunk(state.update // recipe.chunk), recipe.chunk):
+            for batch in _minibatches(_next_chunk(sources, state.update // recipe.chunk), recipe.chunk):
                 losses.append((state.update, *state.learn(batch)))
                 bar.update()
             if time.monotonic() - saved > save_every or state.update >= recipe.n_updates:
@@ -146,6 +149,29 @@ def train(
                 losses.clear()
                 state.save(folder / "checkpoint.safetensors")
     return state.averaged()
+
+
+def _sources(
+    recipe: Recipe, cells: tuple[Tensor, Tensor], measured: Path | None, device: str
+) -> list[FieldStream | MeasuredFields]:
+    """Return where chunks come from, in turn."""
+    shared: dict[str, Any] = {
+        "seed": recipe.seed, "parts": recipe.chunk, "leave_out": recipe.leave_out, "device": device,
+    }  # fmt: skip
+    stream = FieldStream(cells, pixels=recipe.pixels, missing=recipe.missing, **shared)
+    if not recipe.measured:
+        return [stream]
+    if measured is None:
+        raise ValueError(f"Expected the folder of the {recipe.measured} files that the recipe asks for, got none.")
+    return [stream, MeasuredFields(measured, recipe.measured, **shared)]
+
+
+def _next_chunk(sources: list[FieldStream | MeasuredFields], number: int) -> Batch:
+    """Take one chunk from the stream, then two of measured fields, whose grids are smaller."""
+    if len(sources) == 1:
+        return sources[0].chunk(number)
+    turn, place = divmod(number, 1 + _MEASURED)
+    return sources[0].chunk(turn) if place == 0 else sources[1].chunk(_MEASURED * turn + place - 1)
 
 
 class _TrainingState:

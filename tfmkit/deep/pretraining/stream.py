@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -108,8 +109,8 @@ class FieldStream:
         n = self.parts * max(1, self.pixels // (shape[0] * shape[1]))
         margin = int(0.25 * min(shape)) if choice.random() < 0.25 else 0
         poisson = float(choice.choice([0.45, 0.49, 0.5, choice.uniform(0.3, 0.5), choice.uniform(0, 0.5)]))
-        fine, curved = self._traction(draw, n, (shape[0] + 2 * margin, shape[1] + 2 * margin), choice)
-        displacement, traction = observe(fine, poisson, margin, curved)
+        fine, family = self.traction(draw, n, (shape[0] + 2 * margin, shape[1] + 2 * margin), choice)
+        displacement, traction = observe(fine, poisson, margin, varies_inside(family))
         keep = _worth_learning(displacement, traction, draw)
         displacement, traction = displacement[keep], traction[keep]
         displacement = displacement + noise(draw, displacement)
@@ -117,17 +118,34 @@ class FieldStream:
         rms = displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
         return Batch(displacement / rms, traction / rms, poisson)
 
-    def _traction(
+    def traction(
         self, draw: Draw, n: int, shape: tuple[int, int], choice: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Traction on the fine grid, and in which fields it varies inside fine pixels."""
+    ) -> tuple[Tensor, NDArray[np.str_]]:
+        """Draw traction on the fine grid.
+
+        Parameters
+        ----------
+        draw : Draw
+            Randomness of the fields.
+        n : int
+            Number of fields.
+        shape : (int, int)
+            Height and width in pixels of the field.
+        choice : numpy Generator
+            Randomness of the families.
+
+        Returns
+        -------
+        fine : Tensor of shape (n, 2, ZOOM * height, ZOOM * width)
+            Traction over Young's modulus, as means over the fine pixels; the fields of a family stand together.
+        family : ndarray of str, shape (n,)
+            Family of each field.
+        """
         names = list(self.weights)
         share = np.array([self.weights[name] for name in names])
         counts = choice.multinomial(n, share / share.sum())
         parts = [self._family(draw, name, int(k), shape) for name, k in zip(names, counts, strict=True) if k]
-        # Circuit-model cells are made of whole fine pixels.
-        curved = np.repeat([name != "cell" for name in names], counts)
-        return torch.cat(parts), torch.as_tensor(curved, device=self.device)
+        return torch.cat(parts), np.repeat(names, counts)
 
     def _family(self, draw: Draw, name: str, n: int, shape: tuple[int, int]) -> Tensor:
         if name == "cell":
@@ -141,6 +159,43 @@ class FieldStream:
                 draw, n, shape
             )
         return draw_patches(patches, shape, ZOOM)
+
+
+def varies_inside(family: NDArray[np.str_]) -> Tensor:
+    """Tell which families vary inside the fine pixels; circuit-model cells are made of whole ones.
+
+    Parameters
+    ----------
+    family : ndarray of str, shape (n,)
+        Family of each field.
+
+    Returns
+    -------
+    Tensor of bool, shape (n,)
+        True where the traction varies.
+    """
+    return torch.as_tensor(family != "cell")
+
+
+def push(fine: Tensor, poisson: float, curved: Tensor) -> Tensor:
+    """Push fine traction through the open operator.
+
+    Parameters
+    ----------
+    fine : Tensor of shape (n, 2, ZOOM * height, ZOOM * width)
+        Traction over Young's modulus, as means over the fine pixels.
+    poisson : float
+        Poisson ratio.
+    curved : Tensor of bool, shape (n,)
+        Whether a field's traction varies inside the fine pixels, or is the same all over each of them.
+
+    Returns
+    -------
+    Tensor of shape (n, 2, ZOOM * height, ZOOM * width)
+        Displacement in the middles of the fine pixels, in pixels of the field.
+    """
+    sources = torch.where(curved.to(fine.device)[:, None, None, None], pixel_sources(fine), fine)
+    return convolve(sources, poisson) / ZOOM
 
 
 def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,8 +219,7 @@ def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[
     traction : Tensor of shape (n, 2, height, width)
         Mean traction over each pixel.
     """
-    sources = torch.where(curved[:, None, None, None], pixel_sources(fine), fine)
-    displacement = convolve(sources, poisson)[..., ZOOM // 2 :: ZOOM, ZOOM // 2 :: ZOOM] / ZOOM
+    displacement = push(fine, poisson, curved)[..., ZOOM // 2 :: ZOOM, ZOOM // 2 :: ZOOM]
     traction = functional.avg_pool2d(fine, ZOOM)
     height, width = traction.shape[-2:]
     inner = (..., slice(margin, height - margin), slice(margin, width - margin))
