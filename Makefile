@@ -9,7 +9,7 @@ test check: export OMP_NUM_THREADS := 1
 .PHONY: benchmark demo paper test check clean
 
 demo: $(STAMP)
-	$(BIN)/python benchmarks/demo.py
+	$(BIN)/python -m benchmarks.demo
 
 paper: $(STAMP)
 	$(BIN)/python -m benchmarks.paper

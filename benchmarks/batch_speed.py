@@ -4,12 +4,11 @@ Times are the fastest of some rounds on two threads, with the processor's second
 changes less. Memory is the largest sum of the resident sets of `tfmkit batch` and all its workers, in which pages that
 they share count several times. The tables go to `batch_speed.csv` and `batch_memory.csv`.
 
-    OMP_NUM_THREADS=2 python benchmarks/batch_speed.py
+    OMP_NUM_THREADS=2 python -m benchmarks.batch_speed
 """
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import time
@@ -24,8 +23,9 @@ import pandas as pd
 import psutil
 import tifffile
 import torch
-from tables import write_table
 
+from benchmarks.command import study_parser
+from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
 from tfmkit.deep import DeepTFM
 from tfmkit.displacement import PIV
@@ -33,7 +33,6 @@ from tfmkit.fttc import FTTCCV
 from tfmkit.simulate import BeadSimulator
 
 SIDE = 512
-THREADS = 2
 SPACING = 4
 GEL = {"young": 8_000.0, "poisson": 0.45, "spacing": float(SPACING)}
 ESTIMATORS: dict[str, Callable[[], Any]] = {
@@ -51,7 +50,7 @@ poisson = 0.45
 [traction]
 estimator = "{estimator}"
 [run]
-jobs = 2
+jobs = {jobs}
 """
 
 
@@ -67,9 +66,9 @@ def to_traction(model: Any, displacement: FloatArray) -> FloatArray:
     return (model if isinstance(model, DeepTFM) else model.fit(displacement)).predict(displacement)
 
 
-def measure_speed(rounds: int) -> pd.DataFrame:
+def measure_speed(rounds: int, threads: int) -> pd.DataFrame:
     """Time displacement and traction of one pair."""
-    torch.set_num_threads(THREADS)
+    torch.set_num_threads(threads)
     pairs = BeadSimulator(SIDE, spacing=SPACING, random_state=0).sample().pairs
     models = {name: make() for name, make in ESTIMATORS.items()}
     rows = []
@@ -109,12 +108,12 @@ def tree_memory(process: psutil.Process) -> tuple[int, int]:
     return total, count
 
 
-def measure_memory(estimator: str, n_frames: int) -> dict[str, Any]:
+def measure_memory(estimator: str, n_frames: int, jobs: int) -> dict[str, Any]:
     """Run a batch and return its largest memory."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_movie(folder, n_frames)
-        (folder / "movie.toml").write_text(CONFIG.format(estimator=estimator))
+        (folder / "movie.toml").write_text(CONFIG.format(estimator=estimator, jobs=jobs))
         start = time.perf_counter()
         started = subprocess.Popen([sys.executable, "-m", "tfmkit.cli", "batch", str(folder / "movie.toml")])
         process, most, processes = psutil.Process(started.pid), 0, 0
@@ -137,16 +136,14 @@ def measure_memory(estimator: str, n_frames: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure both."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of which the fastest counts")
+    parser = study_parser("batch_speed", __doc__, rounds=7, threads=2, jobs=2)
     parser.add_argument("--frames", type=int, nargs=2, default=(200, 40), help="frames for FTTCCV and for DeepTFM")
     options = parser.parse_args()
-    speed = measure_speed(options.rounds)
-    write_table(speed, "batch_speed", rounds=options.rounds, threads=THREADS, side=SIDE, spacing=SPACING)
-    print(speed.to_string())
-    memory = pd.DataFrame([measure_memory(*pair) for pair in zip(ESTIMATORS, options.frames, strict=True)])
-    write_table(memory, "batch_memory", side=SIDE, spacing=SPACING, jobs=2)
-    print(memory.to_string())
+    speed = measure_speed(options.rounds, options.threads)
+    write_table(speed, "batch_speed", options, side=SIDE, spacing=SPACING)
+    runs = zip(ESTIMATORS, options.frames, strict=True)
+    memory = pd.DataFrame([measure_memory(*run, options.jobs) for run in runs])
+    write_table(memory, "batch_memory", options, side=SIDE, spacing=SPACING)
 
 
 if __name__ == "__main__":

@@ -5,20 +5,20 @@ How the intervals are made was settled on keratocytes, neurons, fibroblasts and 
 `bayes_coverage.csv` holds, for every family, noise and statistic, the share of intervals with the truth inside, and the
 means over fields of the estimate and of half the interval, both over the truth; rows of noise "all" pool the noises.
 
-    OMP_NUM_THREADS=1 python benchmarks/bayes_coverage.py --fields 40
+    OMP_NUM_THREADS=1 python -m benchmarks.bayes_coverage
 """
 
 from __future__ import annotations
 
-import argparse
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from families import CORRELATION, family_fields
-from tables import write_table
 
+from benchmarks.command import study_parser
+from benchmarks.families import CORRELATION, family_fields
+from benchmarks.saving import write_table
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.mechanics import contractile_moment, strain_energy, total_force
 from tfmkit.simulate import add_noise
@@ -27,16 +27,15 @@ FAMILIES = ("cell", "adhesion", "hertz")
 # Noise of each component over the RMS of the displacement, and its correlation in px.
 NOISES = ((0.04, 0.0), (0.1, CORRELATION), (0.3, 0.0), (0.3, CORRELATION))
 SIDE = 56
-SEED = 2024
 N_SAMPLES = 8
 
 
-def fields_of(family: str, n_fields: int, noise: tuple[float, float]) -> pd.DataFrame:
+def fields_of(family: str, noise: tuple[float, float], n_fields: int, seed: int) -> pd.DataFrame:
     """Return the intervals of one family under one noise beside the truth."""
     level, correlation = noise
-    data = family_fields(family, n_fields, seed=SEED, shape=SIDE)
-    displacement = add_noise(data.displacement, level, unit="rms", correlation=correlation, random_state=SEED)
-    table = BayesianFTTC().fit(displacement).intervals(displacement, n_samples=N_SAMPLES, random_state=SEED)
+    data = family_fields(family, n_fields, seed=seed, shape=SIDE)
+    displacement = add_noise(data.displacement, level, unit="rms", correlation=correlation, random_state=seed)
+    table = BayesianFTTC().fit(displacement).intervals(displacement, n_samples=N_SAMPLES, random_state=seed)
     truths = {
         "total_force": total_force(data.traction),
         "strain_energy": strain_energy(data.displacement, data.traction),
@@ -66,15 +65,13 @@ def summarise(fields: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Run all families and noises and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fields", type=int, default=40, help="fields per family")
-    n_fields = parser.parse_args().fields
+    options = study_parser("bayes_coverage", __doc__, fields=20, seed=2024).parse_args()
     parts: list[Any] = []
     for family, noise in product(FAMILIES, NOISES):
-        parts.append(fields_of(family, n_fields, noise))
+        parts.append(fields_of(family, noise, options.fields, options.seed))
         print(summarise(parts[-1]).iloc[:3].to_string(header=False), flush=True)
     table = summarise(pd.concat(parts, ignore_index=True))
-    write_table(table, "bayes_coverage", fields=n_fields, seed=SEED, side=SIDE, samples=N_SAMPLES)
+    write_table(table, "bayes_coverage", options, side=SIDE, samples=N_SAMPLES)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Bead images to displacement: errors, peaks and seconds of every method, on the same synthetic beads in one run.
 
-    python benchmarks/beads.py
+    python -m benchmarks.beads
 
-Writes ``beads.csv`` beside this file and prints it. openpiv (GPL, no dependency of tfmkit) takes part where it is
+Writes ``beads.csv``. openpiv (GPL, no dependency of tfmkit) takes part where it is
 installed. ``seconds`` are those of the processor, on one thread, for the fastest pair.
 """
 
@@ -17,16 +17,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tables import write_table
 from threadpoolctl import threadpool_limits
 
+from benchmarks.command import study_parser
+from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
 from tfmkit.displacement import PIV, CrossCorrelation, OpticalFlow
 from tfmkit.displacement._grid import resample
 from tfmkit.simulate import BeadSimulator
 
-N_PAIRS = 4
-SEED = 100
 # Name -> what differs from the bar's beads.
 CASES: dict[str, dict[str, Any]] = {
     "peak 6 px": {},
@@ -96,20 +95,20 @@ def measure(name: str, method: Method, beads: Any) -> dict[str, Any]:
 
 def main() -> None:
     """Run every method on every pair of every case."""
+    options = study_parser("beads", __doc__, fields=4, seed=100).parse_args()
     compared = methods()
     for method in compared.values():
         # The first call of a method builds tables and loads libraries.
         method(BeadSimulator(random_state=1).sample())
     rows = []
     for case, settings in CASES.items():
-        for seed in range(SEED, SEED + N_PAIRS):
+        for seed in range(options.seed, options.seed + options.fields):
             beads = BeadSimulator(random_state=seed, **settings).sample()
             rows += [{"case": case, **measure(name, method, beads)} for name, method in compared.items()]
     groups = pd.DataFrame(rows).groupby(["case", "method"], sort=False)
     means = groups[["median_error_px", "p95_error_px", "rms_error_px", "peak_recovery"]].mean()
     table = means.assign(seconds=groups.seconds.min()).reset_index()
-    print(table.round(4).to_string())
-    write_table(table, "beads", n_pairs=N_PAIRS, seed=SEED, threads=1, cases=CASES)
+    write_table(table, "beads", options, threads=1, cases=CASES)
 
 
 if __name__ == "__main__":

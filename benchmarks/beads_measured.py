@@ -1,30 +1,29 @@
 """How far apart methods are on measured beads, and on simulated beads that look as bad, where the truth is known.
 
-    python benchmarks/beads_measured.py [FOLDER]     # FOLDER with pytraction/example_dataset.h5; default ../shared/data
+    python -m benchmarks.beads_measured
 
-Writes ``beads_measured.csv``: root mean square distance of every method from PIV, over vectors that PIV flags as good
-and over the better matched half of them; for the simulated pair the distance from the truth as well.
+The images are ``pytraction/example_dataset.h5`` in the folder that the variable TFMKIT_DATA names. The table holds the
+root mean square distance of every method from PIV, over vectors that PIV flags as good and over the better matched half
+of them; for the simulated pair the distance from the truth as well.
 """
 
 from __future__ import annotations
 
-import sys
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 import pandas as pd
-from beads import openpiv_windef
 from sklearn.utils import Bunch
-from tables import write_table
 
+from benchmarks.beads import openpiv_windef
+from benchmarks.command import DATA, study_parser
+from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
 from tfmkit.displacement import PIV, CrossCorrelation, Flag, OpticalFlow
 from tfmkit.simulate import BeadSimulator
 
-DATA = Path(__file__).parents[2] / "shared" / "data"
 SPACING = 8
 # The relaxed image ends in a black strip where it has been shifted.
 EDGE = 16
@@ -78,15 +77,14 @@ def distances(pairs: FloatArray, truth: FloatArray | None, images: str) -> list[
 
 def main() -> None:
     """Write the table."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA
-    with h5py.File(folder / "pytraction" / "example_dataset.h5") as file:
+    options = study_parser("beads_measured", __doc__).parse_args()
+    with h5py.File(DATA / "pytraction" / "example_dataset.h5") as file:
         pairs = file["stack_bead_roi/0"][()][None]
     rows = distances(pairs, None, "measured")
     twin = BeadSimulator(pairs.shape[2:], spacing=SPACING, random_state=0, **FAINT).sample()
     rows += distances(twin.pairs, twin.displacement[0], "simulated")
     table = pd.DataFrame(rows)
-    print(table.round(3).to_string())
-    write_table(table, "beads_measured", spacing=SPACING, margin=MARGIN, edge=EDGE, simulated=FAINT)
+    write_table(table, "beads_measured", options, spacing=SPACING, margin=MARGIN, edge=EDGE, simulated=FAINT)
 
 
 if __name__ == "__main__":

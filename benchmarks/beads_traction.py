@@ -1,6 +1,6 @@
 """Bead images to traction: what the errors of PIV cost beside equal noise on the true displacement.
 
-    python benchmarks/beads_traction.py
+    python -m benchmarks.beads_traction
 
 Cells move beads by a few pixels; ``DeepTFM.from_pretrained()`` turns displacement into traction. ``beads_traction.csv``
 has the whole-field error from the displacement of PIV, from the true one, and from the true one with noise of the same
@@ -19,11 +19,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from families import family_fields
 from scipy import ndimage
 from scipy.interpolate import CloughTocher2DInterpolator
-from tables import write_table
 
+from benchmarks.command import study_parser
+from benchmarks.families import family_fields
+from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
 from tfmkit.deep import DeepTFM
 from tfmkit.displacement import PIV
@@ -34,8 +35,6 @@ IMAGE_SIDE = 416
 # Image pixels per pixel of the traction map, and so beads per pixel of it: 0.5 and 2.
 SPACINGS = (4, 8)
 DENSITY = 0.03
-N_CELLS = 4
-SEED = 77
 FAMILIES = ("adhesion", "disc", "cell")
 # Mean length of the displacement inside a cell, in image pixels.
 MEAN_PX = 1.5
@@ -44,9 +43,9 @@ DENSITIES = (0.015, 0.03, 0.06)
 SHIFT = (0.37, -0.21)
 
 
-def cells(family: str, spacing: int) -> tuple[FloatArray, FloatArray]:
+def cells(family: str, spacing: int, n_fields: int, seed: int) -> tuple[FloatArray, FloatArray]:
     """Return displacements in image pixels, of the same mean length inside every cell, and tractions."""
-    fields = family_fields(family, N_CELLS, seed=SEED, shape=IMAGE_SIDE // spacing)
+    fields = family_fields(family, n_fields, seed=seed, shape=IMAGE_SIDE // spacing)
     inside = np.hypot(*np.moveaxis(fields.noise_free_displacement, 1, 0))
     mean = np.stack([length[mask].mean() for length, mask in zip(inside, fields.mask, strict=True)])
     scale = (MEAN_PX / spacing / mean)[:, None, None, None].astype(np.float32)
@@ -70,13 +69,13 @@ def sigma_of(correlation: float) -> float:
     return float(np.sqrt(-1 / (4 * np.log(correlation))))
 
 
-def noise_rows(spacing: int) -> pd.DataFrame:
+def noise_rows(spacing: int, seed: int) -> pd.DataFrame:
     """Return what PIV's error is like on a gel without a cell."""
     side = IMAGE_SIDE // spacing
     shift = np.broadcast_to(np.array(SHIFT)[None, :, None, None], (1, 2, side, side))
     rows = []
     for density in DENSITIES:
-        beads = BeadSimulator(IMAGE_SIDE, spacing=spacing, density=density, random_state=SEED).sample(
+        beads = BeadSimulator(IMAGE_SIDE, spacing=spacing, density=density, random_state=seed).sample(
             2, displacement=shift
         )
         error = (PIV(spacing=spacing).fit_transform(beads.pairs) - beads.displacement)[..., 4:-4, 4:-4]
@@ -105,12 +104,14 @@ def between_beads(field: FloatArray, rng: np.random.Generator) -> FloatArray:
     return np.moveaxis(surface(columns, rows), 2, 0)
 
 
-def tractions(family: str, spacing: int, sigma: float, smoothing: float) -> list[dict[str, Any]]:
+def tractions(
+    family: str, spacing: int, smoothing: float, *, sigma: float, n_fields: int, seed: int
+) -> list[dict[str, Any]]:
     """Return the error of the traction from every kind of displacement."""
-    true, traction = cells(family, spacing)
-    beads = BeadSimulator(IMAGE_SIDE, density=DENSITY, random_state=SEED).sample(N_CELLS, displacement=true)
+    true, traction = cells(family, spacing, n_fields, seed)
+    beads = BeadSimulator(IMAGE_SIDE, density=DENSITY, random_state=seed).sample(n_fields, displacement=true)
     measured = PIV(spacing=spacing, smoothing=smoothing).fit_transform(beads.pairs)
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     error = measured - true
     rms = np.sqrt((error**2).mean(axis=(1, 2, 3)))
     inputs = {
@@ -149,18 +150,17 @@ def tractions(family: str, spacing: int, sigma: float, smoothing: float) -> list
 
 def main() -> None:
     """Write both tables."""
-    noise = pd.concat([noise_rows(spacing) for spacing in SPACINGS])
-    print(noise.round(3).to_string())
-    write_table(noise, "beads_noise", seed=SEED, shift=SHIFT)
+    options = study_parser("beads_traction", __doc__, fields=4, seed=77).parse_args()
+    sample = {"n_fields": options.fields, "seed": options.seed}
+    noise = pd.concat([noise_rows(spacing, options.seed) for spacing in SPACINGS])
+    write_table(noise, "beads_noise", options, shift=SHIFT)
     sigmas = noise[noise.beads_per_px2 == DENSITY].set_index("spacing").sigma_nodes
     rows = [
         row
         for family, spacing, smoothing in product(FAMILIES, SPACINGS, SMOOTHINGS)
-        for row in tractions(family, spacing, sigmas[spacing], smoothing)
+        for row in tractions(family, spacing, smoothing, sigma=sigmas[spacing], **sample)
     ]
-    table = pd.DataFrame(rows)
-    print(table.round(4).to_string())
-    write_table(table, "beads_traction", n_cells=N_CELLS, seed=SEED, mean_px=MEAN_PX, density=DENSITY)
+    write_table(pd.DataFrame(rows), "beads_traction", options, mean_px=MEAN_PX, density=DENSITY)
 
 
 if __name__ == "__main__":

@@ -1,25 +1,27 @@
 """How exact DeepTFM is: on every family and noise, on other gels and grids, with its error bars, beside oracle FTTC.
 
-    python benchmarks/deep.py accuracy --fields 24
-    python benchmarks/deep.py transfer
-    python benchmarks/deep.py left-out FOLDER     # weights loo_FAMILY.safetensors, trained without that family
-    python benchmarks/deep.py turns --fields 4
+    python -m benchmarks.deep accuracy
+    python -m benchmarks.deep transfer
+    python -m benchmarks.deep left-out --fields 6 --weights FOLDER
+    python -m benchmarks.deep turns --fields 4
 
-Every table goes to a CSV beside this file. Test cells are drawn with seeds that no training uses.
+FOLDER holds the weights `loo_FAMILY.safetensors` of networks that were trained without that family. Test cells are
+drawn with seeds that no training uses.
 """
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from families import CORRELATION, FAMILIES, LEVELS, family_fields
-from tables import write_table
 
+from benchmarks.command import study_parser
+from benchmarks.families import CORRELATION, FAMILIES, LEVELS, family_fields
+from benchmarks.saving import write_table
 from tfmkit.benchmark import OracleLambda, compare
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.turns import turn, turn_back
@@ -85,22 +87,22 @@ def coverage(model: DeepTFM, fields: Any, correlation: float, seed: int) -> pd.D
     return pd.DataFrame(rows)
 
 
-def accuracy(n_fields: int, seed: int) -> None:
+def accuracy(options: Namespace) -> None:
     """Write errors and coverage of the packaged weights on every family, noise level and kind of noise."""
     tables, intervals = [], []
     estimators = oracles() | networks()
     for family in (*FAMILIES, "cell on pixels"):
-        fields = family_fields(family, n_fields, seed=seed)
+        fields = family_fields(family, options.fields, seed=options.seed)
         for kind, correlation in KINDS.items():
-            tables.append(errors(estimators, fields, correlation, seed).assign(family=family, kind=kind))
+            tables.append(errors(estimators, fields, correlation, options.seed).assign(family=family, kind=kind))
             for name in ("default", "small"):
-                held = coverage(estimators[f"DeepTFM ({name})"], fields, correlation, seed)
+                held = coverage(estimators[f"DeepTFM ({name})"], fields, correlation, options.seed)
                 intervals.append(held.assign(estimator=f"DeepTFM ({name})", family=family, kind=kind))
-    write_table(pd.concat(tables), "deep_accuracy", n_fields=n_fields, seed=seed, correlation=CORRELATION)
-    write_table(pd.concat(intervals), "deep_coverage", n_fields=n_fields, seed=seed, correlation=CORRELATION)
+    write_table(pd.concat(tables), "deep_accuracy", options, correlation=CORRELATION)
+    write_table(pd.concat(intervals), "deep_coverage", options, correlation=CORRELATION)
 
 
-def transfer(n_fields: int, seed: int) -> None:
+def transfer(options: Namespace) -> None:
     """Write errors on other grids, gels, magnifications and on tractions cut by the border."""
     settings: dict[str, dict[str, Any]] = {
         "104 px": {},
@@ -116,35 +118,35 @@ def transfer(n_fields: int, seed: int) -> None:
     }
     tables = []
     for name, changes in settings.items():
-        n = max(4, n_fields // 3) if name == "256 px" else n_fields
-        fields = family_fields("adhesion", n, seed=seed, **changes)
-        tables.append(_on_gel(fields, changes, seed).assign(setting=name))
-    fields = _cut_in_half(family_fields("adhesion", n_fields, seed=seed, shape=208, cell_size=0.2))
-    tables.append(_on_gel(fields, {}, seed).assign(setting="cut by the border"))
-    write_table(pd.concat(tables), "deep_transfer", n_fields=n_fields, seed=seed)
+        n = max(4, options.fields // 3) if name == "256 px" else options.fields
+        fields = family_fields("adhesion", n, seed=options.seed, **changes)
+        tables.append(_on_gel(fields, changes, options.seed).assign(setting=name))
+    fields = _cut_in_half(family_fields("adhesion", options.fields, seed=options.seed, shape=208, cell_size=0.2))
+    tables.append(_on_gel(fields, {}, options.seed).assign(setting="cut by the border"))
+    write_table(pd.concat(tables), "deep_transfer", options)
 
 
-def left_out(folder: Path, n_fields: int, seed: int) -> None:
+def left_out(options: Namespace) -> None:
     """Write errors of networks on the family that was left out of their training."""
     tables = []
     for family in FAMILIES:
-        fields = family_fields(family, n_fields, seed=seed)
-        model = DeepTFM.from_pretrained(folder / f"loo_{family}.safetensors")
+        fields = family_fields(family, options.fields, seed=options.seed)
+        model = DeepTFM.from_pretrained(options.weights / f"loo_{family}.safetensors")
         estimators = {ORACLE: oracles()[ORACLE], "DeepTFM, family left out": model}
-        tables.append(errors(estimators, fields, 0.0, seed).assign(family=family))
-    write_table(pd.concat(tables), "deep_left_out", n_fields=n_fields, seed=seed)
+        tables.append(errors(estimators, fields, 0.0, options.seed).assign(family=family))
+    write_table(pd.concat(tables), "deep_left_out", options)
 
 
-def turns(n_fields: int, seed: int) -> None:
+def turns(options: Namespace) -> None:
     """Write how much predictions change under a quarter turn, and what averaging over the eight turns gains."""
     rows = []
     for name in ("default", "small"):
         plain = DeepTFM.from_pretrained(name)
         averaged = DeepTFM.from_pretrained(name, average_turns=True)
         for family in FAMILIES:
-            fields = family_fields(family, n_fields, seed=seed)
+            fields = family_fields(family, options.fields, seed=options.seed)
             for level in (0.0, 0.1):
-                noisy = noise_model(0.0)(fields.noise_free_displacement, level, np.random.default_rng(seed))
+                noisy = noise_model(0.0)(fields.noise_free_displacement, level, np.random.default_rng(options.seed))
                 one, mean = plain.predict(noisy), averaged.predict(noisy)
                 back = turn_back(plain.predict(turn(noisy, 1, False)), 1, False)
                 rows.append(
@@ -157,7 +159,7 @@ def turns(n_fields: int, seed: int) -> None:
                         "change_under_turn": relative_rmse(one, back),
                     }
                 )
-    write_table(pd.DataFrame(rows), "deep_turns", n_fields=n_fields, seed=seed)
+    write_table(pd.DataFrame(rows), "deep_turns", options)
 
 
 def _on_gel(fields: Any, changes: dict[str, Any], seed: int) -> pd.DataFrame:
@@ -178,16 +180,12 @@ def _cut_in_half(fields: Any) -> Any:
 
 def main() -> None:
     """Run one study."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("study", choices=("accuracy", "transfer", "left-out", "turns"))
-    parser.add_argument("folder", type=Path, nargs="?", help="weights of left-out")
-    parser.add_argument("--fields", type=int, default=24, help="fields per family")
-    parser.add_argument("--seed", type=int, default=2021, help="seed of the test cells")
-    arguments = parser.parse_args()
-    if arguments.study == "left-out":
-        left_out(arguments.folder, arguments.fields, arguments.seed)
-    else:
-        {"accuracy": accuracy, "transfer": transfer, "turns": turns}[arguments.study](arguments.fields, arguments.seed)
+    parser = study_parser("deep", __doc__, fields=12, seed=2021)
+    studies = {"accuracy": accuracy, "transfer": transfer, "left-out": left_out, "turns": turns}
+    parser.add_argument("study", choices=studies)
+    parser.add_argument("--weights", type=Path, help="folder of the weights for left-out")
+    options = parser.parse_args()
+    studies[options.study](options)
 
 
 if __name__ == "__main__":

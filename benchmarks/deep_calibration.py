@@ -1,6 +1,6 @@
 """Make the calibration that comes with the weights, and measure which design of it holds on families it has not seen.
 
-    python benchmarks/deep_calibration.py default small
+    python -m benchmarks.deep_calibration --keep
 
 Calibration cells have a seed of their own; intervals are then tested on the cells of `deep.py`: as the network gives
 them, under one common factor, and under the correction of `tfmkit.deep.calibration`, each once with all families in the
@@ -9,24 +9,25 @@ calibration and once without the family that is tested. The table goes to `deep_
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from deep import KINDS
-from families import FAMILIES, LEVELS, family_fields
 from numpy.typing import NDArray
 from sklearn.utils import Bunch
-from tables import write_table
 from tqdm.auto import tqdm
 
+from benchmarks.command import study_parser
+from benchmarks.deep import KINDS
+from benchmarks.families import FAMILIES, LEVELS, family_fields
+from benchmarks.saving import write_table
 from tfmkit.deep import DeepTFM, packaged_weights
 from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration
 from tfmkit.deep.misfit import smooth_misfit
 from tfmkit.deep.weights import read_weights, write_calibration
 from tfmkit.simulate import add_noise
 
+WEIGHTS = ("default", "small")
 SEEDS = {"calibration": 77, "test": 2021}
 CALIBRATION_LEVELS = (0.0, 0.02, 0.04, 0.1, 0.2, 0.3)
 CALIBRATION_WIDTHS = (0.0, 0.75, 1.5)
@@ -69,16 +70,18 @@ def coverage(group: Bunch, factor: Any) -> float:
     return float((_ratio(group) <= factor)[_inside(group)].mean())
 
 
-def study(name: str, n_fields: int) -> pd.DataFrame:
-    """Calibrate one network, keep the calibration beside its weights, and test it and its rivals."""
+def study(name: str, n_fields: int, *, keep: bool) -> pd.DataFrame:
+    """Calibrate one network, test the calibration and its rivals, and keep it beside the weights if asked to."""
     path = packaged_weights()[name]
-    # That of other weights is refused, and this one's is about to be made anew.
-    path.with_suffix(".json").unlink(missing_ok=True)
+    if keep:
+        # The calibration of other weights is refused, and a new one is about to be made.
+        path.with_suffix(".json").unlink(missing_ok=True)
     model = DeepTFM.from_pretrained(name)
     seen = predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
     tested = predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
     everything = calibrated_on(seen)
-    write_calibration(path, everything, read_weights(path).checksum)
+    if keep:
+        write_calibration(path, everything, read_weights(path).checksum)
     return compare_designs(name, seen, tested, everything)
 
 
@@ -118,15 +121,15 @@ def _is(group: Bunch, family: str) -> bool:
 
 def main() -> None:
     """Calibrate and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("weights", nargs="+", choices=("default", "small"), help="which weights")
-    parser.add_argument("--fields", type=int, default=6, help="fields per family, noise level and correlation")
+    parser = study_parser("deep_calibration", __doc__, fields=6)
+    parser.add_argument("--weights", nargs="+", choices=WEIGHTS, default=WEIGHTS, help="names of the weights")
+    parser.add_argument("--keep", action="store_true", help="write the calibration beside the packaged weights")
     options = parser.parse_args()
-    table = pd.concat([study(name, options.fields) for name in options.weights])
+    table = pd.concat([study(name, options.fields, keep=options.keep) for name in options.weights])
     held = table.groupby(["weights", "design"], sort=False).coverage
     within = held.agg(lambda part: part.between(0.87, 0.93).mean())
+    write_table(table, "deep_calibration", options, **SEEDS)
     print(pd.DataFrame({"least": held.min(), "most": held.max(), "within 87-93 %": within}).round(3).to_string())
-    write_table(table, "deep_calibration", n_fields=options.fields, **SEEDS)
 
 
 if __name__ == "__main__":

@@ -4,12 +4,11 @@ Every convolution of the network is recorded with the shape of its input and run
 between: no network on this library can be faster. Both take turns and the fastest of some rounds counts, so that a
 busy machine slows both. The table goes to `deep_speed.csv`.
 
-    python benchmarks/deep_speed.py --rounds 15
+    python -m benchmarks.deep_speed
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from functools import partial
@@ -18,9 +17,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from tables import write_table
 from torch import nn
 
+from benchmarks.command import study_parser
+from benchmarks.saving import write_table
 from tfmkit.deep import DeepTFM
 
 NETWORKS = ("default", "small")
@@ -79,14 +79,10 @@ def measure(name: str, n_fields: int, rounds: int) -> dict[str, Any]:
 
 def main() -> None:
     """Measure every set of weights and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=15, help="rounds of each")
-    parser.add_argument("--threads", type=int, default=2, help="number of threads")
-    arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
-    table = pd.DataFrame([measure(name, n, arguments.rounds) for name in NETWORKS for n in (1, 8)])
-    print(table.to_string(index=False))
-    write_table(table, "deep_speed", rounds=arguments.rounds, threads=arguments.threads, side=104)
+    options = study_parser("deep_speed", __doc__, rounds=15, threads=2).parse_args()
+    torch.set_num_threads(options.threads)
+    table = pd.DataFrame([measure(name, n, options.rounds) for name in NETWORKS for n in (1, 8)])
+    write_table(table, "deep_speed", options, side=104)
 
 
 if __name__ == "__main__":

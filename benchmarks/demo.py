@@ -6,8 +6,6 @@ weights, and at most two and a half minutes of training. Results go to `out/demo
 
 from __future__ import annotations
 
-import argparse
-import os
 import time
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.utils import Bunch
 from skorch.callbacks import Callback
 
+from benchmarks.command import DATA, study_parser
 from tfmkit.benchmark import compare, format_summary, paired_tests, summarise
 from tfmkit.cli import main as command_line
 from tfmkit.deep import DeepTFM
@@ -135,7 +134,6 @@ def draw_cell(estimators: dict, cells: Bunch, folder: Path) -> None:
 
 def run_measured(folder: Path) -> None:
     """Make traction maps of the measured data, where they are at hand."""
-    data = Path(os.environ.get("TFMKIT_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     runs = {
         "easy_to_use_tfm/input_data.mat": ["--young", "1e4", "--poisson", "0.3", "--pixel-size", "0.1"],
         "pytfm/KO_04u.npy": [
@@ -143,24 +141,24 @@ def run_measured(folder: Path) -> None:
         ],
     }  # fmt: skip
     for name, arguments in runs.items():
-        if not (data / name).is_file():
-            print(f"no measured data at {data / name}: left out (set TFMKIT_DATA)")
+        if not (DATA / name).is_file():
+            print(f"no measured data at {DATA / name}: left out (set TFMKIT_DATA)")
             continue
         print(f"\ntfmkit traction {name} {' '.join(arguments)}")
-        command_line(["traction", str(data / name), *arguments, "-o", str(folder / Path(name).parent.name)])
+        command_line(["traction", str(DATA / name), *arguments, "-o", str(folder / Path(name).parent.name)])
 
 
 def main() -> None:
     """Run the tour."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = study_parser("demo", __doc__, fields=16, seed=0)
     parser.add_argument("--cells", type=int, default=100, help="simulated cells of each family to train on")
     parser.add_argument("--seconds", type=float, default=150, help="longest training")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("-o", "--output", type=Path, default=Path("out/demo"))
+    parser.set_defaults(output=Path("out/demo"))
     options = parser.parse_args()
 
-    print(f"simulating {2 * options.cells} cells to learn from and 32 to be tested on ({SIDE} x {SIDE} grid points)")
-    learning, testing = simulate(options.cells, options.seed), simulate(16, options.seed + 1)
+    numbers = f"{2 * options.cells} cells to learn from and {2 * options.fields} to be tested on"
+    print(f"simulating {numbers} ({SIDE} x {SIDE} grid points)")
+    learning, testing = simulate(options.cells, options.seed), simulate(options.fields, options.seed + 1)
     rng = np.random.default_rng(options.seed)
     noisy = every_noise(learning.displacement, rng)
     print("training a small DeepTFM under every level of noise")

@@ -9,7 +9,7 @@ Everything is timed in one run, in turns, on float32 fields, on one thread; the 
   to 1024 pixels a side; open to 512. The exponents of the seconds in the number of pixels, fitted from 128 on, are
   printed, and `fttc_speed.png` shows the seconds beside a line of n log n.
 
-    OMP_NUM_THREADS=1 python benchmarks/fttc_speed.py
+    OMP_NUM_THREADS=1 python -m benchmarks.fttc_speed
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 import scipy.fft
 from matplotlib.figure import Figure
-from tables import RESULTS, write_table
 
+from benchmarks.command import study_parser
+from benchmarks.saving import save_figure, write_table
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.io.writing import writing
 from tfmkit.simulate import CellSimulator, add_noise
 
 SIDE = 104
@@ -56,7 +56,7 @@ def rows(table: str, side: int, n_fields: int, seconds: dict[str, float]) -> lis
     ]
 
 
-def against_transforms() -> list[dict[str, object]]:
+def against_transforms(rounds: int) -> list[dict[str, object]]:
     """Time periodic FTTC against its bare transforms."""
     fields = np.random.default_rng(0).normal(size=(64, 2, SIDE, SIDE)).astype(np.float32)
     model = FTTC(boundary="periodic").fit(fields)
@@ -64,10 +64,10 @@ def against_transforms() -> list[dict[str, object]]:
         "bare transforms": lambda: scipy.fft.irfft2(scipy.fft.rfft2(fields), s=(SIDE, SIDE)),
         "FTTC.predict": lambda: model.predict(fields),
     }
-    return rows("transforms", SIDE, 64, fastest(tasks, 20))
+    return rows("transforms", SIDE, 64, fastest(tasks, rounds))
 
 
-def against_periodic() -> list[dict[str, object]]:
+def against_periodic(rounds: int) -> list[dict[str, object]]:
     """Time the boundaries and the choice of lambda against periodic prediction."""
     clean = CellSimulator("adhesion", shape=SIDE, random_state=0).sample(32).displacement
     fields = add_noise(clean, 0.1, unit="rms", random_state=0)
@@ -76,7 +76,7 @@ def against_periodic() -> list[dict[str, object]]:
         boundary: lambda model=model: model.predict(fields) for boundary, model in models.items()
     }
     tasks[PATH] = lambda: FTTCCV(np.geomspace(1e-3, 1e3, 50), orders=[1.0]).fit(fields)
-    table = rows("boundaries", SIDE, 32, fastest(tasks, 15))
+    table = rows("boundaries", SIDE, 32, fastest(tasks, rounds))
     path = table[-1]["seconds"]
     return table + [
         {**row, "table": "path", "task": f"path over {row['task']}", "seconds": path, "ratio": path / row["seconds"]}
@@ -84,7 +84,7 @@ def against_periodic() -> list[dict[str, object]]:
     ]
 
 
-def against_size() -> list[dict[str, object]]:
+def against_size(rounds: int) -> list[dict[str, object]]:
     """Time one field on growing grids."""
     table = []
     for side in SIDES:
@@ -94,7 +94,7 @@ def against_size() -> list[dict[str, object]]:
         models = {boundary: FTTC(1.0, boundary=boundary).fit(field) for boundary in boundaries}
         models["FTTCCV"] = FTTCCV()
         tasks = {name: lambda model=model, x=field: model.fit(x).predict(x) for name, model in models.items()}
-        table += rows("size", side, 1, fastest(tasks, 5))
+        table += rows("size", side, 1, fastest(tasks, rounds))
     return table
 
 
@@ -126,14 +126,15 @@ def draw(sizes: pd.DataFrame, slopes: dict[str, float]) -> Figure:
 
 def main() -> None:
     """Time everything, write the table and draw it."""
-    table = pd.DataFrame([*against_transforms(), *against_periodic(), *against_size()])
+    options = study_parser("fttc_speed", __doc__, rounds=20).parse_args()
+    # The slower tasks take fewer rounds.
+    most, many, few = options.rounds, max(1, 3 * options.rounds // 4), max(1, options.rounds // 4)
+    table = pd.DataFrame([*against_transforms(most), *against_periodic(many), *against_size(few)])
     sizes = table[table["table"] == "size"]
     slopes = exponents(sizes)
-    settings = {"precision": "float32", "clock": "processor seconds, fastest round", "threads": 1}
-    write_table(table, "fttc_speed", **settings, exponents=slopes)
-    with writing(RESULTS / "fttc_speed.png") as temporary:
-        draw(sizes, slopes).savefig(temporary, format="png")
-    print(table.to_string(index=False), slopes)
+    settings = {"precision": "float32", "clock": "processor seconds, fastest round", "threads": 1, "exponents": slopes}
+    save_figure(draw(sizes, slopes), "fttc_speed", options.output, settings)
+    write_table(table, "fttc_speed", options, **settings)
 
 
 if __name__ == "__main__":

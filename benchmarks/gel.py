@@ -8,20 +8,20 @@ right gel, that with lambda and order told (the best of 11 lambdas and three ord
 of FTTCCV on the half-space (means over fields), and how many times the error of the best the chosen lambda has (median
 and largest).
 
-    OMP_NUM_THREADS=1 python benchmarks/gel.py --fields 6
+    OMP_NUM_THREADS=1 python -m benchmarks.gel
 """
 
 from __future__ import annotations
 
-import argparse
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from families import CORRELATION, LEVELS, family_fields
-from tables import write_table
 
+from benchmarks.command import study_parser
+from benchmarks.families import CORRELATION, LEVELS, family_fields
+from benchmarks.saving import write_table
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel.operator import ForwardOperator
 from tfmkit.metrics import relative_rmse
@@ -36,8 +36,6 @@ GELS: tuple[dict[str, float], ...] = (
 )
 NOISES = [(level, correlation) for level in LEVELS[1:] for correlation in (0.0, CORRELATION)]
 ORDERS = (0.0, 1.0, 2.0)
-# The rule for deep beads was settled on other cells.
-SEED = 77
 
 
 def errors_of(model: Any, displacement: np.ndarray, traction: np.ndarray) -> np.ndarray:
@@ -81,18 +79,17 @@ def study(
 
 def main() -> None:
     """Run all families, gels and noises and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fields", type=int, default=6, help="fields per family")
-    n_fields = parser.parse_args().fields
+    # The rule for deep beads was settled on other cells than those of this seed.
+    options = study_parser("gel", __doc__, fields=6, seed=77).parse_args()
     rows = []
     for family in FAMILIES:
-        fine = family_fields(family, n_fields, seed=SEED, shape=FINER * SIDE).traction.astype(float)
+        fine = family_fields(family, options.fields, seed=options.seed, shape=FINER * SIDE).traction.astype(float)
         for gel in GELS:
             clean, traction = coarse_fields(fine, gel)
             for level, correlation in NOISES:
                 rows.append({"family": family.split()[0], **study(clean, traction, gel, level, correlation)})
                 print(rows[-1], flush=True)
-    write_table(pd.DataFrame(rows), "gel", fields=n_fields, seed=SEED, orders=ORDERS)
+    write_table(pd.DataFrame(rows), "gel", options, orders=ORDERS)
 
 
 if __name__ == "__main__":

@@ -8,19 +8,19 @@ means that it may weigh the penalty by the correlation of the noise, or not. Two
   oracle of the extended boundary told the noise, and to periodic zeroth-order FTTC at its own oracle;
 - `inversion_mask.csv`: error inside the mask, without it (or cut with it) and fitted inside it, lambda chosen without.
 
-    OMP_NUM_THREADS=1 python benchmarks/inversion.py --fields 12
+    OMP_NUM_THREADS=1 python -m benchmarks.inversion
 """
 
 from __future__ import annotations
 
-import argparse
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from families import CORRELATION, FAMILIES, LEVELS, family_fields
-from tables import write_table
 
+from benchmarks.command import study_parser
+from benchmarks.families import CORRELATION, FAMILIES, LEVELS, family_fields
+from benchmarks.saving import write_table
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.fttc.criteria import CRITERIA
 from tfmkit.metrics import relative_rmse
@@ -56,10 +56,10 @@ def rule_errors(displacement: np.ndarray, traction: np.ndarray) -> dict[str, np.
     }
 
 
-def study(family: str, level: float, correlation: float, n_fields: int) -> tuple[list[Any], list[Any]]:
+def study(family: str, level: float, correlation: float, sample: dict[str, int]) -> tuple[list[Any], list[Any]]:
     """Return the rows of both tables for one family and noise."""
     name, changes = family.split(maxsplit=1)[0], CASES[family]
-    fields = family_fields(name, n_fields, poisson=POISSON, **changes)
+    fields = family_fields(name, **sample, poisson=POISSON, **changes)
     displacement = add_noise(fields.displacement, level, unit="rms", correlation=correlation, random_state=7)
     extended = path_errors(displacement, fields.traction, LAMS, ORDERS, "extended")
     periodic = path_errors(displacement, fields.traction, LAMS, (0.0,), "periodic").min(axis=(0, 1))
@@ -110,20 +110,19 @@ def mask_errors(displacement: np.ndarray, fields: Any) -> dict[str, float]:
 
 def main() -> None:
     """Run all families and levels and write the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--fields", type=int, default=12, help="fields per family")
-    n_fields = parser.parse_args().fields
+    options = study_parser("inversion", __doc__, fields=12, seed=2021).parse_args()
+    sample = {"n_fields": options.fields, "seed": options.seed}
     rows, masks = [], []
     for family in CASES:
         for level in LEVELS:
             for correlation in (0.0, CORRELATION) if level else (0.0,):
                 print(family, level, correlation, flush=True)
-                new_rows, new_masks = study(family, level, correlation, n_fields)
+                new_rows, new_masks = study(family, level, correlation, sample)
                 rows += new_rows
                 masks += new_masks
-    settings = {"fields": n_fields, "poisson": POISSON, "lams": [LAMS[0], LAMS[-1], len(LAMS)], "orders": ORDERS}
-    write_table(pd.DataFrame(rows), "inversion", **settings)
-    write_table(pd.DataFrame(masks), "inversion_mask", **settings)
+    settings = {"poisson": POISSON, "lams": [LAMS[0], LAMS[-1], len(LAMS)], "orders": ORDERS}
+    write_table(pd.DataFrame(rows), "inversion", options, **settings)
+    write_table(pd.DataFrame(masks), "inversion_mask", options, **settings)
 
 
 if __name__ == "__main__":

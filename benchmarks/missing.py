@@ -1,25 +1,25 @@
 """What missing vectors cost, filled from the nearest neighbour, by a thin plate, and with the predicted displacement.
 
-    python benchmarks/missing.py --fields 4
+    python -m benchmarks.missing
 
 Adhesion cells with 10 % white noise; each filling in front of each estimator. The table goes to `missing.csv`.
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from families import family_fields
 from numpy.typing import NDArray
 from scipy.ndimage import distance_transform_edt
 from sklearn.frozen import FrozenEstimator
-from tables import write_table
 from tqdm.auto import tqdm
 
+from benchmarks.command import study_parser
+from benchmarks.families import family_fields
+from benchmarks.saving import write_table
 from tfmkit.deep import DeepTFM
 from tfmkit.filters import MissingVectorFilter
 from tfmkit.fttc import FTTCCV
@@ -71,10 +71,7 @@ def _row(name: str, share: float, filling: str, model: Any, displacement: Any, t
 
 def main() -> None:
     """Measure every estimator and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fields", type=int, default=4, help="number of fields")
-    parser.add_argument("--seed", type=int, default=2021, help="seed of cells, noise and holes")
-    options = parser.parse_args()
+    options = study_parser("missing", __doc__, fields=4, seed=2021).parse_args()
     fields = family_fields("adhesion", options.fields, seed=options.seed)
     estimators = {
         "FTTCCV": FTTCCV().fit(fields.noise_free_displacement),
@@ -83,7 +80,7 @@ def main() -> None:
         "DeepTFM, small": DeepTFM.from_pretrained("small"),
     }
     rows = [row for name, model in estimators.items() for row in measure(name, model, fields, options.seed)]
-    write_table(pd.DataFrame(rows), "missing", n_fields=options.fields, seed=options.seed, noise=NOISE)
+    write_table(pd.DataFrame(rows), "missing", options, noise=NOISE)
 
 
 if __name__ == "__main__":

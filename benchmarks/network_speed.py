@@ -3,21 +3,21 @@
 Both forms start from the same weights and take turns, so that a busy machine slows both; the fastest of some steps
 of each counts. A step is forward, backward and an SGD update. The table goes to `network_speed.csv`.
 
-    python benchmarks/network_speed.py --fields 4 --rounds 5
+    python -m benchmarks.network_speed
 """
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
 import pandas as pd
 import torch
 
+from benchmarks.command import study_parser
+from benchmarks.saving import write_table
 from tfmkit.deep.networks import TracNet
-from tfmkit.io import writing
 
+THREADS = (1, 2)
 FORMS = {"3-D": False, "folded": True}
 
 
@@ -55,10 +55,6 @@ def measure(threads: int, fields: int, side: int, rounds: int) -> list[dict[str,
             "form": form,
             "seconds": round(fastest[form], 4),
             "speed-up": round(fastest["3-D"] / fastest[form], 3),
-            "fields": fields,
-            "side": side,
-            "rounds": rounds,
-            "torch": torch.__version__,
         }
         for form in FORMS
     ]
@@ -66,21 +62,9 @@ def measure(threads: int, fields: int, side: int, rounds: int) -> list[dict[str,
 
 def main() -> None:
     """Measure with one and two threads and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--fields", type=int, default=4, help="fields per step")
-    parser.add_argument("--side", type=int, default=104, help="grid points a side")
-    parser.add_argument("--rounds", type=int, default=5, help="steps of each form")
-    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads")
-    arguments = parser.parse_args()
-    rows = [
-        row
-        for threads in arguments.threads
-        for row in measure(threads, arguments.fields, arguments.side, arguments.rounds)
-    ]
-    table = pd.DataFrame(rows)
-    print(table.to_string(index=False))
-    with writing(Path(__file__).with_suffix(".csv")) as temporary:
-        table.to_csv(temporary, index=False)
+    options = study_parser("network_speed", __doc__, fields=4, side=104, rounds=5).parse_args()
+    rows = [row for threads in THREADS for row in measure(threads, options.fields, options.side, options.rounds)]
+    write_table(pd.DataFrame(rows), "network_speed", options)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How errors grow as measurements get worse: noise, grid, patch size, border, Poisson ratio, missing vectors; and cost,
 against the size of the grid and of the batch.
 
-    python -m benchmarks.robustness            # sweeps that are missing in benchmarks/robustness
+    python -m benchmarks.robustness            # sweeps that are missing in benchmarks/results/robustness
     python -m benchmarks.robustness --force    # all of them
 
 Every sweep is one call of `compare` per point, with FTTC told its best lambda as the reference: the one that repeats
@@ -11,7 +11,6 @@ that leaves out whole families of cells (`benchmarks.left_out`) closes the page.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -25,10 +24,12 @@ from sklearn.utils import Bunch
 from tqdm.auto import tqdm
 
 from benchmarks import left_out
+from benchmarks.command import study_parser
 from benchmarks.families import CORRELATION, family_fields
 from benchmarks.paper.methods import Once, weights_digest
 from benchmarks.paper.panels import letter, new_figure
-from benchmarks.paper.stages import Settings, Stage, digests, run_stages, save_figure, save_table
+from benchmarks.saving import save_figure, save_table
+from benchmarks.stages import Settings, Stage, digests, run_stages
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.benchmark import OracleLambda, compare, summarise
 from tfmkit.deep import DeepTFM
@@ -37,7 +38,6 @@ from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.simulate import add_noise
 from tfmkit.sparse import ElasticNetTFM
 
-RESULTS = Path(__file__).parent / "robustness"
 POISSON = 0.45
 # Noise of each component over the RMS of the displacement, where it is not what is varied.
 USUAL_NOISE = 0.1
@@ -234,11 +234,8 @@ def _draw_lines(axis: Any, table: pd.DataFrame, column: str, *, spread: str | No
 
 def main() -> None:
     """Run the sweeps that are missing."""
-    parser = argparse.ArgumentParser(prog="benchmarks.robustness", description=__doc__.splitlines()[0])
+    parser = study_parser("robustness", __doc__, results="robustness", fields=6, seed=2021)
     parser.add_argument("--force", action="store_true", help="make everything anew")
-    parser.add_argument("--fields", type=int, default=6, help="fields per point")
-    parser.add_argument("--seed", type=int, default=2021, help="seed of the noise")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     settings = {"n_fields": options.fields, "seed": options.seed, "weights": weights_digest()}
     stages = [

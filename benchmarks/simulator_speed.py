@@ -4,22 +4,20 @@ Both make the same cells, border, traction and displacement, on one thread, and 
 both; the fastest round of each counts. Wall and processor seconds are both stored: on a shared machine the second say
 what an idle core would do. The table goes to `simulator_speed.csv`.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/simulator_speed.py --cells 64 --rounds 3
+    OMP_NUM_THREADS=1 taskset -c 0 python -m benchmarks.simulator_speed
 """
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import scipy
 import scipy.fft
 
-from tfmkit.io import writing
+from benchmarks.command import study_parser
+from benchmarks.saving import write_table
 from tfmkit.simulate import CELL_FAMILIES, CellSimulator
 
 
@@ -55,12 +53,6 @@ def measure(family: str, side: int, n_cells: int, rounds: int) -> list[dict[str,
             "way": way,
             "cells_per_second_wall": round(n_cells / min(wall[way]), 1),
             "cells_per_second_processor": round(n_cells / min(processor[way]), 1),
-            "cells": n_cells,
-            "side": side,
-            "rounds": rounds,
-            "threads": 1,
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
         }
         for way in WAYS
     ]
@@ -68,19 +60,12 @@ def measure(family: str, side: int, n_cells: int, rounds: int) -> list[dict[str,
 
 def main() -> None:
     """Measure every family and write the table."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cells", type=int, default=64, help="cells per round")
-    parser.add_argument("--side", type=int, default=104, help="grid points a side")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds of each way")
-    arguments = parser.parse_args()
+    options = study_parser("simulator_speed", __doc__, fields=64, side=104, rounds=3).parse_args()
     rows: list[dict[str, object]] = []
     with scipy.fft.set_workers(1):
         for family in CELL_FAMILIES:
-            rows += measure(family, arguments.side, arguments.cells, arguments.rounds)
-    table = pd.DataFrame(rows)
-    print(table.to_string(index=False))
-    with writing(Path(__file__).with_suffix(".csv")) as temporary:
-        table.to_csv(temporary, index=False)
+            rows += measure(family, options.side, options.fields, options.rounds)
+    write_table(pd.DataFrame(rows), "simulator_speed", options, threads=1)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """Sparse inversion against the best FTTC: error, and seconds per field.
 
-``python benchmarks/sparse.py`` writes ``sparse.csv``. Displacements come from a grid three times finer, or in closed
+    python -m benchmarks.sparse
+
+Writes ``sparse.csv``. Displacements come from a grid three times finer, or in closed
 form; the noise is a share of the root mean square of each field's displacement. The oracle picks lambda, or both
 weights, by the error itself.
 """
@@ -9,18 +11,18 @@ from __future__ import annotations
 
 import time
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.command import study_parser
+from benchmarks.saving import write_table
 from tfmkit.fttc import FTTC
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import CellSimulator, PatchSimulator
 from tfmkit.sparse import ElasticNetTFM
 
-N_FIELDS = 4
 NOISE = (0.1, 0.3)
 LAMBDAS = np.geomspace(1e-5, 1e2, 30)
 LAM1 = (4.0, 8.0)
@@ -39,10 +41,10 @@ def errors(estimator: Any, displacement: np.ndarray, traction: np.ndarray, **par
     return np.asarray(relative_rmse(traction, predicted, multioutput="raw_values"))
 
 
-def rows(family: str, noise: float) -> list[dict[str, Any]]:
+def rows(family: str, noise: float, n_fields: int) -> list[dict[str, Any]]:
     """Compare the methods on one family at one noise level."""
     simulator = SIMULATORS[family]
-    data = simulator.sample(N_FIELDS)
+    data = simulator.sample(n_fields)
     rng = np.random.default_rng(1)
     sigma = noise * np.sqrt(np.mean(data.displacement**2, axis=(1, 2, 3), keepdims=True))
     displacement = (data.displacement + sigma * rng.standard_normal(data.displacement.shape)).astype(np.float32)
@@ -73,12 +75,9 @@ def rows(family: str, noise: float) -> list[dict[str, Any]]:
 
 def main() -> None:
     """Run all families and noise levels and write the table."""
-    table = pd.DataFrame([row for family, noise in product(SIMULATORS, NOISE) for row in rows(family, noise)])
-    print(table.round(3).to_string(index=False))
-    target = Path(__file__).with_suffix(".csv")
-    partial = target.with_suffix(".partial")
-    table.round(4).to_csv(partial, index=False)
-    partial.replace(target)
+    options = study_parser("sparse", __doc__, fields=4).parse_args()
+    table = [row for family, noise in product(SIMULATORS, NOISE) for row in rows(family, noise, options.fields)]
+    write_table(pd.DataFrame(table), "sparse", options)
 
 
 if __name__ == "__main__":

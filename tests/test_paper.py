@@ -32,7 +32,8 @@ from benchmarks.paper.methods import (
     paper_cells,
     with_cutoff,
 )
-from benchmarks.paper.stages import Stage, digests, run_stages, save_figure, save_table
+from benchmarks.saving import save_figure, save_table
+from benchmarks.stages import Stage, digests, run_stages
 
 SETTINGS = {"seed": 0, "weights": {}}
 

@@ -19,7 +19,7 @@ from tfmkit.fttc import FTTC
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks import left_out, robustness
-from benchmarks.paper.stages import run_stages
+from benchmarks.stages import run_stages
 
 
 @pytest.fixture

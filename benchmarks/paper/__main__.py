@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
 
+from benchmarks import paper
+from benchmarks.command import study_parser
 from benchmarks.paper import claims, errors, maps, measured, network, training, transfer
 from benchmarks.paper.methods import LEVELS, weights_digest
-from benchmarks.paper.stages import RESULTS, Settings, Stage, run_stages
+from benchmarks.stages import Settings, Stage, run_stages
 
 # Sums of floats depend on how many threads share them, and a training carries that far beyond the printed digits.
 THREADS = 2
@@ -35,15 +36,13 @@ def plan(folder: Path, n_cells: int, n_transfer: int, seed: int) -> list[Callabl
 
 def main() -> None:
     """Run what is not done."""
-    parser = argparse.ArgumentParser(prog="benchmarks.paper", description=__doc__)
+    # The paper has 28 test cells.
+    parser = study_parser("paper", paper.__doc__, results="paper", fields=28, seed=2021)
     parser.add_argument("--force", action="store_true", help="make everything anew")
-    parser.add_argument("--cells", type=int, default=28, help="test cells (the paper has 28)")
-    parser.add_argument("--seed", type=int, default=2021, help="seed of the test cells and their noise")
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="folder of the results")
     options = parser.parse_args()
     torch.set_num_threads(THREADS)
     run_stages(
-        plan(options.output, options.cells, min(options.cells, 8), options.seed),
+        plan(options.output, options.fields, min(options.fields, 8), options.seed),
         options.output,
         force=options.force,
     )

@@ -13,7 +13,8 @@ import pandas as pd
 from benchmarks.paper.errors import read_errors
 from benchmarks.paper.measured import CHOSEN
 from benchmarks.paper.methods import DEEP, EXTENDED_ORACLE, FTTC_NAMES, LEVELS, TRACNET
-from benchmarks.paper.stages import Settings, Stage, digests, save_table
+from benchmarks.saving import save_table
+from benchmarks.stages import Settings, Stage, digests
 from tfmkit.deep import DeepTFM
 
 SOURCES = (

@@ -20,7 +20,8 @@ from benchmarks.paper.methods import (
     with_cutoff,
 )
 from benchmarks.paper.panels import COLOURS, letter, new_figure
-from benchmarks.paper.stages import Settings, Stage, digests, save_figure, save_table
+from benchmarks.saving import save_figure, save_table
+from benchmarks.stages import Settings, Stage, digests
 from tfmkit.benchmark import add_vector_noise, compare, paired_tests
 
 METRICS = {

@@ -31,7 +31,8 @@ from benchmarks.paper.panels import (
     new_figure,
     strongest_window,
 )
-from benchmarks.paper.stages import Settings, Stage, save_figure
+from benchmarks.saving import save_figure
+from benchmarks.stages import Settings, Stage
 from tfmkit.benchmark import add_vector_noise
 from tfmkit.filters import CutoffFilter
 

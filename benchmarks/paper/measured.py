@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +11,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
+from benchmarks.command import DATA
 from benchmarks.paper.methods import DEEP, FTTC_NAMES, PAPER_LAMBDAS, fttc_at_paper_lambdas, networks
 from benchmarks.paper.panels import COLOURS, draw_heat, draw_scale_bar, head, letter, new_figure
-from benchmarks.paper.stages import Settings, Stage, save_figure, save_table
+from benchmarks.saving import save_figure, save_table
+from benchmarks.stages import Settings, Stage
 from tfmkit.datasets import DATASETS, fetch
 from tfmkit.fttc import FTTCCV
 from tfmkit.io import read_displacement
@@ -70,8 +71,7 @@ def stage(settings: Settings) -> Stage | None:
 
 def _find(source: Source) -> Path | None:
     """Return the local copy, or the one that comes from its home by hash; None without either."""
-    local = os.environ.get("TFMKIT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
-    path = Path(local) / source.path
+    path = DATA / source.path
     if path.is_file():
         return path
     if path.name.startswith("WT"):

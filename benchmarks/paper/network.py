@@ -11,7 +11,8 @@ import torch
 from torch import nn
 
 from benchmarks.paper.panels import new_figure
-from benchmarks.paper.stages import Settings, Stage, save_figure, save_table
+from benchmarks.saving import save_figure, save_table
+from benchmarks.stages import Settings, Stage
 from tfmkit.deep.networks import TracNet
 
 SIDE = 104

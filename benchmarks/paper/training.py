@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from benchmarks.paper.panels import new_figure
-from benchmarks.paper.stages import Settings, Stage, save_figure, save_table
+from benchmarks.saving import save_figure, save_table
+from benchmarks.stages import Settings, Stage
 from tfmkit.deep import DeepTFM
 from tfmkit.simulate import CellSimulator
 

@@ -22,7 +22,8 @@ from benchmarks.paper.methods import (
     networks,
     paper_cells,
 )
-from benchmarks.paper.stages import Settings, Stage, save_table
+from benchmarks.saving import save_table
+from benchmarks.stages import Settings, Stage
 from tfmkit.benchmark import OracleLambda, compare, summarise
 from tfmkit.deep import DeepTFM
 from tfmkit.fttc import FTTC

@@ -189,7 +189,7 @@ class BayesianFTTC(ClosedFormEstimator):
         its sums, which is taken off, and their spread. The strain energy is that against the measured displacement,
         plus the energy that the data leave undecided, with as much uncertainty. On simulated fields the intervals held
         the true total force of 98 % of circuit-model and adhesion cells, but of 68 % of crowded Hertz patches
-        a pixel in radius, which a recovery on the grid takes for 3 % too strong (`benchmarks/bayes_coverage.csv`).
+        a pixel in radius, which a recovery on the grid takes for 3 % too strong (benchmark `bayes_coverage`).
         """
         check_is_fitted(self)
         check_count(n_samples, "n_samples", low=2)

@@ -2,7 +2,7 @@
 
 All transformers take pairs of images, relaxed and deformed, as an array ``(n_pairs, 2, height, width)``, and give the
 displacement in image pixels on a regular grid, ``(n_pairs, 2, n_y, n_x)``. :class:`PIV` is the one to use: it wins
-the study in ``benchmarks/beads.py``.
+the study in ``python -m benchmarks.beads``.
 """
 
 from tfmkit.displacement._transformer import DisplacementTransformer, Flag

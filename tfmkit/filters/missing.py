@@ -51,7 +51,7 @@ class MissingVectorFilter(Filter):
     On adhesion cells with 10 % noise and a tenth of the vectors missing, the thin plate lowers the error of the
     traction from 0.38 (nearest neighbour) to 0.24 with :class:`tfmkit.fttc.FTTCCV`, which has 0.23 with nothing
     missing, and from 0.25 to 0.086 with the pretrained network, which has 0.076. Rounds change these errors by 1 %
-    at most, up or down (``benchmarks/missing.csv``): they help where the first filling was poor.
+    at most, up or down (benchmark `missing`): they help where the first filling was poor.
 
     Examples
     --------

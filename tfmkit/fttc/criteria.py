@@ -295,7 +295,7 @@ def blocked_cv(data: Statistics, path: Path) -> Array:
     -----
     Only the size of the block depends on the measured noise, not its strength. The price is that a block says nothing
     of structures smaller than itself, and that correlated noise which is left is taken for signal. In
-    `benchmarks/inversion.csv`, the error is at most 1.16 times that of the oracle on white noise (1.44 on Hertz patches
+    the benchmark `inversion`, the error is at most 1.16 times that of the oracle on white noise (1.44 on Hertz patches
     a pixel wide). On noise correlated over 1.5 pixels it does not hold up: 1.08 to 1.36 times at 4 and 10 %, up to 1.97
     times at 30 % (discs), where `risk` stays below 1.06.
     """

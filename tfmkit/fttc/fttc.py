@@ -38,7 +38,7 @@ class FTTC(QuadraticTFM):
         What a mask given to `predict` does. ``"cut"`` multiplies the traction by it: the error inside stays what it is.
         ``"fit"`` explains the displacement by traction inside alone, its prior standard deviation proportional to the
         mask, by conjugate gradients. That is better where noise is white and no traction lies outside; where it does,
-        or noise is correlated, it is pushed into the mask (`benchmarks/inversion_mask.csv`).
+        or noise is correlated, it is pushed into the mask (benchmark `inversion`).
     tol : float, default=5e-3
         Where conjugate gradients stop (``boundary="open"`` or ``support="fit"``): norm of the gradient, in the metric
         of the preconditioner, over that of the displacement.

@@ -25,7 +25,7 @@ from tfmkit.sparse.solver import SparseSolution, elastic_net
 
 Array = NDArray[np.floating[Any]]
 
-# Measured (`benchmarks/sparse.csv`): the error is flat between 4 and 10 sigma on adhesion cells and on discs.
+# Measured (benchmark `sparse`): the error is flat between 4 and 10 sigma on adhesion cells and on discs.
 LENGTH_WEIGHT = 6.0
 # The evidence looks at displacement, in which a rough traction hardly shows: it asks for too little smoothing.
 SMOOTHER = 2.0

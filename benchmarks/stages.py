@@ -1,4 +1,4 @@
-"""Stages of the reproduction: each knows its outputs and settings, and is skipped where they exist already."""
+"""Parts of a long study: each knows its outputs and settings, and is skipped where they exist already."""
 
 from __future__ import annotations
 
@@ -8,24 +8,16 @@ import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pandas as pd
 from tqdm.auto import tqdm
 
-from benchmarks.tables import write_settings, write_table
-from tfmkit.io import writing
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 Settings = dict[str, Any]
-RESULTS = Path(__file__).parent / "results"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the reproduction that is done as a whole or not at all.
+    """A part of a study that is done as a whole or not at all.
 
     Attributes
     ----------
@@ -61,7 +53,7 @@ def run_stages(stages: Iterable[Callable[[], Stage | None]], folder: Path, *, fo
     force : bool, default=False
         Whether to run finished stages again.
     """
-    for build in tqdm(list(stages), desc="paper", unit="stage", disable=None):
+    for build in tqdm(list(stages), desc="stages", unit="stage", disable=None):
         stage = build()
         if stage is None:
             continue
@@ -77,18 +69,6 @@ def digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
     """Return the start of the SHA-256 of those results that exist, for stages that are made from them."""
     paths = [folder / name for name in names]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest()[:16] for path in paths if path.is_file()}
-
-
-def save_table(table: pd.DataFrame, name: str, folder: Path, settings: Settings) -> None:
-    """Write a table as CSV with its settings beside it."""
-    write_table(table, name, folder=folder, **settings)
-
-
-def save_figure(figure: Figure, name: str, folder: Path, settings: Settings) -> None:
-    """Write a figure as PNG with its settings beside it."""
-    with writing(folder / f"{name}.png") as temporary:
-        figure.savefig(temporary, metadata={"Software": None})
-    write_settings(folder / f"{name}.json", settings)
 
 
 def _read_settings(path: Path) -> Settings | None:
