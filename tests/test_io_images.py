@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from skimage.io import imsave
 
 from tfmkit.io import open_images, write_ome_tiff
 
@@ -94,11 +95,88 @@ def test_z_stacks_need_a_choice(tmp_path, stack):
 def test_colours_are_channels(tmp_path, stack, layout):
     colours = np.stack([stack[0, 0], stack[0, 1], stack[1, 0]])
     pixels = np.moveaxis(colours, 0, -1) if layout == "contig" else colours
-    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", planarconfig=layout)
-    with open_images(tmp_path / "a.tif") as images:
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", planarconfig=layout, metadata=None)
+    with open_images(tmp_path / "a.tif", z=None if layout == "contig" else "channel") as images:
         assert images.channels == ("red", "green", "blue")
         for channel in range(3):
             np.testing.assert_array_equal(images.read(0, channel), colours[channel])
+
+
+@pytest.mark.parametrize("n_frames", [2, 3, 4, 5])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.parametrize(
+    "write",
+    [
+        tifffile.imwrite,
+        lambda path, stack: imsave(path, stack, check_contrast=False),
+        lambda path, stack: tifffile.imwrite(path, stack, photometric="minisblack"),
+        lambda path, stack: tifffile.imwrite(path, stack, metadata={"axes": "TYX"}),
+    ],
+    ids=["tifffile", "scikit-image", "grey", "named"],
+)
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # older versions of tifffile guess colours and say so
+def test_a_short_movie_is_no_colour_image(tmp_path, stack, write, dtype, n_frames):
+    movie = stack[:n_frames, 0]
+    write(tmp_path / "a.tif", movie.astype(dtype))
+    with open_images(tmp_path / "a.tif") as images:
+        assert (images.n_frames, images.n_channels) == (n_frames, 1)
+        for frame in range(n_frames):
+            np.testing.assert_array_equal(images.read(frame), movie[frame].astype(dtype))
+
+
+@pytest.mark.parametrize("n_planes", [3, 4])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_planes_without_a_description_are_asked_for(tmp_path, stack, n_planes):
+    tifffile.imwrite(tmp_path / "a.tif", stack[:n_planes, 0], metadata=None)
+    with pytest.raises(ValueError, match=f"{n_planes} planes that are either frames or colours.*z='time'"):
+        open_images(tmp_path / "a.tif")
+    with open_images(tmp_path / "a.tif", z="time") as images:
+        assert (images.n_frames, images.n_channels) == (n_planes, 1)
+        np.testing.assert_array_equal(images.read(2), stack[2, 0])
+    with open_images(tmp_path / "a.tif", z="channel") as images:
+        assert (images.n_frames, images.n_channels) == (1, n_planes)
+
+
+@pytest.mark.parametrize("n_channels", [2, 3, 4])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_second_axis_without_a_name_is_channels(tmp_path, n_channels):
+    stack = np.random.default_rng(1).integers(0, 99, (6, n_channels, HEIGHT, WIDTH)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", stack)
+    with open_images(tmp_path / "a.tif") as images:
+        assert (images.n_frames, images.n_channels) == (6, n_channels)
+        np.testing.assert_array_equal(images.read(5, n_channels - 1), stack[5, -1])
+
+
+def test_channels_that_differ_are_asked_for(tmp_path, stack):
+    imagej(tmp_path / "a.tif", stack)
+    with open_images(tmp_path / "a.tif") as images, pytest.raises(ValueError, match=r"a.tif, which holds 2 channels"):
+        images.read(1)
+    # ImageJ calls the frames of a movie channels if nobody told it.
+    tifffile.imwrite(tmp_path / "b.tif", stack[:, 0], imagej=True)
+    with open_images(tmp_path / "b.tif") as images, pytest.raises(ValueError, match="z='time' if they are frames"):
+        images.read(0)
+    with open_images(tmp_path / "b.tif", z="time") as images:
+        assert (images.n_frames, images.n_channels) == (N_FRAMES, 1)
+    # A grey image that was saved in colour has only one channel.
+    grey = (stack[0, 0] % 256).astype(np.uint8)
+    for mode in ("RGB", "RGBA"):
+        Image.fromarray(grey).convert(mode).save(tmp_path / "c.tif")
+        with open_images(tmp_path / "c.tif") as images:
+            np.testing.assert_array_equal(images.read(0), grey)
+
+
+@pytest.mark.parametrize("axes", ["ZYX", "TZYX", "TZCYX"])
+def test_maximum_of_a_z_stack(tmp_path, stack, axes):
+    stack = np.stack([stack, stack[::-1]], axis=1)[:, :, :, :8] if axes == "TZCYX" else stack
+    stack = stack[:, 0] if axes == "ZYX" else stack
+    tifffile.imwrite(tmp_path / "a.tif", stack, imagej=True, metadata={"axes": axes})
+    expected = stack.max(axis=axes.index("Z"))
+    with open_images(tmp_path / "a.tif", z="max") as images:
+        for frame in range(images.n_frames):
+            at = expected if axes == "ZYX" else expected[frame]
+            np.testing.assert_array_equal(images.read(frame, 0), at[0] if axes == "TZCYX" else at)
+    with pytest.raises(ValueError, match="Expected z to be one of"):
+        open_images(tmp_path / "a.tif", z="mean")
 
 
 @pytest.mark.parametrize(
@@ -308,8 +386,8 @@ def test_nd2_names_the_extra(tmp_path, monkeypatch):
 
 def test_measured_images(measured_data):
     with open_images(measured_data / "pytraction" / "stack.tiff") as images:
-        # It says itself that its four planes are colours of one image.
-        assert (images.n_frames, images.n_channels, images.shape) == (1, 4, (127, 126))
-        assert images.read(0, 3).std() > 0
+        # TIFF calls its planes colours of one image; they are four frames that Python wrote.
+        assert (images.n_frames, images.n_channels, images.shape) == (4, 1, (127, 126))
+        assert images.read(3).std() > 0
     with open_images(measured_data / "easy_to_use_tfm" / "cell_001.tif") as images:
         assert (images.channels, images.shape, images.pixel_size) == (("red", "green", "blue"), (503, 502), None)

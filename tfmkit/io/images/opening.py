@@ -14,6 +14,8 @@ from tfmkit.io.images.scale import Scale, square_pixel
 from tfmkit.io.images.series import ImageSeries, Planes, ZChoice, channel_names
 from tfmkit.io.images.tiff import open_tiff
 
+# An image narrower than this is a row of channels or frames.
+_LEAST_SIDE = 5
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PNG_START = b"\x89PNG"
 _ND2_STARTS = (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  ")
@@ -38,9 +40,10 @@ def open_images(
         Side of a pixel in micrometres; replaces what the file says.
     interval : float, optional
         Seconds from frame to frame; replaces what the file says.
-    z : int or "time", optional
-        Plane of a Z stack, from 0, which must be chosen where there is one; ``"time"`` where a time series was
-        stored as a Z stack, as ImageJ does when it is not told.
+    z : int, "time", "channel" or "max", optional
+        Which plane of a Z stack, from 0; must be given if there is one. ``"max"`` is the maximum of all planes.
+        ``"time"`` says that the planes are frames, which programs store as depth or as channels when they are not
+        told; ``"channel"`` says that they are channels.
     position : int, optional
         Which of several positions (or images of different size), from 0, which must be chosen where there are some.
 
@@ -58,7 +61,9 @@ def open_images(
 
     Notes
     -----
-    An axis that the file does not name, such as the pages of a plain TIFF, is time. Red, green and blue are channels.
+    An axis without a name, such as the pages of a plain TIFF, is time; a second one is channels. Red, green and blue
+    that lie side by side in the file are channels. Three or four planes one after the other, which TIFF also calls
+    red, green and blue, are frames if the file has the description of Python's tifffile; else `z` must say.
     The size of a pixel comes from OME-XML, ImageJ's description or the resolution tags; a resolution per inch or
     centimetre that means pixels larger than 5 um is one for printing (72, 300 dpi) and says nothing.
     Images spread over several OME-TIFF files are refused, and so are compressions other than deflate and, with the
@@ -111,8 +116,11 @@ def _open(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
 def _series(path: Path, planes: Planes, scale: Scale, pixel_size: float | None, interval: float | None) -> ImageSeries:
     if planes.dtype.kind not in "uifb":
         raise ValueError(f"its pixels are of type {planes.dtype}, not real numbers")
-    if min(planes.shape) < 1:
-        raise ValueError(f"its images have {planes.shape} pixels")
+    if min(planes.shape) < _LEAST_SIDE:
+        raise ValueError(
+            f"its images have {planes.shape[0]} x {planes.shape[1]} pixels; if its last axis is channels or frames, "
+            "save it with the axes in the order of frame, channel, height, width"
+        )
     arrangement = planes.arrangement
     return ImageSeries(
         path=path,
@@ -122,6 +130,6 @@ def _series(path: Path, planes: Planes, scale: Scale, pixel_size: float | None, 
         dtype=np.dtype(planes.dtype).newbyteorder("="),
         pixel_size=square_pixel(scale.pixel_size) if pixel_size is None else pixel_size,
         interval=scale.interval if interval is None else interval,
-        _read=lambda frame, channel: planes.read(arrangement.plane(frame, channel)),
+        _read=planes.image,
         _close=planes.close,
     )

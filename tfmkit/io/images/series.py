@@ -1,4 +1,4 @@
-"""One interface to images of every format."""
+"""One interface to the images of every file format."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from typing import Any, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit._validation import check_count
+from tfmkit._validation import check_choice, check_count
 
-# A plane of a Z stack, or "time" where a time series was stored as one; None where there must not be a Z stack.
-ZChoice = int | Literal["time"] | None
-# Axes that a file has without saying which they are; a lone one is taken for time.
+# The choice for planes that a file stacks without saying that they are frames; None where there are none.
+ZChoice = int | Literal["time", "channel", "max"] | None
+_WORDS = ("time", "channel", "max")
+# Axes that a file has without a name. The slowest one is time, a second one is channels.
 _UNNAMED = "IQ"
+# The letter for planes that are either frames or the colours of one image.
+OPEN_AXIS = "O"
+_ALPHA = "alpha"
+_COLOURS = ("red", "green", "blue", _ALPHA)
 
 
 @dataclass(frozen=True, eq=False)
 class ImageSeries:
     """Images of one file by frame and channel, read one at a time; a context manager that closes the file.
 
-    It is not for several threads at once; let each open the file.
+    Several threads must not share one series; let each thread open the file.
 
     Attributes
     ----------
@@ -32,15 +37,15 @@ class ImageSeries:
     n_frames : int
         Points in time.
     channels : tuple of str
-        Name of each channel: the file's own where it has them, else ``"0"``, ``"1"``...
+        Name of each channel: the name in the file if there is one, else ``"0"``, ``"1"``...
     shape : (int, int)
         Height and width of an image in pixels.
     dtype : dtype
         Type of the pixels.
     pixel_size : float or None
-        Side of a pixel in micrometres; None where nobody said.
+        Side of a pixel in micrometres; None if unknown.
     interval : float or None
-        Seconds from frame to frame; None where nobody said.
+        Seconds from frame to frame; None if unknown.
     """
 
     path: Path
@@ -64,39 +69,54 @@ class ImageSeries:
         """
         return len(self.channels)
 
-    def read(self, frame: int, channel: int = 0) -> NDArray[Any]:
-        """Return one image; no other is loaded.
+    def read(self, frame: int, channel: int | None = None) -> NDArray[Any]:
+        """Return one image; no other image stays in memory.
 
         Parameters
         ----------
         frame : int
             Number of the point in time, from 0.
-        channel : int, default=0
-            Number of the channel, from 0.
+        channel : int, optional
+            Number of the channel, from 0. It may be left out if there is one channel, or if all channels are equal
+            (a grey image that was saved in colour); transparency does not count.
 
         Returns
         -------
         ndarray of shape (height, width)
-            A copy in the file's type.
+            A copy in the type of the file.
 
         Raises
         ------
         ValueError
-            If there is no such image, it is damaged or not finite, or the file is closed.
+            If there is no such image, it is damaged or not finite, the file is closed, or channels differ and
+            `channel` is left out.
         """
+        if channel is None:
+            return self._read_only_channel(frame)
         for number, count, name in ((frame, self.n_frames, "frame"), (channel, self.n_channels, "channel")):
             if check_count(number, name, low=0) >= count:
                 raise ValueError(f"Expected a {name} from 0 to {count - 1} of {self.path}, got {number}.")
         try:
             image = self._read(frame, channel)
         except Exception as error:
-            # Decoders raise whatever they stumble over on damaged bytes.
-            raise ValueError(f"Expected image {frame} of {self.path}, got what cannot be read: {error}.") from error
+            # Decoders raise errors of any kind on damaged bytes.
+            raise ValueError(f"Expected image {frame} of {self.path}, got damaged data: {error}.") from error
         if image.shape != self.shape:
             raise ValueError(f"Expected image {frame} of {self.path} as {self.shape} pixels, got {image.shape}.")
         if image.dtype.kind == "f" and not np.isfinite(image).all():
             n_bad = (~np.isfinite(image)).sum()
             raise ValueError(f"Expected finite pixels in image {frame} of {self.path}, got {n_bad} that are not.")
+        return image
+
+    def _read_only_channel(self, frame: int) -> NDArray[Any]:
+        image = self.read(frame, 0)
+        others = (number for number, name in enumerate(self.channels) if number and name != _ALPHA)
+        if any(not np.array_equal(image, self.read(frame, number)) for number in others):
+            frames = "" if self.n_frames > 1 else ", or z='time' if they are frames of a movie"
+            raise ValueError(
+                f"Expected a choice of channel for {self.path}, which holds {self.n_channels} channels that differ "
+                f"({', '.join(self.channels)}): give channel, a number from 0{frames}."
+            )
         return image
 
     def close(self) -> None:
@@ -122,12 +142,12 @@ class Arrangement:
     ----------
     sizes : dict of str to int
         Length of each axis by its letter, the slowest first: T time, C channel, Z depth, S sample (red, green...).
-    z : int
-        The plane of the Z stack that is read.
+    z : tuple of int
+        The planes of the Z stack that make one image.
     """
 
     sizes: dict[str, int]
-    z: int = 0
+    z: tuple[int, ...] = (0,)
 
     @property
     def n_frames(self) -> int:
@@ -151,8 +171,8 @@ class Arrangement:
         """
         return self.sizes.get("C", 1) * self.sizes.get("S", 1)
 
-    def plane(self, frame: int, channel: int) -> int:
-        """Return the place of an image among the planes of the file.
+    def planes(self, frame: int, channel: int) -> list[int]:
+        """Return the places of an image among the planes of the file.
 
         Parameters
         ----------
@@ -163,72 +183,98 @@ class Arrangement:
 
         Returns
         -------
-        int
-            Number of the plane, from 0.
+        list of int
+            Numbers of the planes, from 0: one, or all planes of a Z stack that are projected.
         """
         c, s = divmod(channel, self.sizes.get("S", 1))
-        at = {"T": frame, "C": c, "Z": self.z, "S": s}
-        number = 0
-        for axis, size in self.sizes.items():
-            number = number * size + at[axis]
-        return number
+        numbers = []
+        for z in self.z:
+            at, number = {"T": frame, "C": c, "Z": z, "S": s}, 0
+            for axis, size in self.sizes.items():
+                number = number * size + at[axis]
+            numbers.append(number)
+        return numbers
 
 
 def arrange(axes: str, shape: tuple[int, ...], z: ZChoice) -> Arrangement:
-    """Say what each axis of a stack is.
+    """Say which axis of a stack is time, channel, depth and sample.
 
     Parameters
     ----------
     axes : str
-        A letter per axis, the slowest first.
+        A letter per axis, the slowest first. I and Q have no name, O is either frames or colours.
     shape : tuple of int
         Their lengths.
-    z : int, "time" or None
-        Plane of a Z stack, or that its planes are points in time.
+    z : int, "time", "channel", "max" or None
+        Plane of a Z stack; or that its planes are frames, channels, or projected to their maximum.
 
     Returns
     -------
     Arrangement
-        The axes, without those of length 1 that nothing is known about.
+        The axes, without those of length 1.
 
     Raises
     ------
     ValueError
-        If an axis is neither time, channel, depth nor sample, two are time, or there is a Z stack and no choice.
+        If an axis is neither time, channel, depth nor sample, two are of one kind, or there is a Z stack and no choice.
     """
-    sizes: dict[str, int] = {}
-    for letter, size in zip(axes, shape, strict=True):
-        axis = "T" if letter in _UNNAMED or (letter == "Z" and z == "time") else letter
-        if size == 1:
-            continue
-        if axis not in "TCZS" or axis in sizes:
-            raise ValueError(f"its axes {_describe(axes, shape)} are not one each of time, channel and depth")
-        sizes[axis] = size
+    if isinstance(z, str):
+        check_choice(z, "z", _WORDS)
+    long = [(letter, size) for letter, size in zip(axes, shape, strict=True) if size > 1]
+    letters = _name_axes("".join(letter for letter, _ in long), z)
+    if len(set(letters)) < len(letters) or not set(letters) <= set(f"TCZS{OPEN_AXIS}"):
+        raise ValueError(f"its axes {_describe(axes, shape)} are not one each of time, channel and depth")
+    sizes = dict(zip(letters, (size for _, size in long), strict=True))
+    if OPEN_AXIS in sizes:
+        raise ValueError(
+            f"it holds {sizes[OPEN_AXIS]} planes that are either frames or colours of one image: give z='time' if "
+            "they are frames, or z='channel' if they are colours"
+        )
     depth = sizes.get("Z", 1)
     if depth > 1 and z is None:
         raise ValueError(
-            f"it holds {depth} planes along Z: give z, the number of a plane from 0, or z='time' if they are frames"
+            f"it holds {depth} planes along Z: give z, the number of a plane from 0, or z='max' for their maximum, "
+            "or z='time' if they are frames"
         )
-    plane = 0 if z is None or z == "time" else check_count(z, "z", low=0)
+    if z == "max":
+        return Arrangement(sizes, tuple(range(depth)))
+    plane = 0 if z is None or isinstance(z, str) else check_count(z, "z", low=0)
     if plane >= depth:
         raise ValueError(f"it holds {depth} plane(s) along Z, and z={plane} is asked for")
-    return Arrangement(sizes, plane)
+    return Arrangement(sizes, (plane,))
+
+
+def _name_axes(letters: str, z: ZChoice) -> str:
+    """Return the letters of axes with a name for those that have none, and with the choice of the user."""
+    for name in "TC":
+        if name not in letters and (unnamed := next((letter for letter in letters if letter in _UNNAMED), "")):
+            letters = letters.replace(unnamed, name, 1)
+    wanted = {"time": "T", "channel": "C"}.get(str(z))
+    if wanted is None:
+        return letters
+    if OPEN_AXIS in letters:
+        return letters.replace(OPEN_AXIS, "T" if wanted == "T" else "S")
+    # Programs that are not told which axis is time call it depth or channel.
+    for letter in "ZC":
+        if letter in letters:
+            return letters.replace(letter, wanted)
+    return letters
 
 
 def choose_position(position: int | None, count: int) -> int:
-    """Return which of several image series of a file is meant.
+    """Return the number of the image series that is meant.
 
     Parameters
     ----------
     position : int or None
-        The user's choice, from 0.
+        The choice of the user, from 0.
     count : int
-        How many there are.
+        Number of series in the file.
 
     Returns
     -------
     int
-        The choice; 0 where there is only one.
+        The choice; 0 if there is only one.
 
     Raises
     ------
@@ -271,6 +317,27 @@ class Planes:
     read: Callable[[int], NDArray[Any]]
     close: Callable[[], None]
 
+    def image(self, frame: int, channel: int) -> NDArray[Any]:
+        """Return an image: a plane, or the maximum of those that are projected.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the point in time, from 0.
+        channel : int
+            Number of the channel, from 0.
+
+        Returns
+        -------
+        ndarray of shape (height, width)
+            A copy.
+        """
+        first, *others = self.arrangement.planes(frame, channel)
+        image = self.read(first)
+        for number in others:
+            image = np.maximum(image, self.read(number))
+        return image
+
 
 def channel_names(names: tuple[str, ...], arrangement: Arrangement) -> tuple[str, ...]:
     """Return a name for each channel.
@@ -278,17 +345,17 @@ def channel_names(names: tuple[str, ...], arrangement: Arrangement) -> tuple[str
     Parameters
     ----------
     names : tuple of str
-        What the file calls them; used if there is one each.
+        The names in the file; used if there is one for each channel.
     arrangement : Arrangement
         Channels and samples.
 
     Returns
     -------
     tuple of str
-        The file's names, those of colours where a pixel has three or four samples, or numbers.
+        The names in the file, or the colours of a pixel of three or four samples, or numbers.
     """
     if len(names) == arrangement.n_channels:
         return names
     if arrangement.sizes.get("S") in (3, 4) and arrangement.sizes.get("C", 1) == 1:
-        return ("red", "green", "blue", "alpha")[: arrangement.sizes["S"]]
+        return _COLOURS[: arrangement.sizes["S"]]
     return tuple(map(str, range(arrangement.n_channels)))

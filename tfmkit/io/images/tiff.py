@@ -13,7 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from tfmkit.io.images.scale import Scale, check_ome_planes, imagej_scale, ome_scale, parse_ome, tag_scale
-from tfmkit.io.images.series import Planes, ZChoice, arrange, choose_position
+from tfmkit.io.images.series import OPEN_AXIS, Planes, ZChoice, arrange, choose_position
 from tfmkit.io.images.tiff_header import Directory, read_directories
 from tfmkit.io.silence import silence
 
@@ -70,6 +70,7 @@ def _open(
     if file.is_ome and series.kind != "ome":
         raise ValueError("its OME-XML speaks of images in other files; save them as one file")
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
+    axes = _colour_planes(axes, series.kind)
     rows = axes.index("Y")
     if axes[rows : rows + 2] != "YX" or axes[rows + 2 :] not in ("", "S"):
         raise ValueError(f"its axes are {axes}, of which the last are not rows, columns and perhaps colours")
@@ -77,6 +78,16 @@ def _open(
     source = _Source(file, series, directories, math.prod(shape[:rows]), shape[rows : rows + 3])
     planes = Planes(arrangement, (shape[rows], shape[rows + 1]), np.dtype(series.dtype), source.read, file.close)
     return planes, ome_scale(pixels[chosen]) if pixels else _scale(file, planes)
+
+
+def _colour_planes(axes: str, kind: str) -> str:
+    """Return axes in which planes that TIFF calls red, green and blue, and may be frames, have another letter.
+
+    tifffile and scikit-image write an array of 3 or 4 images as such planes, and describe its shape beside them.
+    """
+    if axes.find("S") >= axes.index("Y") or "S" not in axes:
+        return axes
+    return axes.replace("S", "Q" if kind == "shaped" else OPEN_AXIS)
 
 
 class _Source:
