@@ -8,6 +8,7 @@ from tfmkit.batch._cells import read_masks
 from tfmkit.batch._doubtful import find_doubtful
 from tfmkit.batch._invert import doubts
 from tfmkit.batch._quantities import force_quantities, layer_in_pixels, residuals, versions, with_units
+from tfmkit.batch._steps import read_relaxed
 from tfmkit.batch.config import Config, read_config
 from tfmkit.batch.results import ItemResult, Results, read_results
 from tfmkit.batch.run import run
@@ -28,6 +29,7 @@ __all__ = [
     "measure_pair",
     "read_config",
     "read_masks",
+    "read_relaxed",
     "read_results",
     "residuals",
     "run",

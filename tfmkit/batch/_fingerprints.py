@@ -40,7 +40,11 @@ class Fingerprints:
         """Displacement: images, drift and method; not the gel, the traction or the size of a pixel."""
         item, config = self._item, self._config
         files: list[Path | None] = [item.source, item.relaxed, item.exclude]
-        names = ["channel", "relaxed_frame"] if item.has_images else ["spacing", "interpolate"]
+        names = (
+            ["channel", "relaxed_channel", "relaxed_frame", "z", "position"]
+            if item.has_images
+            else ["spacing", "interpolate"]
+        )
         settings: list[Any] = [__version__, item.page, [getattr(config.input, name) for name in names]]
         if item.has_images:
             settings += [asdict(config.drift), asdict(config.displacement)]

@@ -80,17 +80,50 @@ def read_pair(item: Item, config: Config) -> tuple[FloatArray, dict[str, float |
         If a file is damaged, or the images differ in size.
     """
     assert item.relaxed is not None  # noqa: S101 - an item of images has both
-    with open_images(item.relaxed) as series:
-        relaxed = series.read(config.input.relaxed_frame - 1, config.input.channel)
-    with open_images(item.source) as series:
+    files = config.input
+    relaxed = read_relaxed(
+        item.relaxed, files.relaxed_frame, channel=files.channel, own_channel=files.relaxed_channel, **files.opening
+    )
+    with open_images(item.source, **files.opening) as series:
         deformed = series.read(item.page, config.input.channel)
-        metadata = {"pixel_size": series.pixel_size, "interval": series.interval}
+        metadata = {"pixel_size": series.stated_pixel_size, "interval": series.interval}
     if relaxed.shape != deformed.shape:
         raise ValueError(
             f"Expected two images of one size, got {relaxed.shape} in {item.relaxed} and {deformed.shape} in "
             f"{item.source}."
         )
     return np.stack([relaxed, deformed]), metadata
+
+
+def read_relaxed(path: Path, frame: int, *, channel: int | None, own_channel: int | None, **opening: Any) -> FloatArray:
+    """Read the image of the relaxed gel.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    frame : int
+        Number of the frame, from 1.
+    channel : int or None
+        Channel of the beads in the deformed images, from 0. It holds for this file too if that has several.
+    own_channel : int or None
+        Channel of the beads in this file, if it is another one.
+    **opening : object
+        Arguments of `tfmkit.io.open_images`.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        The image.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or has no such frame or channel.
+    """
+    with open_images(path, **opening) as series:
+        shared = channel if series.n_channels > 1 else None
+        return series.read(frame - 1, shared if own_channel is None else own_channel)
 
 
 def preview_item(item: Item, config: Config, measurement: Measurement, path: Path) -> None:
@@ -115,7 +148,7 @@ def preview_item(item: Item, config: Config, measurement: Measurement, path: Pat
     pair, _ = read_pair(item, config)
     images: list[NDArray[Any]] = list(undo_drift(pair[None], measurement.drift[None])[0])
     if item.cell is not None:
-        with open_images(item.cell) as series:
+        with open_images(item.cell, **config.input.opening) as series:
             cell = series.read(item.page if series.n_frames > 1 else 0, config.input.cell_channel)
         if cell.shape != images[0].shape:
             raise ValueError(f"Expected an image of {images[0].shape} px, got {cell.shape} in {item.cell}.")

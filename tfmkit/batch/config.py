@@ -22,6 +22,7 @@ from tfmkit.batch._sections import (
     text,
 )
 from tfmkit.gel.layer import check_layer
+from tfmkit.io.images.series import check_z
 from tfmkit.methods import check_displacement_method, check_traction_method
 
 _POSITIVE = number(low=0, include_low=False)
@@ -42,8 +43,16 @@ class InputSettings:
         Pattern of masks of what counts nowhere: debris, borders without an image.
     displacement : str or None
         Pattern of displacement files, instead of bead images.
-    channel, cell_channel : int
-        Channel of the beads and of the cell in their files, from 0.
+    channel : int or None
+        Channel of the beads, from 0; must be given if channels differ.
+    relaxed_channel : int or None
+        Channel of the beads in the relaxed file, from 0; by default that of the deformed file, or the only one.
+    cell_channel : int
+        Channel of the cell in its file, from 0.
+    z : int, "time", "channel", "max" or None
+        Plane of a Z stack in any of the files, as in `tfmkit.io.open_images`.
+    position : int or None
+        Which of several positions of a file, from 0.
     relaxed_frame : int
         Frame of the relaxed file that shows the relaxed gel, from 1.
     pixel_size : float or None
@@ -63,13 +72,27 @@ class InputSettings:
     mask: str | None = setting(text, None)
     exclude: str | None = setting(text, None)
     displacement: str | None = setting(text, None)
-    channel: int = setting(count(0), 0)
+    channel: int | None = setting(count(0), None)
+    relaxed_channel: int | None = setting(count(0), None)
     cell_channel: int = setting(count(0), 0)
+    z: int | str | None = setting(check_z, None)
+    position: int | None = setting(count(0), None)
     relaxed_frame: int = setting(count(1), 1)
     pixel_size: float | None = setting(_POSITIVE, None)
     interval: float | None = setting(_POSITIVE, None)
     spacing: float | None = setting(_POSITIVE, None)
     interpolate: bool = setting(switch, False)
+
+    @property
+    def opening(self) -> dict[str, Any]:
+        """Return the arguments of `tfmkit.io.open_images` that hold for every image file.
+
+        Returns
+        -------
+        dict of str to object
+            ``pixel_size``, ``z`` and ``position``.
+        """
+        return {"pixel_size": self.pixel_size, "z": self.z, "position": self.position}
 
 
 @dataclass(frozen=True)
@@ -302,7 +325,16 @@ def _check_input(config: Config, values: Mapping[str, Any], source: Source) -> N
         for section in ("drift", "displacement"):
             if section in values:
                 raise ValueError(f"{source.where(section)}: displacement files leave nothing to measure.")
-        idle: tuple[str, ...] = ("channel", "relaxed_frame", "cell", "cell_channel", "exclude")
+        idle: tuple[str, ...] = (
+            "channel",
+            "relaxed_channel",
+            "relaxed_frame",
+            "cell",
+            "cell_channel",
+            "z",
+            "position",
+            "exclude",
+        )
     else:
         idle = ("spacing", "interpolate")
     for key in idle:

@@ -183,7 +183,7 @@ def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
     if files.displacement is not None:
         fields = read_displacement(path, interpolate=files.interpolate, spacing=files.spacing)
         return list(range(len(fields.displacement)))
-    with open_images(path) as series:
+    with open_images(path, **files.opening) as series:
         pages = list(range(series.n_frames))
     if relaxed == path:
         pages = [page for page in pages if page != files.relaxed_frame - 1]

@@ -39,7 +39,14 @@ def add_parser(subparsers: Any) -> None:
         "deformed", type=Path, nargs="?", help="image or stack of the deformed gel; by default the other frames"
     )
     parser.add_argument("--relaxed-frame", type=int, default=1, metavar="N", help="frame of the relaxed gel, from 1")
-    parser.add_argument("--channel", type=int, default=0, metavar="N", help="channel of the beads, from 0")
+    parser.add_argument("--channel", type=int, metavar="N", help="channel of the beads, from 0, if channels differ")
+    parser.add_argument(
+        "--relaxed-channel", type=int, metavar="N", help="channel of the beads in the relaxed file, if it is another"
+    )
+    parser.add_argument(
+        "--z", type=_z, metavar="Z", help="plane of a Z stack, from 0; max, its maximum; time, if its planes are frames"
+    )
+    parser.add_argument("--position", type=int, metavar="N", help="which of several positions of a file, from 0")
     _add_method(parser)
     parser.add_argument("--no-drift", action="store_true", help="take the images as they are")
     parser.add_argument("--rotation", action="store_true", help="look for a rotation of the images as well")
@@ -76,6 +83,7 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument or a file is refused; nothing is written then.
     """
+    from tfmkit.batch import read_relaxed
     from tfmkit.cli._inputs import hash_files
     from tfmkit.cli._measured import Measured, save_measured
     from tfmkit.io import open_images
@@ -85,9 +93,10 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError("--mask is where drift is not looked for: it does not go with --no-drift.")
     params = _params(options)
     source = options.deformed or options.relaxed
-    with open_images(options.relaxed) as series:
-        relaxed = series.read(check_count(options.relaxed_frame, "relaxed frame") - 1, options.channel)
-    with open_images(source, pixel_size=options.pixel_size) as series:
+    opening = {name: getattr(options, name) for name in ("pixel_size", "z", "position")}
+    channels = {"channel": options.channel, "own_channel": options.relaxed_channel}
+    relaxed = read_relaxed(options.relaxed, check_count(options.relaxed_frame, "relaxed frame"), **channels, **opening)
+    with open_images(source, **opening) as series:
         pages = _pages(options, series)
         frames = _measure(options, params, relaxed, series, pages)
         pixel_size = series.pixel_size
@@ -98,7 +107,7 @@ def run(options: argparse.Namespace) -> None:
         "deformed": str(source),
         "frames": [page + 1 for page in pages],
         "relaxed_frame": options.relaxed_frame,
-        "channel": options.channel,
+        **{name: getattr(options, name) for name in ("channel", "relaxed_channel", "z", "position")},
         "mask": None if options.mask is None else str(options.mask),
         "exclude": None if options.exclude is None else str(options.exclude),
         "pixel_size_um": pixel_size,
@@ -109,6 +118,11 @@ def run(options: argparse.Namespace) -> None:
     output = options.output or source.with_name(f"{source.name.partition('.')[0]}_displacement")
     summary = save_measured(Measured(frames, settings, pixel_size), output)
     _report(summary, output)
+
+
+def _z(text: str) -> int | str:
+    """Return the number of a plane, or the word for all of them."""
+    return int(text) if text.isdigit() else text
 
 
 def _params(options: argparse.Namespace) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 from tfmkit._validation import check_number
 from tfmkit.io.images.nd2 import open_nd2
 from tfmkit.io.images.png import open_png
-from tfmkit.io.images.scale import Scale, square_pixel
+from tfmkit.io.images.scale import Scale, is_square, square_pixel
 from tfmkit.io.images.series import ImageSeries, Planes, ZChoice, channel_names
 from tfmkit.io.images.tiff import open_tiff
 
@@ -41,9 +41,9 @@ def open_images(
     interval : float, optional
         Seconds from frame to frame; replaces what the file says.
     z : int, "time", "channel" or "max", optional
-        Which plane of a Z stack, from 0; must be given if there is one. ``"max"`` is the maximum of all planes.
-        ``"time"`` says that the planes are frames, which programs store as depth or as channels when they are not
-        told; ``"channel"`` says that they are channels.
+        Which plane of a Z stack, from 0; must be given if there is one. A number is ignored if the file has only one
+        plane. ``"max"`` is the maximum of all planes. ``"time"`` says that the planes are frames, which programs
+        store as depth or as channels when they are not told; ``"channel"`` says that they are channels.
     position : int, optional
         Which of several positions (or images of different size), from 0, which must be chosen where there are some.
 
@@ -130,6 +130,7 @@ def _series(path: Path, planes: Planes, scale: Scale, pixel_size: float | None, 
         dtype=np.dtype(planes.dtype).newbyteorder("="),
         pixel_size=square_pixel(scale.pixel_size) if pixel_size is None else pixel_size,
         interval=scale.interval if interval is None else interval,
+        stated_pixel_size=square_pixel(scale.pixel_size) if is_square(scale.pixel_size) else None,
         _read=planes.image,
         _close=planes.close,
     )

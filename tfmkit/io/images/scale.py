@@ -68,9 +68,25 @@ def square_pixel(pixel_size: tuple[float, ...]) -> float | None:
     if not pixel_size:
         return None
     width, height = pixel_size
-    if abs(width - height) > _MOST_UNEVEN * max(width, height):
+    if not is_square(pixel_size):
         raise ValueError(f"its pixels are {width:g} um wide and {height:g} um high; give pixel_size if that is wrong")
     return (width + height) / 2
+
+
+def is_square(pixel_size: tuple[float, ...]) -> bool:
+    """Tell whether pixels are as wide as high, to 1 %.
+
+    Parameters
+    ----------
+    pixel_size : tuple of float
+        Width and height, or nothing.
+
+    Returns
+    -------
+    bool
+        True also for nothing.
+    """
+    return max(pixel_size, default=0) - min(pixel_size, default=0) <= _MOST_UNEVEN * max(pixel_size, default=0)
 
 
 def parse_ome(xml: str) -> list[ET.Element]:

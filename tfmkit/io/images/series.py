@@ -46,6 +46,8 @@ class ImageSeries:
         Side of a pixel in micrometres; None if unknown.
     interval : float or None
         Seconds from frame to frame; None if unknown.
+    stated_pixel_size : float or None
+        The pixel size that the file itself gives; None if it gives none, or different sizes along x and y.
     """
 
     path: Path
@@ -55,6 +57,7 @@ class ImageSeries:
     dtype: np.dtype[Any]
     pixel_size: float | None
     interval: float | None
+    stated_pixel_size: float | None
     _read: Callable[[int, int], NDArray[Any]]
     _close: Callable[[], None]
 
@@ -218,8 +221,7 @@ def arrange(axes: str, shape: tuple[int, ...], z: ZChoice) -> Arrangement:
     ValueError
         If an axis is neither time, channel, depth nor sample, two are of one kind, or there is a Z stack and no choice.
     """
-    if isinstance(z, str):
-        check_choice(z, "z", _WORDS)
+    check_z(z, "z")
     long = [(letter, size) for letter, size in zip(axes, shape, strict=True) if size > 1]
     letters = _name_axes("".join(letter for letter, _ in long), z)
     if len(set(letters)) < len(letters) or not set(letters) <= set(f"TCZS{OPEN_AXIS}"):
@@ -238,10 +240,35 @@ def arrange(axes: str, shape: tuple[int, ...], z: ZChoice) -> Arrangement:
         )
     if z == "max":
         return Arrangement(sizes, tuple(range(depth)))
-    plane = 0 if z is None or isinstance(z, str) else check_count(z, "z", low=0)
+    plane = 0 if depth == 1 or not isinstance(z, int) else z
     if plane >= depth:
-        raise ValueError(f"it holds {depth} plane(s) along Z, and z={plane} is asked for")
+        raise ValueError(f"it holds {depth} planes along Z, and z={plane} is asked for")
     return Arrangement(sizes, (plane,))
+
+
+def check_z(z: Any, name: str) -> ZChoice:
+    """Return a choice for the planes of a stack.
+
+    Parameters
+    ----------
+    z : int, "time", "channel", "max" or None
+        The choice of the user.
+    name : str
+        Its name in an error message.
+
+    Returns
+    -------
+    int, str or None
+        The choice.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a number from 0 nor one of the words.
+    """
+    if z is None or isinstance(z, str):
+        return None if z is None else check_choice(z, name, _WORDS)  # type: ignore[return-value]
+    return check_count(z, name, low=0)
 
 
 def _name_axes(letters: str, z: ZChoice) -> str:

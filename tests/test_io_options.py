@@ -1,0 +1,120 @@
+"""Options of files reach every file: the channel, the plane, the position and the pixel size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+from batch_images import settings
+
+from tfmkit.batch import read_config, read_results, run
+from tfmkit.cli import main
+from tfmkit.io import read_displacement
+from tfmkit.simulate import BeadSimulator
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """A relaxed and a deformed image of 96 px, of 16 bit."""
+    return BeadSimulator(96, peak=2.0, spacing=8, random_state=0).sample().pairs[0].astype(np.uint16)
+
+
+def imagej(path, images, axes, **options):
+    tifffile.imwrite(path, images, imagej=True, metadata={"axes": axes, "unit": "um"}, **options)
+
+
+def positions(path, images):
+    with tifffile.TiffWriter(path, ome=True) as writer:
+        for number in range(2):
+            writer.write(np.roll(images, 5 * (1 - number), axis=-1), photometric="minisblack")
+
+
+def ask(tmp_path, pair, write, *arguments):
+    """Measure the displacement of two files, with and without drift; return the exit status."""
+    write(tmp_path / "relaxed.tif", pair[0])
+    write(tmp_path / "deformed.tif", pair[1])
+    files = [str(tmp_path / name) for name in ("relaxed.tif", "deformed.tif")]
+    return main(["displacement", *files, "--spacing", "8", "--no-drift", *arguments, "-o", str(tmp_path / "out")])
+
+
+CASES = {
+    "colour": (
+        lambda path, image: tifffile.imwrite(path, np.stack([image * 0, image, image * 0], axis=-1), photometric="rgb"),
+        ["--channel", "1"],
+        "red, green, blue",
+    ),
+    "deep": (
+        lambda path, image: imagej(path, np.stack([image // 3, image, image // 2]), "ZYX"),
+        ["--z", "1"],
+        "along Z",
+    ),
+    "maximum": (
+        lambda path, image: imagej(path, np.stack([image // 3, image, image // 2]), "ZYX"),
+        ["--z", "max"],
+        "z='max'",
+    ),
+    "positions": (positions, ["--position", "1"], "2 positions"),
+    "uneven": (
+        lambda path, image: imagej(path, image, "YX", resolution=(5.0, 4.0)),
+        ["--pixel-size", "0.2"],
+        "pixel_size",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_command_line(tmp_path, pair, capsys, name):
+    write, options, question = CASES[name]
+    assert ask(tmp_path, pair, write) == 2
+    assert question in capsys.readouterr().err
+    assert ask(tmp_path, pair, write, *options) == 0
+    found = read_displacement(tmp_path / "out" / "displacement_0001.txt").displacement
+    for place in ("relaxed.tif", "deformed.tif"):
+        (tmp_path / place).unlink()
+    assert ask(tmp_path, pair, tifffile.imwrite) == 0
+    np.testing.assert_array_equal(found, read_displacement(tmp_path / "out" / "displacement_0001.txt").displacement)
+
+
+def test_a_stack_of_frames_along_z(tmp_path, pair):
+    imagej(tmp_path / "all.tif", np.stack([*pair, pair[1]]), "ZYX")
+    arguments = ["--spacing", "8", "--no-drift", "-o", str(tmp_path / "out")]
+    assert main(["displacement", str(tmp_path / "all.tif"), *arguments]) == 2
+    assert main(["displacement", str(tmp_path / "all.tif"), "--z", "time", *arguments]) == 0
+    assert len(list((tmp_path / "out").glob("displacement_*.txt"))) == 2
+
+
+def test_each_file_has_its_channel(tmp_path, pair, capsys):
+    tifffile.imwrite(tmp_path / "relaxed.tif", pair[0])
+    imagej(tmp_path / "deformed.tif", np.stack([pair[1][::-1], pair[1]]), "CYX")
+    files = [str(tmp_path / name) for name in ("relaxed.tif", "deformed.tif")]
+    arguments = ["--spacing", "8", "--no-drift", "-o", str(tmp_path / "out")]
+    assert main(["displacement", *files, *arguments]) == 2
+    assert "give channel" in capsys.readouterr().err
+    assert main(["displacement", *files, "--channel", "1", *arguments]) == 0
+    first = read_displacement(tmp_path / "out" / "displacement_0001.txt").displacement
+    imagej(tmp_path / "relaxed.tif", np.stack([pair[0], pair[0].T]), "CYX")
+    assert main(["displacement", *files, "--channel", "1", "--relaxed-channel", "0", *arguments]) == 0
+    np.testing.assert_array_equal(first, read_displacement(tmp_path / "out" / "displacement_0001.txt").displacement)
+
+
+def test_batch(tmp_path, pair):
+    folder = tmp_path / "images" / "a"
+    folder.mkdir(parents=True)
+    for name, image in zip(("relaxed", "deformed"), pair, strict=True):
+        stack = np.stack([np.stack([image // 2, image[::-1]]), np.stack([image, image[::-1]])])
+        imagej(folder / f"{name}.tif", stack, "ZCYX", resolution=(5.0, 4.0))
+    base = settings(tmp_path / "images", run={"jobs": 1, "samples": 0, "results": str(tmp_path / "one")})
+    with pytest.raises(ValueError, match=r"Expected z to be one of"):
+        read_config({**base, "input": {**base["input"], "z": "all"}})
+    base["input"] |= {"z": 1, "channel": 0, "pixel_size": 0.2}
+    run(base)
+    results = read_results(tmp_path / "one")
+    assert len(results.table) == 1
+    assert len(results.failures) == 0
+    for name, image in zip(("relaxed", "deformed"), pair, strict=True):
+        tifffile.imwrite(folder / f"{name}.tif", image)
+    plain = settings(tmp_path / "images", run={"jobs": 1, "samples": 0, "results": str(tmp_path / "two")})
+    plain["input"] |= {"pixel_size": 0.2}
+    run(plain)
+    energy = "strain_energy_J"
+    assert results.table[energy].tolist() == read_results(tmp_path / "two").table[energy].tolist()

@@ -1,0 +1,110 @@
+"""Pixel size, time between frames and channel names from the metadata of images."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import tifffile
+
+from tfmkit.io import open_images
+
+N_FRAMES, N_CHANNELS, HEIGHT, WIDTH = 5, 2, 12, 17
+
+
+@pytest.fixture
+def stack() -> np.ndarray:
+    """Return images whose pixels all differ from image to image."""
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 2**16, (N_FRAMES, N_CHANNELS, HEIGHT, WIDTH)).astype(np.uint16)
+
+
+def imagej(path, stack, unit="micron", per_unit=4.0, **metadata):
+    tifffile.imwrite(
+        path, stack, imagej=True, resolution=(per_unit, per_unit), metadata={"axes": "TCYX", "unit": unit, **metadata}
+    )
+
+
+def ome(path, stack, **metadata):
+    tifffile.imwrite(path, stack, ome=True, photometric="minisblack", metadata={"axes": "TCYX", **metadata})
+
+
+def plain(path, stack, **options):
+    tifffile.imwrite(path, stack, metadata=None, photometric="minisblack", **options)
+
+
+@pytest.mark.parametrize(
+    ("unit", "per_unit", "pixel_size"),
+    [
+        ("micron", 4.0, 0.25),
+        ("\\u00B5m", 4.0, 0.25),
+        ("um", 4.0, 0.25),
+        ("nm", 0.005, 0.2),
+        ("mm", 5000.0, 0.2),
+        ("inch", 254000.0, 0.1),
+        ("inch", 300.0, None),
+        ("cm", 28.35, None),
+        ("pixel", 1.0, None),
+        ("furlong", 4.0, None),
+    ],
+)
+def test_imagej_pixel_size(tmp_path, stack, unit, per_unit, pixel_size):
+    imagej(tmp_path / "a.tif", stack, unit, per_unit)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.pixel_size == (None if pixel_size is None else pytest.approx(pixel_size))
+
+
+@pytest.mark.parametrize(
+    ("metadata", "interval"),
+    [({"finterval": 2.5}, 2.5), ({"finterval": 3.0, "tunit": "min"}, 180.0), ({"fps": 7.0}, None)],
+)
+def test_imagej_interval_and_names(tmp_path, stack, metadata, interval):
+    imagej(tmp_path / "a.tif", stack, Labels=["beads", "cell"] * N_FRAMES, **metadata)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.interval == interval
+        assert images.channels == ("beads", "cell")
+
+
+@pytest.mark.parametrize(
+    ("resolution", "unit", "pixel_size"),
+    [
+        (72, "INCH", None),
+        (96, "INCH", None),
+        (300, "INCH", None),
+        (118, "CENTIMETER", None),
+        (4, "NONE", None),
+        (254000, "INCH", 0.1),
+        (50000, "CENTIMETER", 0.2),
+    ],
+)
+def test_printing_resolution_is_no_pixel_size(tmp_path, stack, resolution, unit, pixel_size):
+    plain(tmp_path / "a.tif", stack[:, 0], resolution=(resolution, resolution), resolutionunit=unit)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.pixel_size == (None if pixel_size is None else pytest.approx(pixel_size))
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("µm", 1.0), ("nm", 1e-3), ("mm", 1e3), ("pixel", None)])
+def test_ome_scale(tmp_path, stack, unit, factor):
+    scale = {f"PhysicalSize{axis}": 0.25 for axis in "XY"} | {f"PhysicalSize{axis}Unit": unit for axis in "XY"}
+    ome(tmp_path / "a.tif", stack, **scale, TimeIncrement=2.0, TimeIncrementUnit="min", Channel={"Name": ["a", "<&b>"]})
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.pixel_size == (None if factor is None else pytest.approx(0.25 * factor))
+        assert images.interval == 120
+        assert images.channels == ("a", "<&b>")
+
+
+def test_ome_interval_from_the_times_of_planes(tmp_path, stack):
+    times = {"DeltaT": [30.0 * frame for frame in range(N_FRAMES) for _ in range(N_CHANNELS)]}
+    ome(tmp_path / "a.tif", stack, Plane=times)
+    with open_images(tmp_path / "a.tif") as images:
+        assert images.interval == 30
+
+
+def test_what_the_user_says_replaces_the_metadata(tmp_path, stack):
+    ome(tmp_path / "a.tif", stack, PhysicalSizeX=0.25, PhysicalSizeY=0.5)
+    with pytest.raises(ValueError, match="0.25 um wide and 0.5 um high.*pixel_size"):
+        open_images(tmp_path / "a.tif")
+    with open_images(tmp_path / "a.tif", pixel_size=0.3, interval=7.0) as images:
+        assert (images.pixel_size, images.interval) == (0.3, 7)
+    for wrong in ({"pixel_size": 0.0}, {"interval": -1.0}, {"position": 3, "pixel_size": 1.0}):
+        with pytest.raises(ValueError, match="pixel_size|interval|position"):
+            open_images(tmp_path / "a.tif", **wrong)
