@@ -21,10 +21,9 @@ from benchmarks.command import study_parser
 from benchmarks.deep import KINDS
 from benchmarks.families import FAMILIES, LEVELS, family_fields
 from benchmarks.saving import write_table
-from tfmkit.deep import DeepTFM, packaged_weights
+from tfmkit.deep import DeepTFM, packaged_weights, read_weights, write_weights
 from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration
 from tfmkit.deep.misfit import smooth_misfit
-from tfmkit.deep.weights import read_weights, write_calibration
 from tfmkit.simulate import add_noise
 
 WEIGHTS = ("default", "small")
@@ -71,17 +70,14 @@ def coverage(group: Bunch, factor: Any) -> float:
 
 
 def study(name: str, n_fields: int, *, keep: bool) -> pd.DataFrame:
-    """Calibrate one network, test the calibration and its rivals, and keep it beside the weights if asked to."""
+    """Calibrate one network, test the calibration and its rivals, and keep it with the weights if asked to."""
     path = packaged_weights()[name]
-    if keep:
-        # The calibration of other weights is refused, and a new one is about to be made.
-        path.with_suffix(".json").unlink(missing_ok=True)
     model = DeepTFM.from_pretrained(name)
     seen = predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
     tested = predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
     everything = calibrated_on(seen)
     if keep:
-        write_calibration(path, everything, read_weights(path).checksum)
+        write_weights(path, read_weights(path)._replace(calibration=everything), half=True)
     return compare_designs(name, seen, tested, everything)
 
 

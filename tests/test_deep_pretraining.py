@@ -1,13 +1,12 @@
 """The stream of simulated fields and the resumable loop."""
 
-import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 
+from tfmkit.deep.files import read_tensors
 from tfmkit.deep.pretraining import cells as cells_module
 from tfmkit.deep.pretraining import loop, priors, stream
 from tfmkit.deep.pretraining.drawing import Draw
@@ -15,6 +14,7 @@ from tfmkit.deep.pretraining.holes import fill_holes
 from tfmkit.deep.pretraining.loop import Recipe, train
 from tfmkit.deep.pretraining.raster import DISC, HERTZ, Patches, draw_patches
 from tfmkit.deep.pretraining.stream import FieldStream, noise, observe
+from tfmkit.deep.training_state import FILE_NAME
 from tfmkit.filters.missing import fill_missing
 from tfmkit.gel.closed_forms import disc_displacement, hertz_displacement
 from tfmkit.gel.operator import convolve
@@ -183,29 +183,24 @@ def test_killed_training_goes_on_to_the_same_weights(cells, small_grids, tmp_pat
         assert torch.equal(a, b)
 
 
-def test_checkpoint_of_another_recipe_is_refused(cells, small_grids, tmp_path):
+def test_the_state_of_another_recipe_is_refused(cells, small_grids, tmp_path):
     train(TINY, cells, tmp_path, device="cpu")
-    with pytest.raises(ValueError, match="checkpoint of this recipe"):
-        train(Recipe(**{**TINY.__dict__, "lr": 1e-4}), cells, tmp_path, device="cpu")
+    with pytest.raises(ValueError, match="differs in lr"):
+        train(replace(TINY, lr=1e-4), cells, tmp_path, device="cpu")
 
 
-def test_checkpoint_older_than_a_part_of_the_recipe_goes_on(cells, small_grids, tmp_path):
+def test_the_state_of_a_recipe_does_not_name_its_defaults(cells, small_grids, tmp_path):
+    # So a training goes on after the recipe has got another part that keeps its default.
     train(TINY, cells, tmp_path, device="cpu")
-    path = tmp_path / "checkpoint.safetensors"
-    with safe_open(path, "pt") as file:
-        header, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    old = json.loads(header["recipe"])
-    del old["start"]
-    save_file(tensors, path, metadata={**header, "recipe": json.dumps(old)})
-    train(TINY, cells, tmp_path, device="cpu")
-    save_file(tensors, path, metadata={**header, "recipe": "[]"})
-    with pytest.raises(ValueError, match="checkpoint of this recipe"):
-        train(TINY, cells, tmp_path, device="cpu")
+    _, header = read_tensors(tmp_path / FILE_NAME)
+    assert header["training"] == {"widths": [4, 6], "blocks": 1, "n_updates": 6, "pixels": 2048, "chunk": 2}
+    with pytest.raises(ValueError, match="differs in start"):
+        train(replace(TINY, start="abc"), cells, tmp_path, device="cpu")
 
 
-def test_broken_checkpoint_is_refused(cells, tmp_path):
-    (tmp_path / "checkpoint.safetensors").write_bytes(b"no weights")
-    with pytest.raises(ValueError, match="unreadable"):
+def test_a_broken_state_is_refused(cells, tmp_path):
+    (tmp_path / FILE_NAME).write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="cannot be read"):
         train(TINY, cells, tmp_path, device="cpu")
 
 

@@ -16,7 +16,7 @@ from tfmkit.base import TractionEstimator
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM
-from tfmkit.deep.weights import find_weights
+from tfmkit.deep.files import find_weights
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.fttc.lambdas import lam_from_danuser

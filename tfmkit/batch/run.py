@@ -111,7 +111,7 @@ def _weights(config: Config) -> str:
     """Return a fingerprint of the network's weights, which can change under the same name."""
     if config.traction.name != "DeepTFM":
         return ""
-    from tfmkit.deep.weights import find_weights
+    from tfmkit.deep.files import find_weights
 
     return hashlib.sha256(find_weights(config.traction.params.get("weights", "default")).read_bytes()).hexdigest()
 

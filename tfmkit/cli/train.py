@@ -12,8 +12,8 @@ import numpy as np
 from tfmkit._validation import check_count
 
 if TYPE_CHECKING:
+    from tfmkit.deep.files import Weights
     from tfmkit.deep.pretraining.loop import Recipe
-    from tfmkit.deep.weights import Weights
 
 _N_CELLS = 34_000
 # Files of measured fields, 32 each, and circuit-model cells to draw them from.
@@ -108,11 +108,11 @@ def _make_fields(options: argparse.Namespace) -> None:
 
 
 def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
+    from tfmkit.deep.files import Weights, write_weights
     from tfmkit.deep.pretraining.cells import training_cells
     from tfmkit.deep.pretraining.loop import MEASURED_REFINEMENT, RECIPES, REFINEMENT, train
     from tfmkit.deep.pretraining.measured import field_files
     from tfmkit.deep.pretraining.stream import FAMILIES
-    from tfmkit.deep.weights import write_weights
 
     unknown = set(options.leave_out) - set(FAMILIES)
     if unknown or len(set(options.leave_out)) == len(FAMILIES):
@@ -130,11 +130,11 @@ def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     cells, state = training_cells(n_cells, options.seed), start and start.tensors
     network = train(recipe, cells, options.output, start=state, measured=options.measured, device=options.device)
     settings = {"recipe": asdict(recipe), "n_cells": n_cells, "start": start and start.settings}
-    write_weights(path, network, network="fourier_unet", params=network.config, settings=settings, half=True)
+    write_weights(path, Weights("fourier_unet", network.config, settings, network.state_dict()), half=True)
 
 
 def _weights_to_refine(name: str, recipe: Recipe) -> Weights:
-    from tfmkit.deep.weights import find_weights, read_weights
+    from tfmkit.deep.files import find_weights, read_weights
 
     weights = read_weights(find_weights(name))
     wanted = {"widths": list(recipe.widths), "blocks": recipe.blocks, "steps": recipe.steps}

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any, Self
 
 from tfmkit._validation import check_gel
-from tfmkit.deep._fieldnet import FieldNet
-from tfmkit.deep.checkpoint import describe_params
+from tfmkit.deep._field_net import FieldNet
+from tfmkit.deep.files import Weights, find_weights, load_state, read_weights, write_weights
 from tfmkit.deep.networks import NETWORKS
-from tfmkit.deep.weights import (
-    Weights,
-    find_weights,
-    load_state,
-    read_calibration,
-    read_weights,
-    write_calibration,
-    write_weights,
-)
+from tfmkit.deep.training_state import describe_params
 
 
 class PretrainedNet(FieldNet):
@@ -64,9 +55,7 @@ class PretrainedNet(FieldNet):
         return model._adopt(weights, str(path))
 
     def save_weights(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
-        """Write the weights, and which network they belong to, as a safetensors file.
-
-        A calibration goes into a JSON file of the same name beside it.
+        """Write the weights, the name of their network and their calibration as a safetensors file.
 
         Parameters
         ----------
@@ -86,10 +75,9 @@ class PretrainedNet(FieldNet):
             "epochs": len(self.history),
             "training": describe_params(self.get_params(deep=False)),
         }
-        params = self.get_params_for("module")
-        network = self._network_name()
-        checksum = write_weights(path, self.module_, network=network, params=params, settings=settings, half=half)
-        write_calibration(Path(path), self.calibration_, checksum)
+        params, tensors = self.get_params_for("module"), self.module_.state_dict()
+        weights = Weights(self._network_name(), params, settings, tensors, self.calibration_)
+        write_weights(path, weights, half=half)
 
     def load_weights(self, path: str | os.PathLike[str]) -> Self:
         """Take over weights that `save_weights` wrote.
@@ -123,7 +111,7 @@ class PretrainedNet(FieldNet):
                 f"{type(self.module_).__name__} serves only the one it was trained for."
             )
         load_state(self.module_, weights.tensors, source)
-        self.calibration_ = read_calibration(Path(source), weights.checksum)
+        self.calibration_ = weights.calibration
         return self
 
     def _network_name(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from numbers import Real
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,13 +13,12 @@ from sklearn.utils import Tags
 
 from tfmkit._validation import check_count, check_field, check_gel, check_mask, check_number, check_pair
 from tfmkit.base import TractionEstimator
-from tfmkit.deep._callbacks import EarlyStopping
-from tfmkit.deep._fieldnet import draw_seed, seeded
+from tfmkit.deep._field_net import draw_seed, seeded
 from tfmkit.deep._pretrained import PretrainedNet
+from tfmkit.deep._training import EarlyStopping, RelativeError, resume
 from tfmkit.deep.calibration import fit_calibration
-from tfmkit.deep.checkpoint import FILE_NAME, describe_params, digest, resume_training
-from tfmkit.deep.losses import RelativeError
 from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.deep.training_state import describe_params, digest
 from tfmkit.deep.turns import average_over_turns
 
 # Half of the central 90 % interval of a normal distribution, in standard deviations.
@@ -187,9 +185,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         if self.checkpoint_dir is not None:
             described = describe_params(self.get_params(deep=False))
             self.training_ = {**described, "data": digest(displacement, traction)}
-            path = Path(self.checkpoint_dir) / FILE_NAME
-            if path.exists():
-                resume_training(self, path)
+            resume(self)
         return self._train(displacement, traction, fit_params)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, classes: Any = None, **fit_params: Any) -> DeepTFM:  # noqa: ARG002
@@ -388,5 +384,5 @@ class DeepTFM(TractionEstimator, PretrainedNet):
 
 
 def _writeable(field: NDArray[Any]) -> NDArray[Any]:
-    # torch warns of arrays that it may not write to, though nobody writes.
+    # torch warns of read-only arrays even if nobody writes to them.
     return np.require(field, requirements=["W"])

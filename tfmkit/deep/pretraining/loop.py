@@ -1,18 +1,15 @@
-"""The training loop of the shipped weights: resumable at any kill, the same on a CPU and a GPU."""
+"""The training loop of the packaged weights: a killed run goes on where it stopped, on a CPU as on a GPU."""
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 from tqdm import tqdm
@@ -20,6 +17,7 @@ from tqdm import tqdm
 from tfmkit.deep.networks.fourier_unet import FourierUNet
 from tfmkit.deep.pretraining.measured import MeasuredFields
 from tfmkit.deep.pretraining.stream import Batch, FieldStream
+from tfmkit.deep.training_state import FILE_NAME, read_training, write_training
 
 _EPS = 1e-8
 # Chunks of measured fields for each chunk of the stream.
@@ -30,14 +28,14 @@ _NEAR, _LEAST_LENGTH = 5, 0.02
 
 @dataclass(frozen=True)
 class Recipe:
-    """What makes a set of weights.
+    """All that decides a set of weights.
 
     Attributes
     ----------
     widths : tuple of int
-        Of the `tfmkit.deep.networks.FourierUNet`.
+        Channels of the levels of the :class:`tfmkit.deep.networks.FourierUNet`.
     blocks : int
-        Likewise.
+        Residual blocks per level of the network.
     n_updates : int
         Optimiser steps.
     steps : int
@@ -49,9 +47,9 @@ class Recipe:
     lr : float
         Peak learning rate: linear warm-up over 2 % of the updates, cosine decay to 0.
     weight_decay : float
-        Of AdamW.
+        Weight decay of AdamW.
     ema : float
-        Decay of the running mean of the weights, which is what is kept in the end.
+        Decay of the running mean of the weights; the mean is the result.
     seed : int
         Seed of the weights and of the stream.
     leave_out : tuple of str
@@ -84,7 +82,7 @@ RECIPES = {
     "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
     "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
 }
-# What changes where a training goes on from weights: small enough for a CPU, and gentle.
+# Changes of a recipe for a training that goes on from weights: small enough for a CPU, and gentle.
 REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
 # Measured fields are new to weights that have seen white noise alone, and ask for larger steps.
 MEASURED_REFINEMENT: dict[str, Any] = REFINEMENT | {"lr": 8e-4, "ema": 0.995}
@@ -105,19 +103,19 @@ def train(
     Parameters
     ----------
     recipe : Recipe
-        What to train.
+        The network and its training.
     cells : tuple of two Tensors of shape (n_cells, 360)
         Circuit-model borders and magnitudes for the stream.
     folder : Path
-        Where checkpoint and loss curve live.
+        Folder of the state of the training and of the loss curve.
     start : mapping of str to Tensor, optional
         State of the network to go on from; by default random weights.
     measured : Path, optional
         Folder of the measured fields that the recipe asks for.
     device : {"cpu", "cuda"}, optional
-        Where to compute; by default on the GPU, if there is one.
+        Device to compute on; by default the GPU, if there is one.
     save_every : float, default=60
-        Seconds between checkpoints.
+        Seconds between two writings of the state.
 
     Returns
     -------
@@ -127,12 +125,12 @@ def train(
     Raises
     ------
     ValueError
-        If the folder holds a checkpoint of another recipe.
+        If the folder holds the training of another recipe, or a damaged file.
     """
     folder.mkdir(parents=True, exist_ok=True)
     device = device or ("cuda" if torch.cuda.is_available() else "cpu")
     state = _TrainingState(recipe, device, start)
-    state.restore(folder / "checkpoint.safetensors")
+    state.restore(folder / FILE_NAME)
     sources = _sources(recipe, cells, measured, device)
     curve, saved = folder / "curve.csv", time.monotonic()
     losses: list[tuple[int, Tensor, Tensor]] = []
@@ -147,7 +145,7 @@ def train(
                 bar.set_postfix(error=sum(row[2] for row in rows) / len(rows))
                 _append(curve, rows)
                 losses.clear()
-                state.save(folder / "checkpoint.safetensors")
+                state.save(folder / FILE_NAME)
     return state.averaged()
 
 
@@ -175,7 +173,7 @@ def _next_chunk(sources: list[FieldStream | MeasuredFields], number: int) -> Bat
 
 
 class _TrainingState:
-    """Network, averaged network and optimiser, and how to write them down."""
+    """Network, averaged network and optimiser."""
 
     def __init__(self, recipe: Recipe, device: str, start: Mapping[str, Tensor] | None) -> None:
         self.recipe, self.device, self.update = recipe, device, 0
@@ -216,46 +214,43 @@ class _TrainingState:
         return network
 
     def save(self, path: Path) -> None:
-        """Write everything to a temporary name, then rename."""
-        tensors: dict[str, Tensor] = {}
-        for i, p in enumerate(self.parameters):
-            moments = self.optimizer.state[p]
-            tensors |= {f"{i}.weight": p.detach(), f"{i}.mean": self.mean[i], f"{i}.step": moments["step"]}
-            tensors |= {f"{i}.exp_avg": moments["exp_avg"], f"{i}.exp_avg_sq": moments["exp_avg_sq"]}
-        header = {"update": str(self.update), "recipe": json.dumps(asdict(self.recipe))}
-        part = path.with_suffix(".part")
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, metadata=header)
-        part.replace(path)
+        """Write the state of the training."""
+        write_training(
+            path,
+            self.network,
+            self.optimizer,
+            kept={name: mean for (name, _), mean in zip(self.network.named_parameters(), self.mean, strict=True)},
+            description=describe(self.recipe),
+            progress={"update": self.update},
+        )
 
     def restore(self, path: Path) -> None:
-        """Read a checkpoint if there is one."""
+        """Read the state of the training, if there is a file."""
         if not path.exists():
             return
-        try:
-            with safe_open(path, "pt", device=self.device) as file:
-                header = file.metadata() or {}
-                if _read_recipe(header.get("recipe")) != self.recipe:
-                    raise ValueError(f"Expected a checkpoint of this recipe in {path}, got {header.get('recipe')}.")
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        except SafetensorError as error:
-            raise ValueError(f"Expected a checkpoint in {path}, got an unreadable file: {error}.") from error
-        self.update = int(header["update"])
-        with torch.no_grad():
-            for i, p in enumerate(self.parameters):
-                p.copy_(tensors[f"{i}.weight"])
-                self.mean[i].copy_(tensors[f"{i}.mean"])
-                names = ("step", "exp_avg", "exp_avg_sq")
-                self.optimizer.state[p] = {name: tensors[f"{i}.{name}"] for name in names}
+        kept, progress = read_training(path, self.network, self.optimizer, describe(self.recipe))
+        self.mean = [kept[name] for name, _ in self.network.named_parameters()]
+        self.update = int(progress["update"])
+        for group in self.optimizer.param_groups:
+            group["fused"] = self.device != "cpu"
 
 
-def _read_recipe(text: str | None) -> Recipe | None:
-    """What a checkpoint was made by; one that is older than a part of the recipe has that part's default."""
-    try:
-        values: dict[str, Any] = json.loads(text or "")
-        values |= {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return Recipe(**values)
-    except (TypeError, ValueError, AttributeError):
-        return None
+def describe(recipe: Recipe) -> dict[str, Any]:
+    """Describe a recipe by all that differs from the defaults.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+
+    Returns
+    -------
+    dict
+        Its values. A training goes on even if the recipe has got another part since, as long as that part keeps its
+        default.
+    """
+    values = {field.name: (getattr(recipe, field.name), field.default) for field in fields(recipe)}
+    return {name: value for name, (value, default) in values.items() if value != default}
 
 
 def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:

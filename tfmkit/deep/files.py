@@ -1,7 +1,9 @@
-"""Weights of a network as one safetensors file that says which network they belong to.
+"""The one file format of networks: a safetensors file with a JSON header and a checksum over both.
 
-The header holds one entry, ``tfmkit``: a JSON object with the format's version, the network's name and parameters,
-the settings of its training, the versions that made it and a checksum. Nothing in the file is ever executed.
+Weights and the state of an interrupted training are such files. Nothing in them is ever executed. The safetensors
+metadata hold one entry, ``tfmkit``: a JSON object with the version of the format, the checksum and the other fields of
+the header. Weights name in the header their network, its parameters, the settings of the training, the versions that
+made them and, where there is one, the calibration.
 """
 
 from __future__ import annotations
@@ -21,34 +23,37 @@ from torch import Tensor, nn
 
 import tfmkit
 from tfmkit.deep.calibration import Calibration
-from tfmkit.io import write_json, writing
+from tfmkit.io import writing
 
-FORMAT = 1
+FORMAT = 2
 SUFFIX = ".safetensors"
 
 
 class Weights(NamedTuple):
-    """A network's weights and where they come from.
+    """The weights of a network and their origin.
 
     Attributes
     ----------
     network : str
         Name of the network in :data:`tfmkit.deep.networks.NETWORKS`.
     params : dict
-        What its constructor takes.
+        Parameters of its constructor: numbers, strings and sequences of them.
     settings : dict
-        How it was trained.
+        Settings of its training, of the same types.
     tensors : dict of str to Tensor
-        Its state.
-    checksum : str
-        SHA-256 of the state as it is in the file.
+        State of the network.
+    calibration : Calibration or None, default=None
+        Calibration of its intervals.
+    checksum : str, default=""
+        Checksum of the file that they were read from.
     """
 
     network: str
     params: dict[str, Any]
     settings: dict[str, Any]
     tensors: dict[str, Tensor]
-    checksum: str
+    calibration: Calibration | None = None
+    checksum: str = ""
 
 
 def packaged_weights() -> dict[str, Path]:
@@ -64,7 +69,7 @@ def packaged_weights() -> dict[str, Path]:
 
 
 def find_weights(name: str | os.PathLike[str]) -> Path:
-    """Return the file of packaged weights, or the file itself.
+    """Return the path of a file of weights.
 
     Parameters
     ----------
@@ -79,7 +84,7 @@ def find_weights(name: str | os.PathLike[str]) -> Path:
     Raises
     ------
     ValueError
-        If it is neither.
+        If `name` is neither.
     """
     packaged = packaged_weights()
     path = packaged.get(str(name), Path(name))
@@ -89,49 +94,30 @@ def find_weights(name: str | os.PathLike[str]) -> Path:
     return path
 
 
-def write_weights(
-    path: str | os.PathLike[str],
-    module: nn.Module,
-    *,
-    network: str,
-    params: Mapping[str, Any],
-    settings: Mapping[str, Any],
-    half: bool = False,
-) -> str:
+def write_weights(path: str | os.PathLike[str], weights: Weights, *, half: bool = False) -> None:
     """Write the weights of a network.
 
     Parameters
     ----------
     path : path-like
-        File to write; one that is there is replaced when the new one is complete.
-    module : torch.nn.Module
-        The network.
-    network : str
-        Its name in :data:`tfmkit.deep.networks.NETWORKS`.
-    params : mapping
-        What its constructor was given; numbers, strings and sequences of them.
-    settings : mapping
-        How it was trained, of the same kind.
+        File to write.
+    weights : Weights
+        The weights; the checksum is computed anew.
     half : bool, default=False
         Whether to store 16-bit numbers.
-
-    Returns
-    -------
-    str
-        Checksum of the weights, for `write_calibration`.
     """
     tensors = {
-        name: value.half() if half and value.is_floating_point() else value
-        for name, value in module.state_dict().items()
+        name: value.half() if half and value.is_floating_point() else value for name, value in weights.tensors.items()
     }
-    header = {
-        "format": FORMAT,
-        "network": network,
-        "params": dict(params),
-        "settings": dict(settings),
+    header: dict[str, Any] = {
+        "network": weights.network,
+        "params": dict(weights.params),
+        "settings": dict(weights.settings),
         "versions": {"tfmkit": tfmkit.__version__, "torch": str(torch.__version__)},
     }
-    return write_tensors(path, tensors, header)
+    if weights.calibration is not None:
+        header["calibration"] = weights.calibration.as_dict()
+    write_tensors(path, tensors, header)
 
 
 def read_weights(path: str | os.PathLike[str]) -> Weights:
@@ -150,10 +136,9 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     Raises
     ------
     ValueError
-        If the file is missing, damaged, no weights of tfmkit, or holds numbers that are not finite.
+        If the file is missing, damaged, not a file of weights, or holds numbers that are not finite.
     """
     tensors, header = read_tensors(path)
-    checksum = _checksum(tensors)
     try:
         network, params, settings = str(header["network"]), dict(header["params"]), dict(header["settings"])
     except (KeyError, TypeError, ValueError) as error:
@@ -162,11 +147,13 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         if value.is_floating_point() and not value.isfinite().all():
             raise ValueError(f"Expected finite weights in {path}, got NaN or inf in {name}.")
     tensors = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
-    return Weights(network, params, settings, tensors, checksum)
+    values = header.get("calibration")
+    calibration = None if values is None else Calibration.from_dict(values, str(path))
+    return Weights(network, params, settings, tensors, calibration, header["checksum"])
 
 
 def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
-    """Put weights into a network.
+    """Copy weights into a network.
 
     Parameters
     ----------
@@ -175,7 +162,7 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
     tensors : mapping of str to Tensor
         Its new state.
     source : str
-        Where they come from, for the error message.
+        Origin of the weights, for the error message.
 
     Raises
     ------
@@ -193,84 +180,29 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
     module.load_state_dict(dict(tensors))
 
 
-def write_calibration(path: Path, calibration: Calibration | None, checksum: str) -> None:
-    """Write a calibration beside the weights that it belongs to; none takes one away that is there.
-
-    Parameters
-    ----------
-    path : Path
-        The file of the weights.
-    calibration : Calibration or None
-        The calibration.
-    checksum : str
-        Checksum of the weights.
-    """
-    beside = path.with_suffix(".json")
-    if calibration is None:
-        beside.unlink(missing_ok=True)
-    else:
-        write_json(beside, {"weights": checksum, **calibration.as_dict()})
-
-
-def read_calibration(path: Path, checksum: str) -> Calibration | None:
-    """Read the calibration beside a file of weights.
-
-    Parameters
-    ----------
-    path : Path
-        The file of the weights.
-    checksum : str
-        Checksum of the weights.
-
-    Returns
-    -------
-    Calibration or None
-        The calibration, if there is one.
-
-    Raises
-    ------
-    ValueError
-        If it is damaged or belongs to other weights.
-    """
-    beside = path.with_suffix(".json")
-    if not beside.exists():
-        return None
-    try:
-        values = json.loads(beside.read_text())
-    except ValueError as error:
-        raise ValueError(f"Expected a calibration in {beside}, but it is damaged: {error}.") from error
-    if not isinstance(values, dict) or values.get("weights") != checksum:
-        raise ValueError(f"Expected the calibration of {path.name} in {beside}, got that of other weights.")
-    return Calibration.from_dict(values, str(beside))
-
-
-def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
-    """Write tensors and a JSON header to a safetensors file, completely or not at all.
+def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Write tensors and a header to a file, completely or not at all.
 
     Parameters
     ----------
     path : path-like
-        File to write.
+        File to write; its folder is made where needed.
     tensors : mapping of str to Tensor
         Tensors on any device.
     header : mapping
-        What JSON can hold.
-
-    Returns
-    -------
-    str
-        Checksum of the tensors.
+        Values that JSON can hold.
     """
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-    checksum = _checksum(plain)
+    # Through JSON and back, so that the checksum is taken of the header as a reader will see it.
+    described = json.loads(json.dumps({**header, "format": FORMAT}))
+    described["checksum"] = _checksum(plain, described)
     with writing(path) as temporary:
         # One entry only: safetensors does not keep the order of several, and equal weights make equal files.
-        save_file(plain, temporary, metadata={"tfmkit": json.dumps({**header, "checksum": checksum})})
-    return checksum
+        save_file(plain, temporary, metadata={"tfmkit": json.dumps(described)})
 
 
 def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what :func:`write_tensors` wrote.
+    """Read a file that :func:`write_tensors` wrote.
 
     Parameters
     ----------
@@ -282,12 +214,12 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
     tensors : dict of str to Tensor
         Tensors on the CPU.
     header : dict
-        The header.
+        The header, with the fields ``format`` and ``checksum``.
 
     Raises
     ------
     ValueError
-        If the file is missing, damaged, or made by something else.
+        If the file is missing, damaged, or made by another program.
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
@@ -303,13 +235,16 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
         raise ValueError(f"Expected a JSON header in {path}, but it is damaged: {error}.") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError(f"Expected format {FORMAT} in the header of {path}, got {header!r:.80}.")
-    if header.pop("checksum", None) != _checksum(tensors):
-        raise ValueError(f"Expected the tensors in {path} to match their checksum, but they are damaged.")
+    if header.get("checksum") != _checksum(tensors, header):
+        raise ValueError(f"Expected the contents of {path} to match their checksum, but they are damaged.")
     return tensors, header
 
 
-def _checksum(tensors: Mapping[str, Tensor]) -> str:
+def _checksum(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> str:
+    """SHA-256 of the header without its checksum, and of all tensors in the order of their names."""
     state = hashlib.sha256()
+    described = {name: value for name, value in header.items() if name != "checksum"}
+    state.update(json.dumps(described, sort_keys=True).encode())
     for name, value in sorted(tensors.items()):
         state.update(f"{name} {value.dtype} {tuple(value.shape)}".encode())
         state.update(value.reshape(-1).view(torch.uint8).numpy().data)

@@ -1,4 +1,4 @@
-"""What skorch has to know about fields: units, the scale of a field, seeds, the split, and the usual callbacks."""
+"""A skorch network for fields: physical units, the scale of a field, the seed and the split."""
 # ruff: noqa: ARG002 (skorch gives every hook more than it needs)
 
 from __future__ import annotations
@@ -13,20 +13,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from skorch import NeuralNetRegressor
-from skorch.callbacks import Callback, EpochTimer, GradientNormClipping, PassthroughScoring
+from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import Subset
 
 from tfmkit._validation import check_count, check_random_state
-from tfmkit.deep._callbacks import CosineSchedule, EarlyStopping, KeepBest, ProgressBar
+from tfmkit.deep._training import default_callbacks
 from tfmkit.deep.calibration import Calibration
-from tfmkit.deep.checkpoint import Checkpoint
 from tfmkit.deep.networks import make_network
 
 
 class FieldNet(NeuralNetRegressor):
-    """A skorch network that takes and gives fields in physical units; the hooks are called by skorch."""
+    """A skorch network whose input and output are fields in physical units. skorch calls its hooks."""
 
     young: float
     poisson: float
@@ -98,18 +97,7 @@ class FieldNet(NeuralNetRegressor):
 
     @property
     def _default_callbacks(self) -> list[tuple[str, Any]]:
-        # Losses come first since others read them; what may end the training comes last.
-        return [
-            ("epoch_timer", EpochTimer()),
-            ("train_loss", PassthroughScoring("train_loss", on_train=True)),
-            ("valid_loss", PassthroughScoring("valid_loss")),
-            ("clipping", GradientNormClipping(1.0)),
-            ("schedule", CosineSchedule()),
-            ("best", KeepBest()),
-            ("checkpoint", Checkpoint()),
-            ("progress", ProgressBar()),
-            ("early_stopping", EarlyStopping()),
-        ]
+        return default_callbacks()
 
     def knows_poisson(self) -> bool:
         """Tell whether the network is given the Poisson ratio."""
@@ -136,12 +124,12 @@ def _amplitude(displacement: Tensor) -> Tensor:
 
 
 def _tensor(displacement: NDArray[Any]) -> Tensor:
-    # torch warns of arrays that it may not write to, though nobody writes.
+    # torch warns of read-only arrays even if nobody writes to them.
     return torch.from_numpy(np.require(displacement, requirements=["C", "W"]))
 
 
 def draw_seed(random_state: Any) -> int:
-    """Return a seed from what scikit-learn calls a random state, or from the system's entropy."""
+    """Return a seed from a random state of scikit-learn's, or from the system's entropy if it is None."""
     if isinstance(random_state, Integral):
         return check_count(random_state, "random_state", low=0)
     if isinstance(random_state, np.random.RandomState):

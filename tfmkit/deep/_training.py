@@ -1,14 +1,72 @@
-"""What happens between the steps of a training: schedule, progress bar, the best weights, an early end."""
+"""The course of a training: the loss, the learning rate, the files, the bar, the best weights and an early end."""
 # ruff: noqa: ARG002 (skorch gives every hook more than it needs)
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from skorch.callbacks import Callback
+from skorch.callbacks import Callback, EpochTimer, GradientNormClipping, PassthroughScoring
+from skorch.history import History
+from torch import Tensor, nn
 from tqdm.auto import tqdm
+
+from tfmkit.deep.training_state import FILE_NAME, read_training, write_training
+
+
+class RelativeError(nn.Module):
+    """The relative RMSE of each field, averaged over the fields of a batch.
+
+    Notes
+    -----
+    ``mean_i sqrt(|t^_i - t_i|^2 / |t_i|^2)`` is the metric :func:`tfmkit.metrics.relative_rmse`: a weak cell counts as
+    much as a strong one, and the loss of the validation fields is the negative score. A field without traction has
+    no relative error; its absolute error counts instead.
+    """
+
+    def forward(self, y_pred: Tensor | tuple[Tensor, ...], y_true: Tensor) -> Tensor:
+        """Compute the loss.
+
+        Parameters
+        ----------
+        y_pred : Tensor of shape (n_fields, 2, height, width), or a tuple that starts with it
+            Predicted traction.
+        y_true : Tensor of shape (n_fields, 2, height, width)
+            True traction.
+
+        Returns
+        -------
+        Tensor
+            A number.
+        """
+        traction = y_pred[0] if isinstance(y_pred, tuple) else y_pred
+        error = (traction - y_true).square().flatten(1).sum(1)
+        size = y_true.square().flatten(1).sum(1)
+        # The small number keeps the slope of the root finite at a perfect prediction.
+        return (error / size.where(size > 0, 1.0) + 1e-12).sqrt().mean()
+
+
+def default_callbacks() -> list[tuple[str, Callback]]:
+    """Return the callbacks of a training in the order in which skorch calls them.
+
+    Returns
+    -------
+    list of (str, Callback)
+        Losses come first, since other callbacks read them; the callback that may end the training comes last.
+    """
+    return [
+        ("epoch_timer", EpochTimer()),
+        ("train_loss", PassthroughScoring("train_loss", on_train=True)),
+        ("valid_loss", PassthroughScoring("valid_loss")),
+        ("clipping", GradientNormClipping(1.0)),
+        ("schedule", CosineSchedule()),
+        ("best", KeepBest()),
+        ("checkpoint", Checkpoint()),
+        ("progress", ProgressBar()),
+        ("early_stopping", EarlyStopping()),
+    ]
 
 
 class CosineSchedule(Callback):
@@ -21,7 +79,7 @@ class CosineSchedule(Callback):
 
     Notes
     -----
-    The rate is a function of the progress alone, so that a resumed training needs no memory of it.
+    The rate depends on the progress alone, so a resumed training needs no memory of it.
     """
 
     def __init__(self, warmup: float = 0.05) -> None:
@@ -33,7 +91,7 @@ class CosineSchedule(Callback):
             group.setdefault("initial_lr", group["lr"])
 
     def on_epoch_begin(self, net: Any, dataset_train: Any = None, **kwargs: Any) -> None:
-        """Start counting the fields of an epoch."""
+        """Start to count the fields of an epoch."""
         self.seen_, self.n_fields_ = 0, len(dataset_train)
 
     def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any) -> None:
@@ -80,6 +138,44 @@ class KeepBest(Callback):
         net.best_weights_ = {}
 
 
+class Checkpoint(Callback):
+    """Write the state of a training after every epoch, where the estimator has a `checkpoint_dir`."""
+
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        """Write the state."""
+        if net.checkpoint_dir is not None and net.training_ is not None:
+            progress = {"seed": net.seed_, "history": [{**row, "batches": []} for row in net.history]}
+            write_training(
+                Path(net.checkpoint_dir) / FILE_NAME,
+                net.module_,
+                net.optimizer_,
+                kept=net.best_weights_,
+                description=net.training_,
+                progress=progress,
+            )
+
+
+def resume(net: Any) -> None:
+    """Bring a freshly initialised estimator to the state in its `checkpoint_dir`, if there is one.
+
+    Parameters
+    ----------
+    net : DeepTFM
+        The estimator; its ``training_`` describes the training that is to go on.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another training, or a damaged file.
+    """
+    path = Path(net.checkpoint_dir) / FILE_NAME
+    if not path.exists():
+        return
+    net.best_weights_, progress = read_training(path, net.module_, net.optimizer_, net.training_)
+    net.history = History(progress["history"])
+    net.seed_ = int(progress["seed"])
+
+
 class EarlyStopping(Callback):
     """End training when the loss has not improved for some epochs.
 
@@ -90,8 +186,8 @@ class EarlyStopping(Callback):
 
     Notes
     -----
-    Unlike skorch's callback of that name this one reads the history and remembers nothing, so that a resumed training
-    ends where an uninterrupted one does.
+    skorch has a callback of that name with a memory of its own. This one reads the history instead, so a resumed
+    training ends where an uninterrupted one does.
     """
 
     def __init__(self, patience: int = 10) -> None:
@@ -167,8 +263,8 @@ def monitored_losses(net: Any) -> list[float]:
     Returns
     -------
     list of float
-        One loss per epoch, of the validation fields where some are held out, else of the training fields; a
-        training that broke down counts as infinitely bad.
+        One loss per epoch: of the validation fields where some are held out, else of the training fields. An epoch
+        whose loss is not finite counts as infinitely bad.
     """
     rows = net.history[net.first_epoch_ :]
     key = "valid_loss" if "valid_loss" in rows[-1] else "train_loss"
