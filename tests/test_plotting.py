@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -9,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.quiver import Quiver, QuiverKey
+from matplotlib.quiver import Quiver
 
 from tfmkit import plotting
 from tfmkit.fttc import FTTCCV
@@ -66,22 +67,26 @@ def test_any_quantity_can_be_a_map(field):
 
 def test_arrows_point_where_the_field_does(field):
     figure = plotting.plot_vectors(field, n_arrows=40)
-    (quiver,) = (artist for artist in figure.axes[0].collections if isinstance(artist, Quiver))
+    quiver, key = (artist for artist in figure.axes[0].collections if isinstance(artist, Quiver))
     strongest = np.argmax(np.hypot(quiver.U, quiver.V))
     assert quiver.XY[strongest].tolist() == [7, 5]
     assert (quiver.U[strongest], quiver.V[strongest]) == (300, 400)
     # With y running down on the screen, a positive y component must point down too.
     assert quiver.angles == "xy"
     assert figure.axes[0].yaxis_inverted()
-    (key,) = (artist for artist in figure.axes[0].get_children() if isinstance(artist, QuiverKey))
-    assert key.text.get_text() == "traction 500 Pa"
+    assert key.U.tolist() == [500]
+    assert (key.scale, key.width) == (quiver.scale, quiver.width)
+    assert "traction 500 Pa" in texts_of(figure)
 
 
 def test_arrows_of_fine_grids_are_block_means(field):
     figure = plotting.plot_vectors(field, n_arrows=10)
-    (quiver,) = (artist for artist in figure.axes[0].collections if isinstance(artist, Quiver))
-    assert quiver.U.size == 6 * 10
-    assert quiver.U.max() == 300 / 16
+    quiver, _ = (artist for artist in figure.axes[0].collections if isinstance(artist, Quiver))
+    # Where there is nothing, there is no arrow.
+    assert quiver.U.tolist() == [300 / 16]
+    assert quiver.V.tolist() == [400 / 16]
+    assert quiver.XY.tolist() == [[5.5, 5.5]]
+    assert plotting.plot_vectors(field + 1e3, n_arrows=10).axes[0].collections[0].U.size == 6 * 10
 
 
 def test_zero_fields_and_extreme_shapes_are_drawn(tmp_path):
@@ -143,6 +148,26 @@ def test_bars_show_the_table():
 def test_refuses(draw, message):
     with pytest.raises(ValueError, match=message):
         draw()
+
+
+@pytest.mark.parametrize("name", ["a.png", "a.pdf", "a.svg"])
+def test_figures_are_saved_with_text_and_without_dates(field, tmp_path, name):
+    for path in (tmp_path / name, tmp_path / "again" / name):
+        plotting.save_figure(plotting.plot_vectors(field), path)
+    content = (tmp_path / name).read_bytes()
+    assert content == (tmp_path / "again" / name).read_bytes()
+    if name.endswith("svg"):
+        assert re.search(rb"<text[^>]*>\s*traction 100 Pa\s*<", content)
+    if name.endswith("pdf"):
+        # Type 42 is a font whose letters stay letters, type 3 one of mere shapes.
+        assert b"/Type3" not in content
+        assert b"/TrueType" in content or b"/CIDFontType2" in content
+
+
+def test_other_formats_are_refused(field, tmp_path):
+    with pytest.raises(ValueError, match="format of a figure"):
+        plotting.save_figure(plotting.plot_vectors(field), tmp_path / "a.bmp")
+    assert not list(tmp_path.iterdir())
 
 
 def test_global_state_is_left_alone(field):

@@ -1,0 +1,24 @@
+"""Figures of fields, lambdas and benchmarks.
+
+Every function returns a new `matplotlib.figure.Figure`. No window opens, and the state of pyplot and the settings of
+matplotlib do not change. `save_figure` writes it as PNG, PDF or SVG, with text that can be edited. matplotlib is
+imported at the first call. Maps are drawn as images are: x to the right, y down.
+"""
+
+from tfmkit.plotting.bars import plot_bars
+from tfmkit.plotting.lambdas import plot_criterion, plot_lambda_curve
+from tfmkit.plotting.map_axes import image_extent
+from tfmkit.plotting.maps import plot_map, plot_traction_map
+from tfmkit.plotting.style import save_figure
+from tfmkit.plotting.vectors import plot_vectors
+
+__all__ = [
+    "image_extent",
+    "plot_bars",
+    "plot_criterion",
+    "plot_lambda_curve",
+    "plot_map",
+    "plot_traction_map",
+    "plot_vectors",
+    "save_figure",
+]

@@ -1,0 +1,57 @@
+"""Bars of a benchmark."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tfmkit.plotting.style import COLORS, COLUMN, new_figure
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def plot_bars(
+    means: pd.DataFrame, spreads: pd.DataFrame | None = None, *, ylabel: str = "relative error", xlabel: str = "noise"
+) -> Figure:
+    """Draw a benchmark as groups of bars.
+
+    Parameters
+    ----------
+    means : DataFrame
+        Height of the bars: one group per row, one colour per column.
+    spreads : DataFrame, optional
+        Standard deviations of the same shape, drawn as error bars.
+    ylabel, xlabel : str
+        Names of the axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The figure.
+
+    Raises
+    ------
+    ValueError
+        If there is nothing to draw or the two tables do not match.
+    """
+    if means.empty or (spreads is not None and spreads.shape != means.shape):
+        raise ValueError(f"Expected tables of one shape that is not empty, got {means.shape}.")
+    n_groups, n_bars = means.shape
+    width = 0.8 / n_bars
+    with new_figure(max(COLUMN, 0.4 + 0.22 * n_groups * n_bars), 2.6) as figure:
+        axes = figure.add_subplot()
+        for number, name in enumerate(means.columns):
+            places = np.arange(n_groups) + (number - (n_bars - 1) / 2) * width
+            error = None if spreads is None else spreads.iloc[:, number]
+            color = COLORS[number % len(COLORS)]
+            axes.bar(
+                places, means.iloc[:, number], width, yerr=error, label=str(name), color=color, capsize=1.5,
+                error_kw={"linewidth": 0.6},
+            )  # fmt: skip
+        axes.set_xticks(np.arange(n_groups), [str(label) for label in means.index])
+        axes.set(ylabel=ylabel, xlabel=xlabel)
+        figure.legend(loc="outside upper center", ncols=min(n_bars, 4))
+    return figure
