@@ -19,7 +19,7 @@ from report_pages import HOSTILE, SHOWN, Page, hostile_results
 from tfmkit.batch import read_results
 from tfmkit.cli import main
 from tfmkit.report import write_report
-from tfmkit.report._names import visible
+from tfmkit.report.names import visible
 
 
 @pytest.fixture(scope="module")

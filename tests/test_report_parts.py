@@ -17,15 +17,16 @@ from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
 from tfmkit.batch import run
+from tfmkit.methods import DISPLACEMENT_METHODS, TRACTION_METHODS
 from tfmkit.metrics import displacement_residual
-from tfmkit.report._maps import Tops, load_maps
-from tfmkit.report._methods import error_bars, references
-from tfmkit.report._names import visible
-from tfmkit.report._overview import setting_rows, time_unit
-from tfmkit.report._panels import around_peak, draw_panels
-from tfmkit.report._pictures import embed_beads, embed_classes, embed_figure, embed_grey
-from tfmkit.report._selection import choose_items
-from tfmkit.report._units import TIMES, format_number, readable_unit
+from tfmkit.report import citing
+from tfmkit.report.citing import error_bars, references
+from tfmkit.report.frames import Tops, choose_items, load_maps
+from tfmkit.report.names import visible
+from tfmkit.report.overview import setting_rows, time_unit
+from tfmkit.report.panels import around_peak, draw_panels
+from tfmkit.report.pictures import embed_beads, embed_classes, embed_figure, embed_grey
+from tfmkit.units import TIMES, format_number, readable_unit
 
 SIZES = st.floats(1e-20, 1e12)
 
@@ -141,6 +142,11 @@ def test_references_are_those_of_the_methods():
     files = {**config, "input": {"displacement": "*.txt"}, "traction": {"name": "FTTC"}}
     assert "Lucas" not in " ".join(references(files))
     assert "Butler" in " ".join(references(files))
+
+
+def test_every_method_is_cited():
+    assert citing.TRACTION.keys() == set(TRACTION_METHODS)
+    assert citing.DISPLACEMENT.keys() == set(DISPLACEMENT_METHODS)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ imported at the first call. Maps are drawn as images are: x to the right, y down
 """
 
 from tfmkit.plotting.bars import plot_bars
+from tfmkit.plotting.courses import plot_courses
 from tfmkit.plotting.lambdas import plot_criterion, plot_lambda_curve
 from tfmkit.plotting.map_axes import image_extent
 from tfmkit.plotting.maps import plot_map, plot_traction_map
@@ -15,6 +16,7 @@ from tfmkit.plotting.vectors import plot_vectors
 __all__ = [
     "image_extent",
     "plot_bars",
+    "plot_courses",
     "plot_criterion",
     "plot_lambda_curve",
     "plot_map",

@@ -1,5 +1,5 @@
-"""Results of a batch as one HTML page that needs nothing else: no server, no script, no network."""
+"""The results of a batch as one HTML page without scripts, which opens without a server or a network."""
 
-from tfmkit.report._page import write_report
+from tfmkit.report.page import write_report
 
 __all__ = ["write_report"]

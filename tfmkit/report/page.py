@@ -1,4 +1,4 @@
-"""The page: what goes into the template, and the file."""
+"""The page: the content of its template, and its file."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from tfmkit._validation import check_count
 from tfmkit.batch import ItemResult, Results, find_doubtful, read_results
 from tfmkit.fttc import FTTCCV
 from tfmkit.io import writing
-from tfmkit.report._courses import LINES, draw_courses, moving_positions
-from tfmkit.report._maps import Maps, Tops, load_maps
-from tfmkit.report._methods import error_bars, references
-from tfmkit.report._names import visible
-from tfmkit.report._overview import cell_table, headlines, setting_rows
-from tfmkit.report._panels import FLAG_COLORS, Panel, draw_panels
-from tfmkit.report._selection import RULE, choose_items
+from tfmkit.report.citing import error_bars, references
+from tfmkit.report.courses import LINES, draw_courses, moving_positions
+from tfmkit.report.frames import RULE, Maps, Tops, choose_items, load_maps
+from tfmkit.report.names import visible
+from tfmkit.report.overview import cell_table, headlines, setting_rows
+from tfmkit.report.panels import FLAG_COLORS, draw_panels
+from tfmkit.report.pictures import Panel
 
 
 def write_report(results: str | PathLike[str], path: str | PathLike[str], *, n_full: int = 12) -> None:
     """Write the results of a batch as one HTML page.
 
-    The page holds all of its images and its style, has no script, and asks the network for nothing, which its own
-    security policy forbids. Equal results give equal bytes.
+    The page contains its images and its style. It has no script, and its security policy forbids it to use the
+    network. Equal results give equal bytes.
 
     Parameters
     ----------
@@ -41,12 +41,12 @@ def write_report(results: str | PathLike[str], path: str | PathLike[str], *, n_f
     n_full : int, default=12
         Largest number of frames that are shown with all their maps, and of positions that are shown over time. Where
         there are more frames, the one with the largest residual is shown, and others that are evenly spaced. The table
-        always has all.
+        always contains all of them.
 
     Raises
     ------
     ValueError
-        If the folder holds no results of a batch, a file in it is damaged, or `n_full` is no count.
+        If the folder holds no results of a batch, a file in it is damaged, or `n_full` is not a count.
 
     Examples
     --------
@@ -56,7 +56,7 @@ def write_report(results: str | PathLike[str], path: str | PathLike[str], *, n_f
     check_count(n_full, "n_full", low=0)
     found = read_results(results)
     with _expecting_results(found.folder), writing(path) as temporary:
-        # Frame by frame, so that a page of any length fits into memory.
+        # The page is written frame by frame, so that a page of any length fits into memory.
         _environment().get_template("page.html").stream(_content(found, n_full)).dump(str(temporary), encoding="utf-8")
 
 
@@ -64,7 +64,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("tfmkit.report"),
         autoescape=True,
-        # What the template itself made is safe already.
+        # Markup of the template itself is another type, and safe.
         finalize=lambda value: visible(value) if type(value) is str else value,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -83,7 +83,7 @@ def _expecting_results(folder: Path) -> Iterator[None]:
 
 
 def _content(results: Results, n_full: int) -> dict[str, Any]:
-    """Return what the template shows."""
+    """Return the values in the template."""
     settings, table = results.settings, results.table
     config = settings["config"]
     style = _environment().get_template("style.css").render(flags=FLAG_COLORS, cells=LINES)
@@ -114,20 +114,20 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
 
 
 def _tops(results: Results, chosen: set[str], doubtful: set[str]) -> Tops:
-    """Return the ends of the colour bars, which doubtful frames do not stretch unless there are no others."""
+    """Return the ends of the colour bars. Doubtful frames do not stretch them unless there are no others."""
     trusted = chosen - doubtful or chosen
     tops = Tops()
-    # Every frame is read before the first is drawn, which takes longer: damage shows at once.
+    # Reading is faster than drawing: a damaged file ends the report before the first figure.
     for item, maps in _load(results, chosen):
         tops = tops.widened(maps) if item.key in trusted else tops
     return tops
 
 
 def _frames(results: Results, chosen: set[str], tops: Tops) -> Iterator[tuple[ItemResult, Iterator[Panel]]]:
-    """Give the chosen items and their figures, drawn when the template comes to them."""
+    """Give the chosen items and their figures, which are drawn while the page is written."""
     config = results.settings["config"]
     criterion = str(config["traction"]["params"].get("criterion", FTTCCV().criterion))
-    # On a pipe or in a log file the bar would only be noise.
+    # Without a terminal there is no bar.
     for item, maps in tqdm(_load(results, chosen), total=len(chosen), desc="report", unit="frame", disable=None):
         yield item, draw_panels(item, maps, tops, criterion)
 

@@ -1,4 +1,4 @@
-"""The maps of one frame, in the units in which they are drawn."""
+"""The frames that are shown with all maps: the choice of frames, their maps, and the ends of their colour bars."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult, layer_in_pixels
 from tfmkit.gel.operator import ForwardOperator
+
+RULE = "the one with the largest residual, and others evenly spaced from the first to the last"
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +52,25 @@ class Maps:
 
     @property
     def residual(self) -> float:
-        """Share of the displacement of the whole field that the traction does not explain; NaN for a field at rest."""
+        """Return the share of the displacement that the traction does not explain.
+
+        Returns
+        -------
+        float
+            Ratio of root mean squares over the whole field; NaN for a field at rest.
+        """
         whole = float(np.linalg.norm(self.displacement))
         return float(np.linalg.norm(self.misfit)) / whole if whole else np.nan
 
 
 @dataclass(frozen=True)
 class Tops:
-    """Where the colour bars of a report end, the same for all of its frames.
+    """Upper ends of the colour bars of a report, the same for all of its frames.
 
     Attributes
     ----------
     displacement, misfit : float or None
-        Length in the unit of the maps; None leaves it to the map.
+        Length in the unit of the maps; None for the largest value of each map.
     traction, std : float or None
         Traction in Pa.
     """
@@ -72,7 +81,7 @@ class Tops:
     std: float | None = None
 
     def widened(self, maps: Maps) -> Tops:
-        """Return colour bars that hold one more frame.
+        """Return colour bars that also hold the values of another frame.
 
         Parameters
         ----------
@@ -94,7 +103,7 @@ class Tops:
 
 
 def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> Maps:
-    """Read the maps of an item, and see what the traction does not explain.
+    """Read the maps of an item, and compute the displacement that the traction does not explain.
 
     Parameters
     ----------
@@ -103,7 +112,7 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
     gel : mapping
         ``young`` in Pa, ``poisson``, ``thickness`` and ``depth`` in micrometres.
     in_pixels : bool
-        Whether lengths stay in pixels, as they must where the size of a pixel is not known.
+        Whether lengths stay in pixels, as they must where the pixel size is not known.
 
     Returns
     -------
@@ -139,3 +148,47 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
         length * spacing,
         unit,
     )
+
+
+def choose_items(table: pd.DataFrame, n_full: int) -> list[str]:
+    """Return the keys of the items to show in full, in the order of the table.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a batch: ``item`` and ``displacement_residual``, one row per cell.
+    n_full : int
+        Largest number of items.
+
+    Returns
+    -------
+    list of str
+        All keys if there are no more than `n_full`, else those that `RULE` names.
+    """
+    worst = table.groupby("item", sort=False)["displacement_residual"].max().fillna(-np.inf)
+    if not n_full or worst.empty:
+        return []
+    chosen = spread(len(worst), n_full)
+    if (leader := int(worst.to_numpy().argmax())) not in chosen:
+        # It replaces its nearest neighbour, but neither the first nor the last while there is a third.
+        inner = chosen[1:-1] or chosen[-1:]
+        chosen[chosen.index(min(inner, key=lambda place: abs(place - leader)))] = leader
+    return [str(worst.index[place]) for place in sorted(chosen)]
+
+
+def spread(n_all: int, n_wanted: int) -> list[int]:
+    """Return places that are evenly spaced from the first to the last.
+
+    Parameters
+    ----------
+    n_all : int
+        Number of places.
+    n_wanted : int
+        Largest number of places to return.
+
+    Returns
+    -------
+    list of int
+        The places, in order.
+    """
+    return np.unique(np.rint(np.linspace(0, n_all - 1, min(n_all, n_wanted)))).astype(int).tolist()

@@ -1,8 +1,9 @@
-"""Pictures as text that an HTML page can hold."""
+"""Figures of the page: pictures as text that HTML can hold, with captions and legends."""
 
 from __future__ import annotations
 
 from base64 import b64encode
+from dataclasses import dataclass, field
 from io import BytesIO
 from typing import Any
 
@@ -10,10 +11,54 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# A column of the page is about 360 px wide; phones and print show finer pixels than that.
+# A column of the page is about 360 px wide; phones and paper show finer pixels.
 _FIGURE_WIDTH = 640
 _SIDE = 384
 _LEVELS = 16
+
+
+@dataclass(frozen=True)
+class Key:
+    """A line of a legend.
+
+    Attributes
+    ----------
+    style : str
+        Class of the colour sample in the page's style sheet.
+    text : str
+        Meaning of the colour.
+    """
+
+    style: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A figure of the page.
+
+    Attributes
+    ----------
+    title : str
+        Its title.
+    source : str
+        The picture as a data URI.
+    alt : str
+        Its content in words.
+    note : str
+        Further facts, for the caption.
+    legend : list of Key
+        Meanings of its colours, where the picture does not name them.
+    shape : str
+        ``"map"`` with a colour bar, ``"image"`` without one, or ``"curve"``.
+    """
+
+    title: str
+    source: str
+    alt: str
+    note: str = ""
+    legend: list[Key] = field(default_factory=list)
+    shape: str = "map"
 
 
 def embed_figure(figure: Any) -> str:
@@ -51,7 +96,7 @@ def embed_beads(relaxed: NDArray[np.uint8], deformed: NDArray[np.uint8]) -> str:
     str
         A data URI.
     """
-    # 16 levels of each are more than an eye tells apart in noise, and halve the file.
+    # In noise an eye tells fewer than 16 levels apart, and few levels halve the file.
     first, second = (_shrunk(image) // (256 // _LEVELS) for image in (relaxed, deformed))
     picture = Image.fromarray((_LEVELS * first + second).astype(np.uint8)).convert("P")
     levels = np.arange(_LEVELS) * (255 // (_LEVELS - 1))
@@ -77,7 +122,7 @@ def embed_grey(image: NDArray[np.uint8]) -> str:
 
 
 def embed_classes(classes: NDArray[np.int64], colors: list[tuple[int, int, int]]) -> str:
-    """Return a map of few values as an image with one colour each.
+    """Return a map of a few classes as an image with one colour each.
 
     Parameters
     ----------
@@ -103,7 +148,7 @@ def _shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _enlarged(picture: Image.Image) -> Image.Image:
-    """Return a small picture with larger pixels, whose borders browsers would blur."""
+    """Return a small picture with larger pixels; a browser would blur them."""
     factor = max(1, _SIDE // max(picture.size))
     return picture.resize((factor * picture.width, factor * picture.height), Image.Resampling.NEAREST)
 

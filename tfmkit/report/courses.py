@@ -1,41 +1,23 @@
-"""Time courses: what the cells of a position do from frame to frame."""
+"""Time courses: the forces of the cells of a position from frame to frame."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import pandas as pd
 
-from tfmkit.report._overview import time_unit
-from tfmkit.report._panels import Key, Panel
-from tfmkit.report._pictures import embed_figure
-from tfmkit.report._quantities import FORCES, Quantity, known
-from tfmkit.report._selection import spread
-from tfmkit.report._units import Unit, format_number
+from tfmkit.columns import FORCES, Quantity, known
+from tfmkit.plotting import plot_courses
+from tfmkit.plotting.style import COLORS
+from tfmkit.report.frames import spread
+from tfmkit.report.overview import time_unit
+from tfmkit.report.pictures import Key, Panel, embed_figure
+from tfmkit.units import Unit, format_number
 
-# Color, marker in matplotlib and marker in the page's legend of each cell: Okabe and Ito's colours, which eyes of every
-# kind tell apart, without the yellow that paper swallows.
-LINES = (
-    ("#0072b2", "o", "●"),
-    ("#d55e00", "s", "■"),
-    ("#009e73", "^", "▲"),
-    ("#cc79a7", "D", "◆"),
-    ("#56b4e9", "v", "▼"),
-    ("#e69f00", "P", "✚"),
-    ("#000000", "X", "✖"),
-)
-# On longer movies markers would cover the line.
-_MOST_MARKERS = 40
-_SIZE = (2.7, 2.0)
-_STYLE: dict[Any, Any] = {
-    "axes.linewidth": 0.6,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.family": "DejaVu Sans",
-    "font.size": 8,
-}
+# The markers of `tfmkit.plotting.style.MARKERS` as letters of the page's legend.
+_LETTERS = ("●", "■", "▲", "◆", "▼", "✚", "✖")
+LINES = tuple(zip(COLORS, _LETTERS, strict=True))
 
 
 @dataclass(frozen=True)
@@ -47,7 +29,7 @@ class Course:
     position : str
         Its name.
     legend : list of Key
-        Which line is which cell.
+        Lines and their cells.
     n_hidden : int
         Number of cells that are not drawn.
     panels : list of Panel
@@ -85,12 +67,12 @@ def draw_courses(table: pd.DataFrame, n_full: int) -> Iterator[Course]:
     table : DataFrame
         Table of a batch.
     n_full : int
-        Largest number of positions; they are evenly spaced where there are more.
+        Largest number of positions. Where there are more, evenly spaced ones are drawn.
 
     Yields
     ------
     Course
-        Figures of a position, their axes the same for all positions.
+        Figures of a position. A quantity has the same axis in all positions.
     """
     positions = moving_positions(table)
     quantities = known(FORCES, table)
@@ -104,28 +86,21 @@ def draw_courses(table: pd.DataFrame, n_full: int) -> Iterator[Course]:
 
 
 def _panel(table: pd.DataFrame, part: pd.DataFrame, cells: list[str], quantity: Quantity) -> Panel:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
     unit, time = quantity.unit_for(table), time_unit(table)
-    with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=_SIZE, layout="constrained")
-        axes = figure.add_subplot()
-        for number, cell in enumerate(cells):
-            rows = part[part["cell"] == cell].sort_values("frame")
-            when = rows["frame"] if time is None else rows["time_s"] * time.factor
-            axes.errorbar(
-                when, rows[quantity.column] * unit.factor, yerr=_spread(rows, quantity) * unit.factor,
-                color=LINES[number][0], marker=LINES[number][1] if len(rows) <= _MOST_MARKERS else None,
-                markersize=3, linewidth=1, elinewidth=0.8, capsize=1.5,
-            )  # fmt: skip
-        axes.set(
-            xlabel="frame" if time is None else f"time ({time.name})",
-            ylabel=f"{quantity.title} ({unit.name})",
-            ylim=_limits(table, quantity, unit.factor),
-        )
-        source = embed_figure(figure)
-    return Panel(quantity.title.capitalize(), source, _in_words(part, quantity, unit), shape="curve")
+    courses = []
+    for cell in cells:
+        rows = part[part["cell"] == cell].sort_values("frame")
+        when = rows["frame"] if time is None else rows["time_s"] * time.factor
+        courses.append((when, rows[quantity.column] * unit.factor, _spread(rows, quantity) * unit.factor))
+    figure = plot_courses(
+        courses,
+        xlabel="frame" if time is None else f"time ({time.name})",
+        ylabel=f"{quantity.title} ({unit.name})",
+        ylim=_limits(table, quantity, unit.factor),
+    )
+    return Panel(
+        quantity.title.capitalize(), embed_figure(figure), _in_words(part, quantity, unit), shape="curve"
+    )  # fmt: skip
 
 
 def _in_words(part: pd.DataFrame, quantity: Quantity, unit: Unit) -> str:
@@ -135,7 +110,7 @@ def _in_words(part: pd.DataFrame, quantity: Quantity, unit: Unit) -> str:
 
 
 def _limits(table: pd.DataFrame, quantity: Quantity, factor: float) -> tuple[float, float]:
-    """Return axes that hold all cells of all positions, and 0."""
+    """Return ends of an axis that hold all cells of all positions, and 0."""
     values, spreads = table[quantity.column] * factor, _spread(table, quantity) * factor
     low, high = min(0.0, float((values - spreads).min())), max(0.0, float((values + spreads).max()))
     margin = 0.05 * (high - low) or 1.0

@@ -1,9 +1,9 @@
-"""The figures of one frame, each with its caption and what it shows for those who cannot see it."""
+"""The figures of one frame, each with its caption and its content in words."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,13 +14,13 @@ from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult
 from tfmkit.displacement import Flag
 from tfmkit.plotting import plot_lambda_curve, plot_map, plot_traction_map, plot_vectors
-from tfmkit.report._maps import Maps, Tops
-from tfmkit.report._pictures import embed_beads, embed_classes, embed_figure, embed_grey
-from tfmkit.report._units import MINUS, TIMES, format_number
+from tfmkit.report.frames import Maps, Tops
+from tfmkit.report.pictures import Key, Panel, embed_beads, embed_classes, embed_figure, embed_grey
+from tfmkit.units import MINUS, TIMES, format_number
 
 # Side of the enlarged part of the bead images, in pixels of the small images.
 _DETAIL = 128
-# Told apart by eyes of every kind, and in grey.
+# Colour-blind readers tell these colours apart, also in grey.
 FLAG_COLORS = {
     Flag.GOOD: (222, 226, 230),
     Flag.OUTLIER: (230, 130, 0),
@@ -36,52 +36,8 @@ FLAG_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class Key:
-    """A line of a legend.
-
-    Attributes
-    ----------
-    style : str
-        Class of the sample in the page's style sheet.
-    text : str
-        What it stands for.
-    """
-
-    style: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Panel:
-    """A figure of the page.
-
-    Attributes
-    ----------
-    title : str
-        What it shows.
-    source : str
-        The picture as a data URI.
-    alt : str
-        The same in words.
-    note : str
-        What else to know.
-    legend : list of Key
-        What its colours mean, where it does not say so itself.
-    shape : str
-        ``"map"`` with a colour bar, ``"image"`` without one, or ``"curve"``.
-    """
-
-    title: str
-    source: str
-    alt: str
-    note: str = ""
-    legend: list[Key] = field(default_factory=list)
-    shape: str = "map"
-
-
 def draw_panels(item: ItemResult, maps: Maps, tops: Tops, criterion: str) -> Iterator[Panel]:
-    """Draw what is known of one frame.
+    """Draw the figures of one frame.
 
     Parameters
     ----------
@@ -92,7 +48,7 @@ def draw_panels(item: ItemResult, maps: Maps, tops: Tops, criterion: str) -> Ite
     tops : Tops
         Ends of the colour bars.
     criterion : str
-        Name of what lambda was chosen by.
+        Name of the criterion by which lambda was chosen.
 
     Yields
     ------
@@ -115,7 +71,7 @@ def _bead_panels(item: ItemResult, maps: Maps) -> Iterator[Panel]:
     if not images:
         return
     relaxed, deformed = images["relaxed"], images["deformed"]
-    # Small images can have fewer pixels than the measured ones.
+    # The stored images can be smaller than the measured ones.
     pixel = maps.spacing / item.record["grid"]["spacing_px"] * item.record["image_shape"][1] / relaxed.shape[1]
     whole = _size(relaxed, pixel, maps.unit)
     yield _overlay("Beads", relaxed, deformed, f"The whole image, {whole}, drift undone.")
@@ -142,7 +98,7 @@ def _size(image: NDArray[np.uint8], pixel: float, unit: str) -> str:
 
 
 def around_peak(displacement: FloatArray, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return the part of an image around the place of the largest displacement, wholly inside the image.
+    """Return the part of an image around the largest displacement.
 
     Parameters
     ----------
@@ -154,7 +110,7 @@ def around_peak(displacement: FloatArray, shape: tuple[int, ...]) -> tuple[slice
     Returns
     -------
     (slice, slice)
-        Rows and columns of the part.
+        Rows and columns of the part, which lies inside the image.
     """
     length = np.hypot(*displacement)
     peak = np.unravel_index(length.argmax(), length.shape)
@@ -207,7 +163,7 @@ def _flag_panel(counts: dict[str, int], maps: Maps) -> Panel:
     alt = "Map of the quality of the displacement vectors: " + "; ".join(key.text for key in legend) + "."
     classes = maps.flags
     if maps.cells is not None:
-        # An outline tells where the vectors lie, and hides none that is not good.
+        # The outline covers good vectors only.
         border = maps.cells & ~binary_erosion(maps.cells)
         classes = np.where(border & (classes == Flag.GOOD), len(Flag), classes)
     picture = embed_classes(classes, [*(FLAG_COLORS[flag] for flag in Flag), _OUTLINE])

@@ -1,4 +1,4 @@
-"""Numbers as people write them: one readable unit per column, and no more digits than the error bar leaves."""
+"""Numbers as people write them: one unit with a prefix for many values, and as many digits as the error bar allows."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-NOTHING = "\N{EN DASH}"
+DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
 _PREFIXES = {-18: "a", -15: "f", -12: "p", -9: "n", -6: "µ", -3: "m", 0: "", 3: "k", 6: "M", 9: "G"}
@@ -16,14 +16,14 @@ _DIGITS = 3
 
 @dataclass(frozen=True)
 class Unit:
-    """How a quantity is written.
+    """A unit, and the factor from SI units to it.
 
     Attributes
     ----------
     factor : float
-        What turns its SI value into this unit.
+        A value in SI units times this factor is the value in this unit.
     name : str
-        The unit, with its prefix.
+        The unit with its prefix.
     """
 
     factor: float
@@ -31,21 +31,21 @@ class Unit:
 
 
 def readable_unit(values: ArrayLike, name: str, scale: float = 1.0) -> Unit:
-    """Return the unit in which the middle one of some values has one to three digits before the point.
+    """Return the unit in which the median of some values has one to three digits before the point.
 
     Parameters
     ----------
     values : array-like
-        Values in SI units; those that are 0 or not finite do not count.
+        Values in SI units. Values that are 0 or not finite do not count.
     name : str
         The unit without a prefix.
     scale : float, default=1.0
-        That unit in SI units' inverse: 1e6 for micrometres.
+        Number of that unit in the SI unit: 1e6 for micrometres.
 
     Returns
     -------
     Unit
-        The unit with its prefix.
+        The unit with its prefix, from ``a`` to ``G``.
     """
     sizes = np.abs(np.asarray(values, dtype=float)) * scale
     sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
@@ -62,15 +62,16 @@ def format_number(value: float, std: float = np.nan) -> str:
     value : float
         The number.
     std : float, default=nan
-        Its standard deviation. It gets one digit, or two if the first is a 1, and `value` ends where it does.
+        Its standard deviation. It is written with one digit, or with two if the first is a 1, and `value` with as many
+        decimal places.
 
     Returns
     -------
     str
-        Such as ``"12.3 ± 0.4"``; a dash where the number is not finite.
+        Text such as ``"12.3 ± 0.4"``; a dash where the number is not finite.
     """
     if not np.isfinite(value):
-        return NOTHING
+        return DASH
     if not np.isfinite(std) or std <= 0:
         return _rounded(value, _DIGITS - 1 - _power(value)) if value else "0"
     places = -_power(std) + (std < 2 * 10.0 ** _power(std))

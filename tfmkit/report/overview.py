@@ -1,4 +1,4 @@
-"""Text of the report: headline numbers, the table of all cells, settings."""
+"""Text of the report: headline numbers, the table of all cells, and the settings."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tfmkit.report._quantities import AREA, CHECKS, FORCES, Quantity, known
-from tfmkit.report._units import NOTHING, Unit, format_number
+from tfmkit.columns import AREA, CHECKS, FORCES, RESIDUAL, Quantity, known
+from tfmkit.units import DASH, Unit, format_number
 
 _MINUTE, _HOUR = 60.0, 3600.0
 
@@ -58,14 +58,14 @@ class CellTable:
 
 @dataclass(frozen=True)
 class Headline:
-    """One number about all.
+    """A number about the whole batch.
 
     Attributes
     ----------
     title, value : str
-        What it is, and the number with its unit.
+        Its title, and the number with its unit.
     note : str
-        What else to know of it.
+        Further facts.
     """
 
     title: str
@@ -74,7 +74,7 @@ class Headline:
 
 
 def headlines(table: pd.DataFrame, n_failures: int) -> list[Headline]:
-    """Return the numbers to read first.
+    """Return the most important numbers.
 
     Parameters
     ----------
@@ -86,7 +86,7 @@ def headlines(table: pd.DataFrame, n_failures: int) -> list[Headline]:
     Returns
     -------
     list of Headline
-        Counts, and the middle row of each quantity with its range.
+        Counts, and the median of each quantity with its range.
     """
     n_items, n_positions = table["item"].nunique(), table["position"].nunique()
     n_cells = len(table[["position", "cell"]].drop_duplicates())
@@ -95,7 +95,7 @@ def headlines(table: pd.DataFrame, n_failures: int) -> list[Headline]:
         Headline("positions", str(n_positions)),
         Headline("cells", str(n_cells), "whole fields count as one"),
     ]
-    return counts + [_middle(table, quantity) for quantity in known((*FORCES, CHECKS[1]), table)]
+    return counts + [_middle(table, quantity) for quantity in known((*FORCES, RESIDUAL), table)]
 
 
 def cell_table(table: pd.DataFrame) -> CellTable:
@@ -109,7 +109,7 @@ def cell_table(table: pd.DataFrame) -> CellTable:
     Returns
     -------
     CellTable
-        One unit per column, error bars where there are some.
+        The table, with one unit per column and error bars where they are known.
     """
     quantities = known((AREA, *FORCES, *CHECKS), table)
     units = [quantity.unit_for(table) for quantity in quantities]
@@ -124,7 +124,7 @@ def cell_table(table: pd.DataFrame) -> CellTable:
 
 
 def time_unit(table: pd.DataFrame) -> Unit | None:
-    """Return the unit for the time of frames, None where there is no time.
+    """Return the unit for the times of the frames.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def time_unit(table: pd.DataFrame) -> Unit | None:
     Returns
     -------
     Unit or None
-        Seconds, minutes or hours.
+        Seconds, minutes or hours; None where no times are known.
     """
     steps = np.diff(np.unique(table["time_s"].dropna()))
     if not steps.size:
@@ -145,7 +145,7 @@ def time_unit(table: pd.DataFrame) -> Unit | None:
 
 
 def setting_rows(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """Give the settings of a batch as lines of text.
+    """Give the settings of a batch as rows of a table.
 
     Parameters
     ----------
@@ -155,7 +155,7 @@ def setting_rows(settings: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
     Yields
     ------
     tuple of str
-        Section, key and value; values within values get the path to them as their key.
+        Section, key and value. The key of a nested value is the path to it.
     """
     for section, values in settings.items():
         for key, value in _flat(values):
@@ -185,4 +185,4 @@ def _flat(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for key, value in values.items():
             yield from _flat(value, f"{path}.{key}" if path else str(key))
     else:
-        yield path, NOTHING if values is None or values == {} else str(values)
+        yield path, DASH if values is None or values == {} else str(values)

@@ -1,4 +1,4 @@
-"""What is said of the methods: what their error bars hold, and what to cite."""
+"""Sentences about the methods of a batch: the origin of the error bars, and the literature to cite."""
 
 from __future__ import annotations
 
@@ -14,32 +14,31 @@ _BAYES = "Y. L. Huang et al., Sci. Rep. 9, 539 (2019): traction force microscopy
 _LAYER = "J. C. del Alamo et al., Proc. Natl. Acad. Sci. USA 104, 13343 (2007): gels of finite thickness."
 _WINDOWS = "F. Scarano, Meas. Sci. Technol. 13, R1 (2002): windows that deform with the image."
 _OUTLIERS = "J. Westerweel and F. Scarano, Exp. Fluids 39, 1096 (2005): detection of outliers."
-_TRACTION = {
+TRACTION = {
     "FTTC": _FTTC,
     "FTTCCV": _FTTC,
     "BayesianFTTC": (*_FTTC, _BAYES),
     "ElasticNetTFM": (_BAYES,),
     "DeepTFM": (_NETWORK,),
 }
-_DISPLACEMENT = {
+DISPLACEMENT = {
     "piv": ("B. D. Lucas and T. Kanade, IJCAI 1981, 674: image registration by least squares.", _WINDOWS, _OUTLIERS),
     "cross_correlation": (_WINDOWS, _OUTLIERS),
     "ilk": ("G. Le Besnerais and F. Champagnat, ICIP 2005, I-137: iterative Lucas-Kanade optical flow.",),
     "tvl1": ("C. Zach, T. Pock and H. Bischof, DAGM 2007, 214: TV-L1 optical flow.",),
 }
-_NOISE = "noise as strong and as correlated as that in the frame's own displacement"
-_BIAS = f"{_NOISE}; what regularisation takes away from tractions is not in it"
+_NOISE = (
+    "noise as strong and as correlated as that in the frame's own displacement; the bias of the regularisation is not "
+    "in it"
+)
 _DRAWS = {
-    "FTTC": _BIAS,
-    "FTTCCV": _BIAS,
-    "ElasticNetTFM": _BIAS,
     "BayesianFTTC": "the posterior of the traction",
     "DeepTFM": "errors as large as the network expects at every grid point",
 }
 
 
 def error_bars(config: Mapping[str, Any]) -> str:
-    """Say what the error bars of a batch are.
+    """Return a sentence about the origin of the error bars of a batch.
 
     Parameters
     ----------
@@ -49,17 +48,16 @@ def error_bars(config: Mapping[str, Any]) -> str:
     Returns
     -------
     str
-        A sentence.
+        The sentence.
     """
     n_samples = config["run"]["samples"]
     if n_samples < 2:
         return "There are no error bars: no draws of noise were asked for."
-    source = _DRAWS.get(config["traction"]["name"], _NOISE)
-    return f"± is one standard deviation over {n_samples} draws of {source}."
+    return f"± is one standard deviation over {n_samples} draws of {_DRAWS.get(config['traction']['name'], _NOISE)}."
 
 
 def references(config: Mapping[str, Any]) -> list[str]:
-    """Return the literature of the methods that a batch used.
+    """Return the literature of the methods of a batch.
 
     Parameters
     ----------
@@ -69,8 +67,8 @@ def references(config: Mapping[str, Any]) -> list[str]:
     Returns
     -------
     list of str
-        What to cite.
+        One reference each.
     """
-    measured = _DISPLACEMENT.get(config["displacement"]["name"], ()) if config["input"]["displacement"] is None else ()
+    measured = DISPLACEMENT[config["displacement"]["name"]] if config["input"]["displacement"] is None else ()
     layer = (_LAYER,) if config["gel"]["thickness"] is not None or config["gel"]["depth"] else ()
-    return [*measured, *_TRACTION.get(config["traction"]["name"], ()), *layer]
+    return [*measured, *TRACTION[config["traction"]["name"]], *layer]

@@ -1,4 +1,4 @@
-"""What the report says of every cell: columns of the batch's table, their names and what they mean."""
+"""The quantities in the columns of result tables: titles, units and meanings for readers."""
 
 from __future__ import annotations
 
@@ -6,27 +6,27 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tfmkit.report._units import MINUS, Unit, readable_unit
+from tfmkit.units import MINUS, Unit, readable_unit
 
-_PERCENT = "%"
+_PERCENT, _AREA_UNIT = "%", "µm²"
 
 
 @dataclass(frozen=True)
 class Quantity:
-    """A column of the table.
+    """A column of the table of a batch.
 
     Attributes
     ----------
     column : str
-        Its name there; its error bar is in the column of that name with ``_std``.
+        Name of the column. The column of that name with ``_std`` holds its error bars.
     title : str
-        Its name in the report.
+        Name for readers.
     unit : str
-        Its unit, without a prefix.
+        Unit without a prefix.
     scale : float
-        What turns the column's value into that unit.
+        A value of the column times this number is the value in `unit`.
     meaning : str
-        What it is, for readers.
+        Definition for readers.
     """
 
     column: str
@@ -48,13 +48,13 @@ class Quantity:
         Unit
             With a prefix, except for percentages and areas.
         """
-        if self.unit in (_PERCENT, "µm²"):
+        if self.unit in (_PERCENT, _AREA_UNIT):
             return Unit(self.scale, self.unit)
         return readable_unit(table[self.column], self.unit, self.scale)
 
 
-AREA = Quantity("area_um2", "area", "µm²", 1.0, "Area of the cell's mask, or of the whole field without one.")
-# The four that are drawn over time.
+AREA = Quantity("area_um2", "area", _AREA_UNIT, 1.0, "Area of the mask of the cell, or of the whole field without one.")
+# The quantities that are drawn over time and compared between conditions.
 FORCES = (
     Quantity(
         "strain_energy_J", "strain energy", "J", 1.0,
@@ -67,33 +67,34 @@ FORCES = (
     ),
     Quantity("max_traction_Pa", "largest traction", "Pa", 1.0, "Largest traction |t| of one grid point in the cell."),
 )  # fmt: skip
+RESIDUAL = Quantity(
+    "displacement_residual", "residual", _PERCENT, 100.0,
+    f"|u {MINUS} G t| / |u|: the share of the measured displacement, in the cell and 8 grid points around it, that the "
+    "traction does not explain. It contains the noise: a small residual alone does not make a traction right.",
+)  # fmt: skip
 CHECKS = (
     Quantity(
         "net_force_fraction", "net force", _PERCENT, 100.0,
-        "|∫ t dA| as a share of the total force. Forces of a cell that touches nothing but the gel balance: much of it "
+        "|∫ t dA| as a share of the total force. The forces of a cell that touches only the gel balance. A large share "
         "means that forces were missed, or that the mask cuts through them.",
     ),
-    Quantity(
-        "displacement_residual", "residual", _PERCENT, 100.0,
-        f"|u {MINUS} G t| / |u|: the share of the measured displacement, in the cell and 8 grid points around it, that "
-        "the traction does not explain. Noise belongs in it: a small residual alone does not make a traction right.",
-    ),
+    RESIDUAL,
     Quantity(
         "replaced_fraction", "replaced", _PERCENT, 100.0,
-        "Share of the cell's vectors that could not be measured and were taken from their neighbours.",
+        "Share of the cell's vectors that could not be measured and were interpolated from their neighbours.",
     ),
 )  # fmt: skip
 
 
 def known(quantities: tuple[Quantity, ...], table: pd.DataFrame) -> list[Quantity]:
-    """Return the quantities that a table knows, such as forces only where the size of a pixel is known.
+    """Return the quantities that a table contains.
 
     Parameters
     ----------
     quantities : tuple of Quantity
         Candidates.
     table : DataFrame
-        The table.
+        The table. Forces and energies are missing in it where the pixel size is not known.
 
     Returns
     -------
