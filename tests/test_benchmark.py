@@ -264,7 +264,7 @@ def test_paired_tests(table, test):
 
 def test_holm_by_hand(table):
     # Four estimators with p = 0.01, 0.04, 0.03 and 1: times 4, 2, 3 and 1, and never below a smaller one.
-    from tfmkit.benchmark._statistics import _holm
+    from tfmkit.benchmark.tables import _holm
 
     np.testing.assert_allclose(_holm(np.array([0.01, 0.04, 0.03, 1.0])), [0.04, 0.09, 0.09, 1.0])
 

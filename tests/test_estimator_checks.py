@@ -19,7 +19,7 @@ from tfmkit.estimator_checks import (
     parametrize_with_traction_checks,
     traction_checks_generator,
 )
-from tfmkit.estimator_checks._fields import FIELD_CHECKS
+from tfmkit.estimator_checks.field_checks import FIELD_CHECKS
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.sparse import ElasticNetTFM

@@ -1,9 +1,9 @@
-"""What a traction field does as a whole: work, forces and moments, one value per field.
+"""Energy, forces and moments of a traction field, one value per field.
 
-Integrals are sums over pixels times the pixel's area. In SI units (displacement and `spacing` in metres,
-traction in pascals) energies and moments come out in joules (newton metres) and forces in newtons; with
-``spacing=1`` they come out in pixel units. A mask limits every integral to the cell. x points along the
-columns, y down the rows, so a positive torque turns clockwise on the screen.
+An integral is the sum over pixels times the area of a pixel. With displacement and `spacing` in metres and traction in
+pascals, energies are in joules, moments in newton metres and forces in newtons. With ``spacing=1`` all are in pixel
+units. A mask limits every integral to the cell. x points along the columns and y down the rows, so a positive torque
+turns clockwise on the screen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tfmkit._validation import FloatArray, check_field, check_mask, check_number
 def strain_energy(
     displacement: ArrayLike, traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None
 ) -> FloatArray:
-    r"""Return the elastic energy that the cell has stored in the gel.
+    r"""Return the elastic energy that a cell stores in the gel.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def strain_energy(
     spacing : float, default=1.0
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True where the integral runs. By default the whole field.
+        True inside the region of the integral. By default the whole field.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def strain_energy(
     Raises
     ------
     ValueError
-        If the input is no pair of batches or the spacing is not positive.
+        If the two arrays are not batches of one shape, or the spacing is not positive.
 
     Notes
     -----
@@ -72,7 +72,7 @@ def total_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | 
     spacing : float, default=1.0
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True where the integral runs. By default the whole field.
+        True inside the region of the integral. By default the whole field.
 
     Returns
     -------
@@ -82,43 +82,43 @@ def total_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | 
     Raises
     ------
     ValueError
-        If `traction` is no batch of fields or the spacing is not positive.
+        If `traction` is not a batch of fields, or the spacing is not positive.
     """
     area = check_number(spacing, "spacing", low=0, include_low=False) ** 2
     return area * _lengths(_check_traction(traction, mask)).sum(axis=(1, 2))
 
 
 def net_force(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatArray:
-    r"""Return the force that is left unbalanced, as a fraction of the total force.
+    r"""Return the net force as a fraction of the total force.
 
     Parameters
     ----------
     traction : array-like of shape (n_fields, 2, height, width)
         Traction, in any unit.
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True where the integrals run. By default the whole field.
+        True inside the region of the integrals. By default the whole field.
 
     Returns
     -------
     ndarray of shape (n_fields,)
-        Fraction from 0 (balanced, or no traction at all) to 1 (all forces point one way).
+        Fraction from 0 (forces in balance, or no traction) to 1 (all forces point in one direction).
 
     Raises
     ------
     ValueError
-        If `traction` is no batch of fields.
+        If `traction` is not a batch of fields.
 
     Notes
     -----
-    :math:`|\int t \, dA| / \int |t| \, dA`. Fourier solvers leave the zero mode out, which makes the sum over
-    the whole field zero by construction: pass a mask to learn something from it.
+    :math:`|\int t \, dA| / \int |t| \, dA`. Fourier solvers leave out the zero mode, so the net force over the whole
+    field is zero by construction. Pass a mask to measure the balance of a cell.
     """
     pulled = _check_traction(traction, mask)
     return _fraction(np.hypot(*pulled.sum(axis=(2, 3)).T), _lengths(pulled).sum(axis=(1, 2)))
 
 
 def force_centre(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
-    """Return the point about which moments are taken.
+    """Return the reference point of the moments: the centre of the lengths of the forces.
 
     Parameters
     ----------
@@ -127,18 +127,18 @@ def force_centre(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike |
     spacing : float, default=1.0
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True where forces count. By default the whole field.
+        True inside the region of the sums. By default the whole field.
 
     Returns
     -------
     ndarray of shape (n_fields, 2)
-        Centre (x, y) of the lengths of the forces, from the centre of the first pixel (m); the first pixel
-        itself for a field without traction, all of whose moments are zero.
+        Centre (x, y), counted from the centre of the first pixel (m). For a field without traction it is the first
+        pixel; all moments of such a field are zero.
 
     Raises
     ------
     ValueError
-        If `traction` is no batch of fields or the spacing is not positive.
+        If `traction` is not a batch of fields, or the spacing is not positive.
     """
     step = check_number(spacing, "spacing", low=0, include_low=False)
     return step * _centre(_check_traction(traction, mask))
@@ -154,7 +154,7 @@ def moment_tensor(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike 
     spacing : float, default=1.0
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True where the integral runs. By default the whole field.
+        True inside the region of the integral. By default the whole field.
 
     Returns
     -------
@@ -164,12 +164,12 @@ def moment_tensor(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike 
     Raises
     ------
     ValueError
-        If `traction` is no batch of fields or the spacing is not positive.
+        If `traction` is not a batch of fields, or the spacing is not positive.
 
     Notes
     -----
-    :math:`M_{ij} = \frac12 \int (x_i t_j + x_j t_i) \, dA` [1]_, x counted from :func:`force_centre`. The
-    antisymmetric part is the :func:`torque`.
+    :math:`M_{ij} = \frac12 \int (x_i t_j + x_j t_i) \, dA` [1]_, where x is counted from
+    :func:`force_centre`. The antisymmetric part of the first moment is the :func:`torque`.
 
     References
     ----------
@@ -189,7 +189,7 @@ def contractile_moment(traction: ArrayLike, *, spacing: float = 1.0, mask: Array
     spacing : float, default=1.0
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True where the integral runs. By default the whole field.
+        True inside the region of the integral. By default the whole field.
 
     Returns
     -------
@@ -199,7 +199,7 @@ def contractile_moment(traction: ArrayLike, *, spacing: float = 1.0, mask: Array
     Raises
     ------
     ValueError
-        If `traction` is no batch of fields or the spacing is not positive.
+        If `traction` is not a batch of fields, or the spacing is not positive.
     """
     return np.trace(_moments(traction, spacing, mask), axis1=1, axis2=2)
 
@@ -214,7 +214,7 @@ def torque(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None 
     spacing : float, default=1.0
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True where the integral runs. By default the whole field.
+        True inside the region of the integral. By default the whole field.
 
     Returns
     -------
@@ -224,7 +224,7 @@ def torque(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None 
     Raises
     ------
     ValueError
-        If `traction` is no batch of fields or the spacing is not positive.
+        If `traction` is not a batch of fields, or the spacing is not positive.
     """
     moments = _moments(traction, spacing, mask)
     return moments[:, 0, 1] - moments[:, 1, 0]
@@ -233,7 +233,7 @@ def torque(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None 
 def force_summary(
     displacement: ArrayLike, traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None
 ) -> dict[str, FloatArray]:
-    """Return the figures that one reports for a cell, one array per column of a table.
+    """Return the quantities to report for a cell, one array per column of a table.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ def force_summary(
     spacing : float, default=1.0
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True inside the cell. By default the whole field counts.
+        True inside the cell. By default the whole field.
 
     Returns
     -------
@@ -255,7 +255,7 @@ def force_summary(
     Raises
     ------
     ValueError
-        If the input is no pair of batches, the spacing is not positive or a mask is empty.
+        If the two arrays are not batches of one shape, the spacing is not positive, or a mask is empty.
     """
     n_pixels = _count_pixels(traction, mask)
     lengths = _lengths(_check_traction(traction, mask))
@@ -291,7 +291,7 @@ def _lengths(traction: FloatArray) -> FloatArray:
 
 
 def _fraction(part: FloatArray, whole: FloatArray) -> FloatArray:
-    """Return part / whole, 0 where the whole is 0."""
+    """Return part / whole, and 0 where the whole is 0."""
     return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
 
 

@@ -1,8 +1,8 @@
-"""Scorers made from the metrics, by name: greater is always better.
+"""Scorers made from the metrics, by name; a greater score is always better.
 
-A scorer asks for the metadata that its metric takes (`mask` or `patches`). With metadata routing enabled,
-``cross_validate(..., scoring=get_scorer("neg_relative_rmse"), params={"mask": mask})`` cuts the mask along with
-the folds. There is deliberately no scorer of the displacement residual: the solver that fits the noise wins it.
+A scorer requests the metadata of its metric (`mask` or `patches`). With metadata routing enabled,
+``cross_validate(..., scoring=get_scorer("neg_relative_rmse"), params={"mask": mask})`` splits the mask together with
+the fields. The displacement residual has no scorer on purpose: a solver that fits the noise has the best residual.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ def get_scorer(name: str) -> Callable[..., float]:
     Returns
     -------
     callable
-        Scorer with the signature ``scorer(estimator, X, y)``, for `scoring` of scikit-learn's searches and
-        cross-validations. It requests `mask` (pixels that count) or `patches` (labels of the adhesions)
-        where its metric has them.
+        Scorer with the signature ``scorer(estimator, X, y)``, for the parameter `scoring` of scikit-learn's searches
+        and cross-validations. It requests the metadata of its metric: `mask` (True at the pixels that count) or
+        `patches` (labels of the adhesions).
 
     Raises
     ------
     ValueError
-        If there is no such scorer.
+        If no scorer has this name.
 
     Examples
     --------
@@ -46,7 +46,7 @@ def get_scorer(name: str) -> Callable[..., float]:
     """
     metric, greater_is_better, metadata = _SCORERS[check_choice(name, "name", get_scorer_names())]
     scorer = make_scorer(metric, greater_is_better=greater_is_better)
-    # Requests can be set only while routing is enabled; they do no harm where it is not.
+    # Requests can be set only while routing is enabled; without routing they have no effect.
     with config_context(enable_metadata_routing=True):
         return scorer.set_score_request(**{metadata: True})
 
@@ -63,11 +63,11 @@ def get_scorer_names() -> tuple[str, ...]:
 
 
 def _mean_absolute(metric: Callable[..., Any], *args: Any, **kwargs: Any) -> float:
-    """Return the mean over fields of a signed metric's size: deviations of opposite sign must not cancel."""
+    """Return the mean over fields of the absolute value, so that deviations of opposite sign do not cancel."""
     return float(np.abs(metric(*args, multioutput="raw_values", **kwargs)).mean())
 
 
-# Name -> metric, whether greater is better, the metadata that it takes.
+# Name -> metric, whether greater is better, name of the metadata.
 _SCORERS: dict[str, tuple[Callable[..., Any], bool, str]] = {
     "neg_relative_rmse": (metrics.relative_rmse, False, "mask"),
     "neg_mean_normalized_error": (metrics.mean_normalized_error, False, "mask"),

@@ -13,9 +13,9 @@
 ['mean', 'std', 'n_cells', 'seconds']
 """
 
-from tfmkit.benchmark._compare import METRICS, add_vector_noise, compare
-from tfmkit.benchmark._oracle import OracleLambda
-from tfmkit.benchmark._statistics import format_summary, paired_tests, summarise
+from tfmkit.benchmark.comparison import METRICS, add_vector_noise, compare
+from tfmkit.benchmark.oracle import OracleLambda
+from tfmkit.benchmark.tables import format_summary, paired_tests, summarise
 
 __all__ = [
     "METRICS",

@@ -1,4 +1,4 @@
-"""Filters around estimators: noise goes out of a traction, missing vectors come into a displacement."""
+"""Estimators around an estimator: remove noise from its traction, or fill missing vectors of its displacement."""
 
 from tfmkit.filters.cutoff import CutoffFilter
 from tfmkit.filters.missing import MissingVectorFilter, fill_missing

@@ -1,4 +1,4 @@
-"""The cutoff filter: what is no longer than the noise outside the cell goes."""
+"""The cutoff filter: remove traction vectors that are as short as the noise outside the cell."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
 from tfmkit.base import negative_error
-from tfmkit.filters._base import Filter
+from tfmkit.filters.base import Filter
 
 
 class CutoffFilter(Filter):
-    r"""Remove the vectors that are no longer than the noise outside the cell.
+    r"""Remove traction vectors that are as short as the noise outside the cell.
 
-    Whatever an estimator predicts outside the cell is noise. Of each predicted field, the vectors shorter
-    than a high percentile of the lengths outside are set to zero, inside the cell and outside.
+    Traction that an estimator predicts outside the cell is noise. In each predicted field, the filter sets to zero
+    all vectors that are shorter than a high percentile of the lengths outside, inside the cell and outside.
 
     Parameters
     ----------
     estimator : estimator
         Any estimator from displacement to traction.
     percentile : float in [0, 100], default=98
-        Percentile of the lengths outside the cell below which vectors are removed.
+        Percentile of the lengths outside the cell. Shorter vectors are removed.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class CutoffFilter(Filter):
 
     Notes
     -----
-    `predict` and `score` need to know where the cell is and ask for `mask` when metadata routing is enabled,
-    in a Pipeline, a search or a cross-validation without `scoring`. scikit-learn's scorers pass no metadata
-    on to `predict`, so leave `scoring` to the estimator's own score. [1]_ introduced the filter.
+    `predict` and `score` need the mask of the cell. With metadata routing enabled they request `mask` in a Pipeline, a
+    search or a cross-validation. There, leave `scoring` at its default, the score of the estimator itself:
+    scikit-learn's scorers do not pass metadata to `predict`. [1]_ introduced the filter.
 
     References
     ----------
@@ -51,11 +51,11 @@ class CutoffFilter(Filter):
     >>> mask = np.zeros((16, 16), dtype=bool)
     >>> mask[4:12, 4:12] = True
     >>> traction = CutoffFilter(FTTC(lam=1.0), percentile=100).fit(X).predict(X, mask=mask)
-    >>> int(np.count_nonzero(traction[0, 0][~mask]))  # only the longest vector outside is left
+    >>> int(np.count_nonzero(traction[0, 0][~mask]))  # only the longest vector outside remains
     1
     """
 
-    # Without it there is no filter, so nobody needs to ask for it with set_predict_request.
+    # The filter always needs the mask, so users need not call set_predict_request.
     __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": True}
     _own_metadata = frozenset({"mask"})
 
@@ -71,9 +71,9 @@ class CutoffFilter(Filter):
         X : array-like of shape (n_fields, 2, height, width)
             Displacement, in the unit of the grid spacing.
         y : array-like of shape (n_fields, 2, height, width), optional
-            True traction, where the estimator learns from it.
+            True traction, for an estimator that learns from it.
         **params : dict
-            Metadata for the estimator's own `fit`, which must have requested it.
+            Metadata that `fit` of the estimator inside has requested.
 
         Returns
         -------
@@ -83,7 +83,7 @@ class CutoffFilter(Filter):
         Raises
         ------
         ValueError
-            If the percentile is no number in [0, 100].
+            If the percentile is not a number in [0, 100].
         """
         check_number(self.percentile, "percentile", low=0, high=100)
         routed = self._route("fit", params)
@@ -91,16 +91,16 @@ class CutoffFilter(Filter):
         return self
 
     def predict(self, X: ArrayLike, mask: ArrayLike | None = None, **params: Any) -> FloatArray:
-        """Predict traction and remove what is no longer than the noise outside the cell.
+        """Predict traction and remove the vectors that are as short as the noise outside the cell.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement, in the unit of the grid spacing.
         mask : array-like of shape (n_fields, height, width) or (height, width)
-            True inside the cell. Always needed; optional only in the signature, as scikit-learn wants it.
+            True inside the cell. The mask is always needed; scikit-learn wants a default in the signature.
         **params : dict
-            Metadata for the estimator's own `predict`, which must have requested it.
+            Metadata that `predict` of the estimator inside has requested.
 
         Returns
         -------
@@ -110,7 +110,7 @@ class CutoffFilter(Filter):
         Raises
         ------
         ValueError
-            If there is no mask, or it leaves nothing outside the cell.
+            If the mask is missing, or has no pixel outside the cell.
         """
         check_is_fitted(self)
         inside = _check_outside(mask, check_field(X).shape)
@@ -138,11 +138,11 @@ class CutoffFilter(Filter):
         y : array-like of shape (n_fields, 2, height, width)
             True traction.
         sample_weight : array-like of shape (n_fields,), optional
-            How much each field counts. By default all count alike.
+            Weight of each field. By default all weights are equal.
         mask : array-like of shape (n_fields, height, width) or (height, width)
-            True inside the cell, for the filter. The error counts outside too, where the filter works.
+            True inside the cell, for the filter. The error is that of the whole field.
         **params : dict
-            Metadata for the estimator's own `predict`, which must have requested it.
+            Metadata that `predict` of the estimator inside has requested.
 
         Returns
         -------
@@ -152,14 +152,16 @@ class CutoffFilter(Filter):
         Raises
         ------
         ValueError
-            If there is no mask, or it leaves nothing outside the cell.
+            If the mask is missing, or has no pixel outside the cell.
         """
         return negative_error(y, self.predict(X, mask=mask, **params), sample_weight=sample_weight)
 
 
 def _check_outside(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[Any]:
     if mask is None:
-        raise ValueError("Expected a mask of the cell: without one, noise and signal look alike to a cutoff.")
+        raise ValueError(
+            "Expected a mask of the cell, got none: the cutoff is a percentile of the lengths outside the cell."
+        )
     inside = check_mask(mask, shape)
     full = inside.all(axis=(1, 2))
     if full.any():
@@ -170,9 +172,9 @@ def _check_outside(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[An
 
 
 def _percentile_outside(length: FloatArray, inside: NDArray[Any], percentile: float) -> FloatArray:
-    """Return each field's percentile (linear) of the lengths outside its cell.
+    """Return the percentile of the lengths outside the cell, one per field, with linear interpolation.
 
-    nanpercentile would do, but loops over fields in Python.
+    numpy.nanpercentile gives the same, but loops over fields in Python.
     """
     ordered = np.sort(np.where(inside, np.inf, length).reshape(len(length), -1), axis=1)
     position = percentile / 100 * ((~inside).sum(axis=(1, 2)) - 1)

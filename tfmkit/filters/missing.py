@@ -1,4 +1,4 @@
-"""Displacement fields with holes: vectors that were not measured, for estimators that need them all."""
+"""Fill the missing vectors of a displacement field, for estimators that need a complete field."""
 
 from __future__ import annotations
 
@@ -16,25 +16,26 @@ from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import FloatArray, check_count, check_field
 from tfmkit.base import negative_error
-from tfmkit.filters._base import Filter
+from tfmkit.filters.base import Filter
 from tfmkit.gel.operator import ForwardOperator
 
-# Parameters of an estimator that say which gel it is for; the last two only where a layer can be inverted.
+# Parameters of an estimator that describe its gel; estimators of the half-space lack the last two.
 _GEL = ("young", "poisson", "spacing", "thickness", "depth")
 _LEAST_MEASURED = 3
 
 
 class MissingVectorFilter(Filter):
-    r"""Fill the vectors that were not measured: smoothly, and on request with what the predicted traction makes there.
+    r"""Fill missing displacement vectors before an estimator sees them.
 
     Parameters
     ----------
     estimator : estimator
-        Any estimator from displacement to traction; its parameters `young`, `poisson` and `spacing` (and `thickness`
-        and `depth`) tell the gel, wherever in a Pipeline or filter they are. What is fitted already and shall stay
-        so, as a pretrained network, comes in a :class:`sklearn.frozen.FrozenEstimator`.
+        Any estimator from displacement to traction. Its parameters `young`, `poisson` and `spacing` (and `thickness`
+        and `depth`) describe the gel; they are found inside a Pipeline or a filter, too. Put an estimator that must
+        stay as it is, such as a pretrained network, into a :class:`sklearn.frozen.FrozenEstimator`.
     n_rounds : int, default=0
-        How often to replace what was missing by the displacement of the predicted traction, and to predict again.
+        Number of rounds. A round replaces the filled vectors by the displacement of the predicted traction, and
+        predicts again.
 
     Attributes
     ----------
@@ -45,13 +46,13 @@ class MissingVectorFilter(Filter):
     -----
     A vector is missing where a component of `X` is NaN. The first filling is the thin plate through the measured
     vectors, the field of least bending ``sum |u_xx|^2 + 2 |u_xy|^2 + |u_yy|^2``. A round is one step of expectation
-    maximisation: the missing displacement is expected to be ``G t``, t the traction that explains the rest. What is
-    missing along the border is extrapolated, which is safe over a pixel or two only.
+    maximisation: the expected displacement at the missing vectors is ``G t``, where t is the traction predicted from
+    the other vectors. Vectors missing along the border are extrapolated, which is safe over one or two pixels only.
 
-    On adhesion cells with 10 % noise and a tenth of the vectors missing, the thin plate lowers the error of the
-    traction from 0.38 (nearest neighbour) to 0.24 with :class:`tfmkit.fttc.FTTCCV`, which has 0.23 with nothing
-    missing, and from 0.25 to 0.086 with the pretrained network, which has 0.076. Rounds change these errors by 1 %
-    at most, up or down (benchmark `missing`): they help where the first filling was poor.
+    On adhesion cells with 10 % noise and a tenth of the vectors missing, the error of the traction with
+    :class:`tfmkit.fttc.FTTCCV` is 0.38 after filling with the nearest neighbour, 0.24 after filling with the thin
+    plate, and 0.23 with all vectors. With the pretrained network it is 0.25, 0.086 and 0.076. Rounds change these
+    errors by 1 % at most, up or down (benchmark `missing`): they help where the first filling is poor.
 
     Examples
     --------
@@ -69,16 +70,16 @@ class MissingVectorFilter(Filter):
         self.n_rounds = n_rounds
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **params: Any) -> MissingVectorFilter:
-        """Fit a clone of the estimator to the smoothly filled displacement.
+        """Fit a clone of the estimator to the filled displacement.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
-            Displacement, in the unit of the grid spacing; NaN where it was not measured.
+            Displacement, in the unit of the grid spacing; NaN at missing vectors.
         y : array-like of shape (n_fields, 2, height, width), optional
-            True traction, where the estimator learns from it.
+            True traction, for an estimator that learns from it.
         **params : dict
-            Metadata for the estimator's own `fit`, which must have requested it.
+            Metadata that `fit` of the estimator inside has requested.
 
         Returns
         -------
@@ -88,7 +89,8 @@ class MissingVectorFilter(Filter):
         Raises
         ------
         ValueError
-            If `n_rounds` is no count, the estimator tells no gel, or too little of a field was measured.
+            If `n_rounds` is not an integer of at least 0, if the estimator does not describe its gel while
+            `n_rounds` is positive, or if a field has too few measured vectors.
         """
         if check_count(self.n_rounds, "n_rounds", low=0):
             _gel(self.estimator)
@@ -98,14 +100,14 @@ class MissingVectorFilter(Filter):
         return self
 
     def predict(self, X: ArrayLike, **params: Any) -> FloatArray:
-        """Predict traction from fields with holes.
+        """Fill the missing vectors and predict traction.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
-            Displacement, in the unit of the grid spacing; NaN where it was not measured.
+            Displacement, in the unit of the grid spacing; NaN at missing vectors.
         **params : dict
-            Metadata for the estimator's own `predict`, which must have requested it.
+            Metadata that `predict` of the estimator inside has requested.
 
         Returns
         -------
@@ -133,20 +135,20 @@ class MissingVectorFilter(Filter):
         mask: ArrayLike | None = None,
         **params: Any,
     ) -> float:
-        """Return the negative relative error of the traction, measured and missing vectors alike.
+        """Return the negative relative error of the traction, at measured and at missing vectors.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
-            Displacement, in the unit of the grid spacing; NaN where it was not measured.
+            Displacement, in the unit of the grid spacing; NaN at missing vectors.
         y : array-like of shape (n_fields, 2, height, width)
             True traction.
         sample_weight : array-like of shape (n_fields,), optional
-            How much each field counts. By default all count alike.
+            Weight of each field. By default all weights are equal.
         mask : array-like of shape (n_fields, height, width) or (height, width), optional
             True inside the cell; the error is counted there only. By default the whole field counts.
         **params : dict
-            Metadata for the estimator's own `predict`, which must have requested it.
+            Metadata that `predict` of the estimator inside has requested.
 
         Returns
         -------
@@ -156,7 +158,7 @@ class MissingVectorFilter(Filter):
         return negative_error(y, self.predict(X, **params), sample_weight=sample_weight, mask=mask)
 
     def __sklearn_tags__(self) -> Tags:
-        """Return the tags of the estimator inside, and that NaN is welcome.
+        """Return the tags of the estimator inside; NaN is allowed.
 
         Returns
         -------
@@ -174,19 +176,19 @@ def fill_missing(displacement: FloatArray, missing: NDArray[np.bool_]) -> FloatA
     Parameters
     ----------
     displacement : ndarray of shape (2, height, width)
-        Displacement; what it holds at missing vectors does not matter.
+        Displacement; values at missing vectors are ignored.
     missing : ndarray of shape (height, width)
-        True where a vector is missing.
+        True at missing vectors.
 
     Returns
     -------
     ndarray of shape (2, height, width)
-        The field of least bending that agrees with every measured vector.
+        The field of least bending through all measured vectors.
 
     Raises
     ------
     ValueError
-        If the measured vectors lie on one line, or are fewer than three: no thin plate is the stiffest then.
+        If there are fewer than three measured vectors, or all lie on one line: the thin plate is not unique then.
     """
     rows, columns = np.nonzero(~missing)
     if len(rows) < _LEAST_MEASURED or np.linalg.matrix_rank(np.stack([rows - rows[0], columns - columns[0]])) < 2:
@@ -201,7 +203,7 @@ def fill_missing(displacement: FloatArray, missing: NDArray[np.bool_]) -> FloatA
 
 
 def _filled(X: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """Return the checked displacement, smoothly filled, and where it was missing."""
+    """Return the checked and filled displacement, and a mask of the missing vectors."""
     array = np.asarray(X)
     if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1] != 2:
         checked = check_field(X)
@@ -214,7 +216,7 @@ def _filled(X: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
 
 
 def _bending(height: int, width: int) -> Any:
-    """The matrix of the bending energy of one component, without any force at the border."""
+    """Return the matrix of the bending energy of one component, with a free border."""
     first_y, first_x, second_y, second_x = (
         sparse.csr_array(np.diff(np.eye(n), n=order, axis=0)) for order in (1, 2) for n in (height, width)
     )
@@ -225,7 +227,7 @@ def _bending(height: int, width: int) -> Any:
 
 
 def _gel(estimator: Any) -> dict[str, Any]:
-    """Return the gel that an estimator, or what is inside it, was made for."""
+    """Return the parameters of the gel of an estimator, or of the estimators inside."""
     found: dict[str, Any] = {}
     for name, value in _params(estimator):
         if name in _GEL and found.setdefault(name, value) != value:
@@ -240,7 +242,7 @@ def _gel(estimator: Any) -> dict[str, Any]:
 
 
 def _params(estimator: Any) -> Iterator[tuple[str, Any]]:
-    """Names, without their path, and values of all parameters, those of frozen estimators among them."""
+    """Yield name (without its path) and value of all parameters, also inside frozen estimators."""
     if isinstance(estimator, FrozenEstimator):
         estimator = estimator.estimator
     for path, value in estimator.get_params(deep=True).items():

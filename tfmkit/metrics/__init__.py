@@ -1,13 +1,13 @@
-"""How far a recovered traction is from the truth: one definition per metric.
+"""Errors of a recovered traction: one definition per metric.
 
-Every metric takes the true and the recovered field as batches ``(n_fields, 2, height, width)``, in one unit,
-and returns the mean over fields or, with ``multioutput="raw_values"``, one value per field. Magnitudes are
-vector lengths; arithmetic is in double precision. An error relative to something that is zero is undefined:
-it ends in a ValueError that names the fields, never in inf or NaN.
+Every metric takes the true and the recovered traction as batches ``(n_fields, 2, height, width)`` in one unit. It
+returns the mean over fields, or one value per field with ``multioutput="raw_values"``. Magnitudes are vector lengths.
+Arithmetic is in double precision. A relative error needs a truth that is not zero: otherwise the metric raises a
+ValueError that names the fields, and never returns inf or NaN.
 """
 
-from tfmkit.metrics._fields import displacement_residual, mean_normalized_error, relative_rmse
-from tfmkit.metrics._patches import csta, dma, dta, dtma, dtmb, snr
+from tfmkit.metrics.fields import displacement_residual, mean_normalized_error, relative_rmse
+from tfmkit.metrics.patches import csta, dma, dta, dtma, dtmb, snr
 
 __all__ = [
     "csta",

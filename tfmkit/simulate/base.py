@@ -1,4 +1,4 @@
-"""What the simulators share: drawing field after field, each from its own random stream, and adding noise."""
+"""Base class of the simulators: one random stream per field, and noise."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfmkit._validation import check_count, check_gel, check_number, check_shape
 from tfmkit.gel.layer import check_layer
 from tfmkit.noise.draw import check_noise, make_noise
 
-# Candidates that are looked at together; bounds memory and keeps arrays in the cache.
+# Most candidates in one block; this bounds memory and keeps arrays in the cache.
 _MAX_BLOCK = 32
 
 Array = NDArray[np.floating[Any]]
@@ -36,10 +36,10 @@ class SimulatedFields(Bunch):
 
 
 class FieldSimulator(BaseEstimator):
-    """Base class of the simulators: `sample` and the noise."""
+    """Base class of the simulators, with `sample` and the noise."""
 
     def sample(self, n_samples: int = 1, *, return_X_y: bool = False) -> Any:
-        """Draw fields.
+        """Simulate fields.
 
         Parameters
         ----------
@@ -51,20 +51,20 @@ class FieldSimulator(BaseEstimator):
         Returns
         -------
         Bunch or (ndarray, ndarray)
-            The attributes that the class documents. With an integer `random_state`, the first fields are the same
-            however many are asked for.
+            Arrays with the names in the notes of the class. With an integer `random_state`, the first fields do not
+            depend on `n_samples`.
 
         Raises
         ------
         ValueError
-            If `n_samples` or a parameter of the simulator is not valid.
+            If `n_samples` or a parameter of the simulator is invalid.
         """
         missing = check_count(n_samples, "n_samples")
         self._check()
         root = root_stream(self.random_state)
         blocks: list[dict[str, Any]] = []
         while missing:
-            # Some candidates are refused, so ask for more than are missing; what is too many is never drawn in full.
+            # Some candidates are rejected, so this makes more streams than fields; spare streams are never used.
             block = self._make_block(root.spawn(min(2 * missing + 2, _MAX_BLOCK)), missing)
             if block is not None:
                 missing -= len(block["traction"])
@@ -89,12 +89,12 @@ class FieldSimulator(BaseEstimator):
 
 
 def as_range(value: Any) -> tuple[float, float]:
-    """Return a number or a pair as the ends of a range.
+    """Return the ends of a range that is given as a number or a pair.
 
     Parameters
     ----------
     value : float or (float, float)
-        What the user gave.
+        One number, or low and high end.
 
     Returns
     -------
@@ -106,23 +106,23 @@ def as_range(value: Any) -> tuple[float, float]:
 
 
 def check_range(value: Any, name: str, *, high: float = np.inf, include_low: bool = False) -> None:
-    """Refuse what is neither a number nor a pair in rising order.
+    """Check a number, or a pair of numbers in rising order.
 
     Parameters
     ----------
     value : float or (float, float)
-        What the user gave.
+        Number or pair to check.
     name : str
-        Its name in an error message.
+        Name of the parameter in an error message.
     high : float
-        Largest value that is allowed; the smallest is 0.
+        Largest allowed value; the smallest is 0.
     include_low : bool, default=False
         Whether 0 is allowed.
 
     Raises
     ------
     ValueError
-        If `value` is not what was asked for.
+        If `value` is neither, or a number is outside the allowed range.
     """
     ends = value if isinstance(value, (tuple, list)) else (value, value)
     if len(ends) != 2:
@@ -133,7 +133,7 @@ def check_range(value: Any, name: str, *, high: float = np.inf, include_low: boo
 
 
 def draw(streams: Streams, value: Any) -> Array:
-    """Draw one number per stream from a range.
+    """Draw one uniform number per stream from a range.
 
     Parameters
     ----------

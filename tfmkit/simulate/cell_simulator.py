@@ -1,4 +1,4 @@
-"""Cells on a gel, with the traction that they exert and the displacement that it makes."""
+"""Simulated cells on a gel: their traction, and the displacement of the gel."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _SUBSAMPLES = 4
 
 
 class CellSimulator(FieldSimulator):
-    """Simulate adherent cells: the traction that they exert and the displacement that it makes.
+    """Simulate adherent cells on a gel: their traction, and the displacement of the gel.
 
     Parameters
     ----------
     family : {"generic", "keratocyte", "neuron", "fibroblast", "adhesion"}, default="generic"
-        The first four are cells of the circuit model, whose traction acts on nearly single pixels along the border;
-        ``"adhesion"`` are smooth cells with elongated Gaussian adhesions.
+        Family of cells. The first four are cells of the circuit model, whose traction acts on nearly single pixels
+        along the border. Cells of ``"adhesion"`` have a smooth border and elongated Gaussian adhesions.
     shape : int or (int, int), default=104
-        Height and width of the grid, or one side of a square one.
+        Height and width of the grid, or one side of a square grid.
     young : float, default=10670.0
         Young's modulus of the gel; traction is in its unit.
     poisson : float, default=0.45
@@ -39,26 +39,27 @@ class CellSimulator(FieldSimulator):
     spacing : float, default=1.0
         Grid spacing; displacement is in its unit.
     cell_size : float or (float, float), default=0.4
-        Longest side of the cell's bounding box over the shorter side of the field, or the range that it is drawn from.
+        Longest side of the cell's bounding box, divided by the shorter side of the field; or a range to draw it from.
     max_traction : float or (float, float), default=(1000.0, 8000.0)
-        Largest traction of a cell, or the range that it is drawn from, in the unit of `young`.
+        Largest traction of a cell, or a range to draw it from, in the unit of `young`.
     mean_displacement : float, optional
-        If given, traction and displacement are scaled so that the mean length of the displacement inside the cell is
-        this many grid pixels, whatever `max_traction` says; the paper's test cells have 0.4277.
+        Mean length of the displacement inside the cell, in grid pixels. If given, it sets the scale of traction and
+        displacement instead of `max_traction`. The mean over the paper's test cells is 0.4277.
     noise : float, default=0.0
-        Level of the Gaussian noise of the displacement.
+        Level of the Gaussian noise in the displacement.
     noise_unit : {"px", "rms"}, default="px"
-        Whether `noise` is the length of the noise vector in grid pixels (each component gets ``noise / sqrt(2)``) or
-        each component's standard deviation over the root mean square of the field's components.
+        With ``"px"``, `noise` is the root mean square length of the noise vectors in grid pixels, so each component
+        has the standard deviation ``noise / sqrt(2)``. With ``"rms"``, `noise` is the standard deviation of a component
+        divided by the root mean square of the components of the field.
     noise_correlation : float, default=0.0
-        Standard deviation in pixels of the Gaussian that correlates the noise; 0 is white noise.
+        Correlation length of the noise: the standard deviation in pixels of a Gaussian filter. 0 is white noise.
     oversample : int, default=1
-        Odd. Displacements are computed on a grid that is this many times finer, where tractions lie off the pixels, and
-        sampled in the middle of the pixels; traction is the mean over each pixel. Any solver on the pixels then has to
-        cope with traction below its resolution, as with real cells. 3 is enough, at nine times the cost.
+        Odd number. The displacement is computed on a grid that is this many times finer, and sampled at the middle of
+        each pixel; traction is the mean over each pixel. A solver then meets traction that varies inside its pixels,
+        as with real cells. 3 is enough, and costs nine times as much.
     thickness : float, optional
-        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
-        the half-space.
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`. By default the gel is a
+        half-space, as with an infinite thickness.
     depth : float, default=0.0
         Depth of the beads below the surface in the unit of `spacing`, in [0, thickness).
     random_state : None, int, numpy Generator or RandomState, optional
@@ -72,13 +73,13 @@ class CellSimulator(FieldSimulator):
       and stress: ``strain`` and ``stress`` are other names of the same two arrays;
     - ``noise_free_displacement``, of the same shape;
     - ``noise_level`` (n,): root mean square length of the noise vectors in grid pixels;
-    - ``mask`` (n, height, width): True inside the cell, and on its patches where they reach over the outline;
-    - ``border`` (n, 360, 2): corners (x, y) of the outline in px, pixel (0, 0) having its middle at (0, 0);
-    - ``patches`` (n, height, width): integer labels of the loaded patches, 0 elsewhere: adhesions (where they
-      have a tenth of their strength or more), or connected regions of loaded pixels.
+    - ``mask`` (n, height, width): True inside the cell, and on patches that extend beyond its outline;
+    - ``border`` (n, 360, 2): corners (x, y) of the outline in px; the middle of pixel (0, 0) is at (0, 0);
+    - ``patches`` (n, height, width): integer labels of the patches with traction, 0 elsewhere. A patch is an adhesion
+      (the pixels with at least a tenth of its strength), or a connected region of pixels with traction.
 
-    Displacements come from the open gel and its pixel-integrated tensor. Cells whose net force exceeds 10 % of the
-    summed magnitude in x or y are drawn anew. The construction is that of [1]_.
+    The displacement is that of an open gel, by the pixel-integrated Green's tensor. A cell is drawn anew if its net
+    force in x or in y is more than 10 % of the summed magnitude. The construction follows [1]_.
 
     References
     ----------
@@ -153,13 +154,13 @@ class CellSimulator(FieldSimulator):
     def _circuit_cells(self, streams: Streams, wanted: int) -> tuple[Streams, Array, Array, Array, NDArray[np.int32]]:
         radii, signals = evolve(streams, CIRCUITS[self.family])
         magnitudes = balance_signals(signals)
-        # Most are refused here already: where vectors act changes the net force not at all.
+        # Most rejections happen here: the net force does not depend on the positions of the vectors.
         likely = _balanced(net_force_share(magnitudes))
         streams = [stream for stream, keep in zip(streams, likely, strict=True) if keep]
         radii, centres = self._fit(streams, radii[likely])
         fine = place_traction(streams, radii, centres, magnitudes[likely], check_shape(self.shape), self.oversample)
         traction = _pixel_means(fine, self.oversample)
-        # Vectors that meet in a pixel cancel in part, so that the summed magnitude is known only now.
+        # Vectors in one pixel cancel in part, so the summed magnitude needs the drawn field.
         kept = np.flatnonzero(_balanced(_net_force_share_of_field(traction)))[:wanted]
         return [streams[i] for i in kept], fine[kept], radii[kept], centres[kept], _connected_patches(traction[kept])
 
@@ -183,7 +184,7 @@ class CellSimulator(FieldSimulator):
             thickness=self.thickness,
             depth=self.depth,
         )
-        # Vectors of circuit-model cells fill whole pixels, and on the field's own grid so does everything.
+        # Traction varies inside the pixels of the fine grid only for adhesions on a finer grid.
         varies = self.family == "adhesion" and factor > 1
         clean = _at_pixel_middles(operator.apply(pixel_sources(fine) if varies else fine), factor)
         if self.mean_displacement is not None:
@@ -206,7 +207,7 @@ def _balanced(shares: Array) -> NDArray[np.bool_]:
 
 def _net_force_share_of_field(traction: Array) -> Array:
     total = np.sqrt((traction**2).sum(axis=1)).sum(axis=(1, 2))
-    # A cell whose vectors all cancel counts as unbalanced.
+    # A field without traction counts as unbalanced.
     return np.abs(traction.sum(axis=(2, 3))) / np.where(total > 0, total, 1)[:, None] + (total == 0)[:, None]
 
 
@@ -221,12 +222,12 @@ def _at_pixel_middles(fine: Any, factor: int) -> Any:
 
 
 def _connected_patches(traction: Array) -> NDArray[np.int32]:
-    """Number the connected regions of loaded pixels, from 1 in each field; neighbours at a corner count."""
+    """Label the connected regions of pixels with traction, from 1 in each field; corners connect."""
     in_plane = np.zeros((3, 3, 3), dtype=bool)
     in_plane[1] = True
     labels = np.zeros((len(traction), *traction.shape[2:]), dtype=np.int32)
     ndimage.label((traction != 0).any(axis=1), structure=in_plane, output=labels)
-    # Labels rise from field to field, so the largest so far is what the next field starts after.
+    # Labels rise from field to field: a field starts after the largest label of the fields before.
     largest = np.maximum.accumulate(labels.max(axis=(1, 2), initial=0))
     before = np.concatenate([[0], largest[:-1]]).astype(np.int32)
     return np.where(labels > 0, labels - before[:, None, None], 0)

@@ -1,8 +1,7 @@
-"""The shape machine: cell borders driven by local protrusion signals and a global inhibition.
+"""The shape machine: local protrusion signals and a global inhibition move the border of a cell.
 
-A border is 360 radii around a moving centre, one per degree. Every degree carries a protrusion signal. All cells of
-a batch take each step together; every cell draws from its own random stream, so that a cell does not depend on the
-batch that it was made in.
+A border is 360 radii around a moving centre, one per degree. Every degree carries a protrusion signal. All cells of a
+batch take each step together. Every cell has its own random stream, so it does not depend on the other cells.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from tfmkit._validation import check_choice, check_count, root_stream
 
 N_ANGLES = 360
-# Radius of the cell body, which a border never retracts into: the model's unit of length is a tenth of it.
+# Radius of the cell body, the least radius of a border. The unit of length of the model is a tenth of it.
 BODY_RADIUS = 10.0
 
 _DEGREE = np.float32(np.pi / 180)
@@ -26,12 +25,12 @@ COSINES = np.cos(_ANGLES)
 SINES = np.sin(_ANGLES)
 
 _SIGNAL_LIMIT = np.float32(100.0)
-# Widest spread of a signal to either side in one step, in degrees.
+# Largest spread of a signal to either side in one step, in degrees.
 _MAX_WINDOW = 40
 _STEPS_PER_RECENTRING = 4
-# Share of each neighbour's radius that the border's tension mixes in at every step.
+# Border tension: the weight of the radius of each neighbour in one step.
 _TENSION = 0.1
-# Streams are drawn, and cells evolved, in blocks that stay in a processor's cache.
+# Cells in one block, so that its arrays stay in a processor's cache.
 _CELLS_PER_BLOCK = 32
 
 Array = NDArray[np.float32]
@@ -39,28 +38,29 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Circuit:
-    """Parameters of the control circuit that shapes a cell.
+    """Parameters of the control circuit of a cell's shape.
 
     Attributes
     ----------
     spread : float
-        Distance along the border over which a signal spreads in one step, in tenths of the body's radius.
+        Distance along the border that a signal spreads in one step, in tenths of the body's radius.
     decay : float
-        Fraction of a signal that is lost in one step, in (0, 1).
+        Fraction of a signal lost in one step, in (0, 1).
     burst_rate : float
-        Expected burst of signal per degree and step where there is none.
+        Expected burst of signal per degree and step, without feedback.
     feedback : float
         Growth of the expected burst with the net signal above `takeoff`.
     takeoff : float
-        Net signal at which the feedback sets in.
+        Net signal above which feedback acts.
     inhibition : float
-        Global inhibition per mean signal, for a cell as large as its body; it grows with the area.
+        Global inhibition per mean signal, for a cell with the area of its body; it grows with the area.
     protrusion : float
-        Expected outward step, and its variance, where the local signal wins; in tenths of the body's radius.
+        Mean and variance of the outward step where the local signal exceeds the inhibition, in tenths of the body's
+        radius.
     retraction : float
-        Fraction of the way back to the body in one step where the inhibition wins, in [0, 1).
+        Fraction of the way back to the body in one step where the inhibition exceeds the signal, in [0, 1).
     n_steps : int
-        Number of steps from a round cell to the result.
+        Number of steps, starting from a round cell.
     """
 
     spread: float
@@ -74,7 +74,7 @@ class Circuit:
     n_steps: int
 
 
-# Found by looking at sheets of cells: see examples/plot_simulate_cells.py.
+# Chosen by eye from sheets of cells: see examples/plot_simulate_cells.py.
 CIRCUITS: dict[str, Circuit] = {
     "generic": Circuit(
         spread=5.0, decay=0.12, burst_rate=0.05, feedback=0.25, takeoff=0.3,
@@ -103,9 +103,9 @@ def simulate_borders(n_cells: int, family: str = "generic", random_state: Any = 
     n_cells : int
         Number of cells.
     family : {"generic", "keratocyte", "neuron", "fibroblast"}, default="generic"
-        Which set of circuit parameters shapes the cells.
+        Key of `CIRCUITS`.
     random_state : None, int, numpy Generator or RandomState, optional
-        Seed. The first cells of a seed are the same however many are asked for.
+        Seed. The first cells of a seed do not depend on `n_cells`.
 
     Returns
     -------
@@ -118,7 +118,7 @@ def simulate_borders(n_cells: int, family: str = "generic", random_state: Any = 
     Raises
     ------
     ValueError
-        If `n_cells` is no positive integer or `family` is unknown.
+        If `n_cells` is not a positive integer, or `family` is unknown.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def simulate_borders(n_cells: int, family: str = "generic", random_state: Any = 
 
 
 def evolve(streams: Sequence[np.random.Generator], circuit: Circuit) -> tuple[Array, Array]:
-    """Let one round cell per random stream run through a circuit.
+    """Evolve one round cell per random stream.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def evolve(streams: Sequence[np.random.Generator], circuit: Circuit) -> tuple[Ar
 
     Notes
     -----
-    With signal s, inhibition I and area A (1 for the round body), a step is
+    With signal s, inhibition I and area A (1 for the round body), one step is
 
     - ``s <- (1 - decay) * (s + (<s> - s) / 2) + burst``, <s> the mean over the `spread` to either side,
     - burst normal with mean and variance ``burst_rate + feedback * max(s - I - takeoff, 0)``, cut off at 0,
@@ -158,7 +158,7 @@ def evolve(streams: Sequence[np.random.Generator], circuit: Circuit) -> tuple[Ar
     - where s > I the radius grows by a normal step of mean and variance `protrusion`, cut off at 0; elsewhere it
       shrinks by ``retraction * (r - body)``,
 
-    after which the centre moves to the mean of the border. The rules are those of [1]_; the parameters are tfmkit's.
+    and then the centre moves to the mean of the border. The rules are those of [1]_; the parameters are tfmkit's.
 
     References
     ----------
@@ -212,10 +212,10 @@ def _update_signals(radii: Array, signals: Array, inhibition: Array, normals: Ar
 
 
 def _mean_along_border(radii: Array, signals: Array, distance: float) -> Array:
-    # Windows are counted in degrees; the longer the border is within one, the fewer of them a signal reaches.
+    # The window is in degrees: where a degree of the border is longer, a signal reaches fewer degrees.
     closed = np.concatenate([radii[:, -1:], radii], axis=1)
     length = np.abs(np.diff(closed, axis=1))
-    # |dr| + r dphi bounds the length of a degree from above, for the price of no square root.
+    # |dr| + r dphi is an upper bound of the length of a degree, and needs no square root.
     length += radii * _DEGREE
     window = np.clip(np.float32(distance) / length, 1, _MAX_WINDOW).astype(np.intp)
     padded = np.concatenate([signals[:, -_MAX_WINDOW - 1 :], signals, signals[:, :_MAX_WINDOW]], axis=1)
@@ -242,10 +242,10 @@ def _move_border(radii: Array, protruding: NDArray[np.bool_], normals: Array, ci
 
 
 def _recentre(radii: Array, signals: Array) -> tuple[Array, Array]:
-    """Move the origin to the mean of the border, to first order in the shift, which few steps keep small."""
+    """Move the origin to the mean of the border, to first order in the shift."""
     shift_x = (radii * COSINES).mean(axis=1, keepdims=True)
     shift_y = (radii * SINES).mean(axis=1, keepdims=True)
-    # The new ray at an angle meets the old border where the old angle is larger by this.
+    # Old angle minus new angle of the point where the new ray meets the old border.
     turn = (shift_y * COSINES - shift_x * SINES) / (radii * _DEGREE)
     position = np.arange(N_ANGLES, dtype=np.float32) + np.clip(turn, -20, 20)
     low = np.floor(position)
@@ -259,5 +259,5 @@ def _recentre(radii: Array, signals: Array) -> tuple[Array, Array]:
         return start + weight * (values.take(rows + second) - start)
 
     along_ray = shift_x * COSINES + shift_y * SINES
-    # The new centre can come close to a thin part of the border, never beyond it.
+    # The new centre stays inside the border, also near a thin part.
     return np.maximum(interpolate(radii) - along_ray, np.float32(0.3 * BODY_RADIUS)), interpolate(signals)

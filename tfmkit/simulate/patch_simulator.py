@@ -1,4 +1,4 @@
-"""Discs under traction, with the displacement in closed form."""
+"""Simulated discs under traction, with the displacement in closed form."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _FINER = 3
 
 
 class PatchSimulator(FieldSimulator):
-    """Simulate discs under traction, whose displacement is known in closed form.
+    """Simulate discs under traction, with the displacement in closed form.
 
     Parameters
     ----------
     family : {"disc", "hertz"}, default="disc"
-        ``"disc"``: 10 to 50 discs that do not overlap, each under uniform traction, of radius 1-5 % of the field's
-        shorter side, in random directions. ``"hertz"``: 2 to 10 pairs of discs of about 2 um radius, 20-25 um apart,
-        that pull at each other; traction falls off as ``sqrt(1 - (r / a)^2)``.
+        Family of patches. ``"disc"``: 10 to 50 discs that do not overlap, each under uniform traction in a random
+        direction, with radii of 1-5 % of the shorter side of the field. ``"hertz"``: 2 to 10 pairs of discs that pull
+        at each other, with radii a of about 2 um, 20-25 um apart; traction decreases as ``sqrt(1 - (r / a)^2)``.
     shape : int or (int, int), default=104
-        Height and width of the grid, or one side of a square one.
+        Height and width of the grid, or one side of a square grid.
     young : float, default=10670.0
         Young's modulus of the gel; traction is in its unit.
     poisson : float, default=0.49
@@ -38,18 +38,18 @@ class PatchSimulator(FieldSimulator):
     spacing : float, default=1.0
         Grid spacing; displacement is in its unit.
     pixel_size : float, default=1.925
-        Micrometres per pixel: sets the size of Hertz's discs in pixels, and nothing else.
+        Micrometres per pixel, for the size of Hertz's discs in pixels only.
     relative_traction : float or (float, float), default=(0.0, 0.5)
-        Traction (at the centre) over Young's modulus, or the range that it is drawn from.
+        Traction (at the centre) over Young's modulus, or a range to draw it from.
     noise : float, default=0.0
-        Level of the Gaussian noise of the displacement.
+        Level of the Gaussian noise in the displacement.
     noise_unit : {"px", "rms"}, default="px"
-        As for `CellSimulator`.
+        As in `CellSimulator`.
     noise_correlation : float, default=0.0
-        As for `CellSimulator`.
+        As in `CellSimulator`.
     thickness : float, optional
-        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
-        the half-space.
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`. By default the gel is a
+        half-space, as with an infinite thickness.
     depth : float, default=0.0
         Depth of the beads below the surface in the unit of `spacing`, in [0, thickness).
     random_state : None, int, numpy Generator or RandomState, optional
@@ -57,9 +57,9 @@ class PatchSimulator(FieldSimulator):
 
     Notes
     -----
-    `sample` returns the Bunch of `CellSimulator` without ``border``; ``mask`` is True on the patches. Displacement is
-    exact at the middle of each pixel (`tfmkit.gel.closed_forms`), so no solver meets its own discretisation here. The
-    effect of a base or of a depth has no closed form and is computed on a grid three times finer. Stress is the
+    `sample` returns the Bunch of `CellSimulator` without ``border``; ``mask`` is True on the patches. The displacement
+    is exact at the middle of each pixel (`tfmkit.gel.closed_forms`) and shares no discretisation with any solver. The
+    effect of a base or of a depth has no closed form; it is computed on a grid three times finer. Traction is the
     average over each pixel, from 8 x 8 samples.
 
     Examples
@@ -144,7 +144,7 @@ def _sum_closed_forms(
 def _change_by_layer(
     patches: Patches, profile: str, n_fields: int, shape: tuple[int, int], poisson: float, layer: Layer
 ) -> Array:
-    """Displacement on a layer less that on the half-space, in pixels."""
+    """Return the displacement on a layer minus that on the half-space, in pixels."""
     grid = (_FINER * shape[0], _FINER * shape[1])
     traction, _ = rasterise(patches.finer(_FINER), profile, n_fields, grid, _SUBSAMPLES // 2)
     fine_layer = Layer(_FINER * layer.thickness, _FINER * layer.depth)

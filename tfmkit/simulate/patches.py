@@ -1,4 +1,4 @@
-"""Parametric traction patches (discs, Hertz profiles, elongated Gaussians) and their pixel averages."""
+"""Patches of traction (discs, Hertz profiles, elongated Gaussians) and their averages over pixels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.floating[Any]]
 
-# Samples that are evaluated at a time, so that they stay in a processor's cache.
+# Samples evaluated at a time, so that they stay in a processor's cache.
 _SAMPLES_PER_BLOCK = 200_000
 
 
@@ -28,7 +28,7 @@ def _gaussian(q: Array) -> Array:
 
 
 _GAUSSIAN_REACH = 4.0
-# Name -> (value as a function of the squared distance in semi-axes, distance in semi-axes where it ends).
+# Name -> (value as a function of the squared distance in semi-axes, reach in semi-axes).
 PROFILES: dict[str, tuple[Callable[[Array], Array], float]] = {
     "uniform": (_uniform, 1.0),
     "hertz": (_hertz, 1.0),
@@ -38,14 +38,14 @@ PROFILES: dict[str, tuple[Callable[[Array], Array], float]] = {
 
 @dataclass(frozen=True)
 class Patches:
-    """Traction patches of a batch of fields, all of one profile.
+    """Patches of traction in a batch of fields, all of one profile.
 
     Attributes
     ----------
     field : ndarray of int, shape (n_patches,)
-        Which field of the batch each patch belongs to.
+        Index of the field of each patch.
     position : ndarray of shape (n_patches, 2)
-        Centres (x, y) in pixels; pixel (0, 0) has its middle at (0, 0).
+        Centres (x, y) in pixels; the middle of pixel (0, 0) is at (0, 0).
     semi_axes : ndarray of shape (n_patches, 2)
         Radii along and across the patch (standard deviations for a Gaussian), in pixels.
     angle : ndarray of shape (n_patches,)
@@ -85,29 +85,29 @@ def rasterise(
     Parameters
     ----------
     patches : Patches
-        What to draw.
+        The patches to draw.
     profile : {"uniform", "hertz", "gaussian"}
-        How the traction falls off from the centre; Gaussians end at four standard deviations.
+        Decrease of the traction from the centre; Gaussians end at four standard deviations.
     n_fields : int
         Number of fields.
     shape : (int, int)
         Height and width of the grid.
     subsamples : int
-        Each pixel is the mean of ``subsamples**2`` values on a regular grid inside it.
+        The value of a pixel is the mean of ``subsamples**2`` samples on a regular grid inside the pixel.
 
     Returns
     -------
     traction : ndarray of shape (n_fields, 2, height, width), float32
         Pixel averages of the summed patches.
     owners : ndarray of int, shape (n_fields, height, width)
-        Index of the patch that is strongest in the pixel, plus 1; 0 where there is none.
+        Index of the strongest patch in the pixel plus 1; 0 outside all patches.
     """
     index, owner, weight = _pixels(patches, profile, shape, subsamples)
     size = n_fields * shape[0] * shape[1]
     planes = [np.bincount(index, weight * patches.traction[owner, axis], minlength=size) for axis in range(2)]
     traction = np.stack([plane.astype(np.float32).reshape(n_fields, *shape) for plane in planes], axis=1)
     strength = weight * np.hypot(*patches.traction.T)[owner]
-    # A Gaussian's foot belongs to nobody: a patch ends where it has a tenth of its strength.
+    # A Gaussian patch ends at a tenth of its strength.
     shown = np.flatnonzero(weight > 0.1 if profile == "gaussian" else weight > 0)
     weakest_first = shown[np.argsort(strength[shown], kind="stable")]
     owners = np.zeros(size, dtype=np.intp)
@@ -116,14 +116,14 @@ def rasterise(
 
 
 def number_patches(owners: NDArray[np.intp], field: NDArray[np.intp]) -> NDArray[np.int32]:
-    """Number the patches that are seen in each field without gaps.
+    """Number the visible patches of each field without gaps.
 
     Parameters
     ----------
     owners : ndarray of int, shape (n_fields, height, width)
-        Index of each pixel's patch plus 1, 0 where there is none; a patch that others cover does not appear.
+        Index of the patch of each pixel plus 1, 0 outside all patches. A patch under other patches does not appear.
     field : ndarray of int, shape (n_patches,)
-        Which field each patch belongs to, in rising order.
+        Index of the field of each patch, in rising order.
 
     Returns
     -------
@@ -140,7 +140,7 @@ def number_patches(owners: NDArray[np.intp], field: NDArray[np.intp]) -> NDArray
 def _pixels(
     patches: Patches, profile: str, shape: tuple[int, int], subsamples: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
-    """Return (pixel of the batch, patch, mean of the profile over the pixel) of all pixels that patches touch."""
+    """Return (pixel of the batch, patch, mean of the profile over the pixel) for all pixels on patches."""
     _, reach = PROFILES[profile]
     half = int(np.ceil(reach * patches.semi_axes.max(initial=0.0) + 0.5))
     per_patch = ((2 * half + 1) * subsamples) ** 2

@@ -1,4 +1,4 @@
-"""From border signals to a traction field: which vectors a cell pulls with, and where they act."""
+"""From border signals to a traction field: the magnitudes and the positions of the vectors."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tfmkit.simulate.circuit import COSINES, N_ANGLES, SINES
 
 Array = NDArray[np.floating[Any]]
 
-# Signals below this share of a cell's strongest one are dropped.
+# Signals below this share of the strongest signal of a cell are dropped.
 THRESHOLD = 0.05
-# Most that a net force may be of the summed magnitude, in x and in y.
+# Largest net force over the summed magnitude, in x and in y.
 MAX_NET_FORCE = 0.1
 
 _POINT = np.ones((1, 1))
 _SPREAD = np.array([[0.4, 0.6, 0.4], [0.6, 1.0, 0.6], [0.4, 0.6, 0.4]])
-# The three densities: every so many degrees, mean distance inwards in pixels, and what one vector is spread over.
+# The three layers: degrees between vectors, mean distance inwards in pixels, and the kernel of one vector.
 _LAYERS = ((2, 1.0, _POINT), (6, 2.0, _POINT), (10, 6.0, _SPREAD))
 
 
@@ -36,8 +36,8 @@ def balance_signals(signals: Array, threshold: Any = THRESHOLD) -> Array:
     Returns
     -------
     ndarray of shape (n_cells, 360)
-        Magnitudes, >= 0: signals under the threshold dropped, the retracting ones scaled so that they
-        add up to what the protruding ones do. All 0 for a cell that has only one of the two kinds.
+        Magnitudes, >= 0. Signals under the threshold are dropped. The retracting signals are scaled so that their sum
+        equals the sum of the protruding signals. All are 0 for a cell with signals of one sign only.
     """
     strongest = np.abs(signals).max(axis=1, keepdims=True)
     kept = np.where(np.abs(signals) >= threshold * strongest, signals, 0)
@@ -49,7 +49,7 @@ def balance_signals(signals: Array, threshold: Any = THRESHOLD) -> Array:
 
 
 def net_force_share(magnitudes: Array) -> Array:
-    """Measure how far a cell is from balance, before its vectors are placed.
+    """Return the net force of a cell over its summed magnitude, before its vectors are placed.
 
     Parameters
     ----------
@@ -59,8 +59,8 @@ def net_force_share(magnitudes: Array) -> Array:
     Returns
     -------
     ndarray of shape (n_cells, 2)
-        |net force| over the summed magnitude, in x and y; 1 for a cell without any force. Where a vector acts does
-        not matter to it, so cells are rejected before they are drawn.
+        |net force| over the summed magnitude, in x and y; 1 for a cell without force. It does not depend on the
+        positions of the vectors, so cells can be rejected before they are drawn.
     """
     forces = magnitudes * _force_per_angle()
     total = forces.sum(axis=1)
@@ -91,8 +91,8 @@ def place_traction(
     shape : (int, int)
         Height and width of the grid.
     oversample : int, default=1
-        How many times finer (in each direction, odd) the grid of the result is. A vector then fills a square of one
-        pixel whose middle lies on the finer grid.
+        Odd number: fine pixels per pixel in each direction in the result. A vector fills a square of one pixel, whose
+        middle is the middle of a fine pixel.
 
     Returns
     -------
@@ -101,8 +101,9 @@ def place_traction(
 
     Notes
     -----
-    Every second vector is moved from the border towards the centre by Poisson(1) pixels, every sixth by Poisson(2) and
-    every tenth by Poisson(6), the last spread by a 3 x 3 kernel; the three are summed (Wang and Lin 2021).
+    Every second vector moves from the border towards the centre by Poisson(1) pixels, every sixth by Poisson(2), and
+    every tenth by Poisson(6). The last are spread by a 3 x 3 kernel. The result is the sum of the three layers (Wang
+    and Lin 2021).
     """
     height, width = shape[0] * oversample, shape[1] * oversample
     rows, columns, weights, cells, angles = [], [], [], [], []
@@ -118,7 +119,7 @@ def place_traction(
         weights.append((magnitudes[:, at, None] * weight).ravel())
         cells.append(np.repeat(np.arange(len(radii)), len(at) * len(weight)))
         angles.append(np.tile(np.repeat(at, len(weight)), len(radii)))
-    # What a cell as large as the field would put outside acts at the edge, so that the force stays balanced.
+    # Vectors outside the field act at its edge, so that the forces stay balanced.
     row, column = np.concatenate(rows).clip(0, height - 1), np.concatenate(columns).clip(0, width - 1)
     index = (np.concatenate(cells) * height + row) * width + column
     weight, angle = np.concatenate(weights), np.concatenate(angles)
@@ -139,7 +140,7 @@ def _fine_index(position: Array, oversample: int) -> NDArray[np.intp]:
 
 
 def _stamp(kernel: Array, oversample: int) -> tuple[NDArray[np.intp], NDArray[np.intp], Array]:
-    """Return the offsets and weights that one vector adds on the finer grid."""
+    """Return the offsets and the weights of one vector on the finer grid."""
     block = np.kron(kernel, np.ones((oversample, oversample)))
     offset_y, offset_x = np.indices(block.shape) - (len(block) - 1) // 2
     return offset_y.ravel(), offset_x.ravel(), block.ravel()

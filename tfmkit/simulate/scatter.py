@@ -1,4 +1,4 @@
-"""Random arrangements of patches: adhesions of a cell, scattered discs, and pairs that pull at each other."""
+"""Random patches of traction: adhesions of a cell, scattered discs, and pairs that pull at each other."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfmkit.simulate.patches import Patches
 Array = NDArray[np.floating[Any]]
 
 _ANGLES = np.deg2rad(np.arange(N_ANGLES))
-# Proposals that are drawn at a time, and how often, before a field counts as full.
+# Proposals per round, and rounds before a field counts as full.
 _PROPOSALS, _ROUNDS = 64, 50
 # Micrometres.
 _HERTZ_RADIUS = (1.8, 2.2)
@@ -32,7 +32,7 @@ def wobbly_borders(streams: Sequence[np.random.Generator]) -> Array:
     Returns
     -------
     ndarray of shape (len(streams), 360)
-        Distance of the border from the centre at each degree: 1 plus waves of 2 to 6 periods, at least 0.4.
+        Distance of the border from the centre at each degree: 1 plus waves of 2 to 6 periods, and at least 0.4.
     """
     waves = np.arange(2, 7)
     amplitude = np.stack([stream.normal(0, 0.3 / waves) for stream in streams])[:, :, None]
@@ -55,14 +55,14 @@ def draw_adhesions(streams: Sequence[np.random.Generator], radii: Array, centres
     Returns
     -------
     Patches
-        12 to 60 Gaussian adhesions per cell, 1 to 4 px inside the border, with standard deviations of 0.8-2.6 px along
-        and 0.5-1.2 px across their pull, which points to the centre within 15 degrees before the net force is taken
-        out. Strengths are gamma-distributed (shape 2), in arbitrary units.
+        12 to 60 Gaussian adhesions per cell, 1 to 4 px inside the border. Their standard deviations are 0.8-2.6 px
+        along and 0.5-1.2 px across the pull. The pull points to the centre within 15 degrees, before the net force is
+        removed. Strengths are gamma-distributed (shape 2), in arbitrary units.
 
     Notes
     -----
-    The net force F is taken out in proportion to what each adhesion carries:
-    ``t_i <- t_i - |t_i| F / sum_j A_j |t_j|``, with A_j its area, keeps weak adhesions weak.
+    The net force F is removed in proportion to the strength of each adhesion, so that weak adhesions stay weak:
+    ``t_i <- t_i - |t_i| F / sum_j A_j |t_j|``, where A_j is the area of an adhesion.
     """
     parts = [_adhesions_of(stream, *cell) for stream, *cell in zip(streams, radii, centres, strict=True)]
     return _collect(parts)
@@ -85,7 +85,7 @@ def draw_discs(
     Returns
     -------
     Patches
-        10 to 50 discs per field, their radius 1-5 % of its shorter side, in random directions.
+        10 to 50 discs per field with random directions. The radii are 1-5 % of the shorter side of the field.
     """
     parts = []
     for stream in streams:
@@ -103,7 +103,7 @@ def draw_hertz_pairs(
     relative_traction: tuple[float, float],
     pixel_size: float,
 ) -> Patches:
-    """Scatter pairs of patches that pull at each other with the same force.
+    """Scatter pairs of patches that pull at each other with equal forces.
 
     Parameters
     ----------
@@ -119,12 +119,12 @@ def draw_hertz_pairs(
     Returns
     -------
     Patches
-        2 to 10 pairs per field, of radius 1.8-2.2 um, 20-25 um from centre to centre.
+        2 to 10 pairs per field, with radii of 1.8-2.2 um and 20-25 um between the centres.
 
     Raises
     ------
     ValueError
-        If the field is too small to hold them.
+        If the field is too small for the pairs.
     """
     parts = []
     for stream in streams:
@@ -175,7 +175,7 @@ def _place(
     propose: Callable[[np.random.Generator, tuple[int, int], float], Array],
     distances: Array | None = None,
 ) -> list[Array]:
-    """Return, for each radius, the positions (n, 2) of one group of discs, none overlapping or over the edge."""
+    """Return the positions (n, 2) of one group of discs per radius; discs neither overlap nor cross the edge."""
     placed: list[Array] = []
     taken, reach = np.empty((0, 2)), np.empty(0)
     for radius, distance in zip(radii, np.zeros(len(radii)) if distances is None else distances, strict=True):

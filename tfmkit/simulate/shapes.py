@@ -13,7 +13,7 @@ Array = NDArray[np.floating[Any]]
 
 
 def fit_border(radii: Array, shape: tuple[int, int], longest_side: Array) -> tuple[Array, Array]:
-    """Scale borders to a size and put the middles of their bounding boxes in the middle of the grid.
+    """Scale borders, and move the middles of their bounding boxes to the middle of the grid.
 
     Parameters
     ----------
@@ -22,14 +22,14 @@ def fit_border(radii: Array, shape: tuple[int, int], longest_side: Array) -> tup
     shape : (int, int)
         Height and width of the grid.
     longest_side : ndarray of shape (n_cells,)
-        Wanted longest side of the bounding boxes, in pixels.
+        Longest side of the bounding boxes, in pixels.
 
     Returns
     -------
     scaled : ndarray of shape (n_cells, 360)
         The borders in pixels.
     centres : ndarray of shape (n_cells, 2)
-        Where their centres lie (x, y); pixel (0, 0) has its middle at (0, 0).
+        Their centres (x, y) in pixels; the middle of pixel (0, 0) is at (0, 0).
     """
     outline = np.stack([radii * COSINES, radii * SINES], axis=1)
     low, high = outline.min(axis=2), outline.max(axis=2)
@@ -57,12 +57,12 @@ def border_polygons(radii: Array, centres: Array) -> Array:
 
 
 def interior(radii: Array, centres: Array, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    """Find the pixels whose middle lies inside a border.
+    """Find the pixels with their middle inside a border.
 
     Parameters
     ----------
     radii : ndarray of shape (n_cells, 360)
-        Distance of the border from the centre at each degree, in pixels; linear in the angle in between.
+        Distance of the border from the centre at each degree, in pixels; linear in the angle between degrees.
     centres : ndarray of shape (n_cells, 2)
         Centres (x, y) in pixels.
     shape : (int, int)
@@ -74,7 +74,7 @@ def interior(radii: Array, centres: Array, shape: tuple[int, int]) -> NDArray[np
         True inside.
     """
     corners = border_polygons(radii, centres)
-    # Only the part of the grid that some cell reaches is looked at.
+    # Only the part of the grid that some cell reaches is tested.
     left, top = np.clip(np.floor(corners.min(axis=(0, 1))), 0, None).astype(int)
     right, bottom = np.ceil(corners.max(axis=(0, 1))).astype(int) + 1
     window = np.s_[top : min(bottom, shape[0]), left : min(right, shape[1])]

@@ -19,7 +19,7 @@ from tqdm.auto import tqdm
 from tfmkit import metrics as field_metrics
 from tfmkit._validation import FloatArray, check_choice, check_mask, check_number, check_pair, root_stream
 from tfmkit.base import predict_inside
-from tfmkit.benchmark._oracle import OracleLambda
+from tfmkit.benchmark.oracle import OracleLambda
 from tfmkit.fttc import FTTC
 from tfmkit.simulate import add_noise
 

@@ -1,4 +1,4 @@
-"""What filters share: the tags of the estimator inside and the way of metadata to it."""
+"""Base class of the filters: tags of the estimator inside, and metadata for it."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from tfmkit.base import TractionEstimator
 
 
 class Filter(MetaEstimatorMixin, TractionEstimator):
-    """Base class of estimators around an estimator, their parameter `estimator`."""
+    """Base class of estimators that have another estimator as their parameter `estimator`."""
 
-    # Metadata that a filter takes itself, with or without routing.
+    # Names of the metadata of the filter itself, with or without routing.
     _own_metadata: ClassVar[frozenset[str]] = frozenset()
     estimator: Any
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Return who gets which metadata.
+        """Return the requests for metadata.
 
         Returns
         -------
         MetadataRouter
-            The filter's own requests and those of the estimator.
+            Requests of the filter and of the estimator inside.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit")
         mapping.add(caller="predict", callee="predict").add(caller="score", callee="predict")
@@ -33,7 +33,7 @@ class Filter(MetaEstimatorMixin, TractionEstimator):
         return router.add(estimator=self.estimator, method_mapping=mapping)
 
     def __sklearn_tags__(self) -> Tags:
-        """Return the tags of the estimator inside, as far as they concern data.
+        """Return the tags, with those of the estimator inside that concern the data.
 
         Returns
         -------
@@ -47,7 +47,7 @@ class Filter(MetaEstimatorMixin, TractionEstimator):
         return tags
 
     def _route(self, method: str, params: dict[str, Any]) -> Bunch:
-        """Return the metadata for the estimator; without routing only the filter itself gets any."""
+        """Return the metadata for the estimator inside. Without routing, the estimator gets none."""
         if get_config()["enable_metadata_routing"]:
             return process_routing(self, method, **params)
         strangers = sorted(set(params) - self._own_metadata)

@@ -1,4 +1,4 @@
-"""The fairest baseline: a solver that is told the best regularisation of every field."""
+"""The fairest baseline: a solver with the best regularisation for every field, chosen with the true traction."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ DEFAULT_LAMS = tuple(float(lam) for lam in np.logspace(-6, 4, 41))
 
 
 class OracleLambda(TractionEstimator):
-    """Give every field the lambda that makes its true error least.
+    """Choose the lambda of every field that gives the least error against the true traction.
 
-    Nobody can do this with measured data. It shows how well a solver could do if its regularisation were
-    chosen perfectly, so that no method shines only because its rival was badly tuned.
+    Measured data have no true traction, so this is not a method for them. It shows the best that a solver can reach
+    with a perfect choice of its regularisation, so that other methods are not compared with a badly tuned solver.
 
     Parameters
     ----------
@@ -71,13 +71,13 @@ class OracleLambda(TractionEstimator):
         Raises
         ------
         ValueError
-            If the data are no pair of batches or a lambda is no number >= 0.
+            If the two arrays are not batches of one shape, or a lambda is not a number >= 0.
         """
         lams = [check_number(lam, "lam", low=0) for lam in np.ravel(DEFAULT_LAMS if self.lams is None else self.lams)]
         if not lams:
             raise ValueError("Expected at least one lambda, got none.")
         if y is None:
-            raise ValueError("Expected the true traction: an oracle has nothing else to go by.")
+            raise ValueError("Expected the true traction, got none: an oracle chooses lambda by the true error.")
         displacement, traction = check_pair(X, y)
         errors = [
             relative_rmse(traction, self._solver(lam, displacement).predict(displacement), multioutput="raw_values")
@@ -103,7 +103,7 @@ class OracleLambda(TractionEstimator):
         Raises
         ------
         ValueError
-            If there are not as many fields as lambdas.
+            If the number of fields is not the number of lambdas.
         """
         check_is_fitted(self)
         displacement = check_field(X)
@@ -116,7 +116,7 @@ class OracleLambda(TractionEstimator):
         return traction
 
     def __sklearn_tags__(self) -> Tags:
-        """Return the tags of an estimator that needs the truth.
+        """Return the tags of an estimator that needs the true traction.
 
         Returns
         -------

@@ -1,4 +1,4 @@
-"""A meta-estimator that shows an estimator of fields to scikit-learn as one of rows."""
+"""A meta-estimator that presents an estimator of fields to scikit-learn as an estimator of rows."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ SMALLEST_SIDE = 16
 class FoldedEstimator(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
     """Fold rows of features into fields, so that scikit-learn's own checks apply.
 
-    A row fills the first values of a square field of two components, whose rest is zero; the prediction's
-    first values become the outputs. Only what is about rows is checked here (two dimensions, the number of
-    features, sparse input): values that are not finite or a batch that is empty reach the estimator.
+    A row fills the first values of a square field of two components; the other values are zero. The first values of
+    the prediction are the outputs. This class checks the properties of rows only (two dimensions, the number of
+    features, sparse input). Values that are not finite and empty batches reach the estimator inside.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class FoldedEstimator(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If the rows are no table, or the estimator refuses what they make.
+            If the rows are not a table, or the estimator refuses the folded fields.
         """
         rows = self._check_rows(X, y, reset=True)
         targets = None if y is None else np.asarray(y)
@@ -86,12 +86,12 @@ class FoldedEstimator(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_samples,) or (n_samples, n_outputs)
-            First values of the predicted fields, as many as the targets of `fit` had.
+            First values of the predicted fields, as many as the targets of `fit`.
 
         Raises
         ------
         ValueError
-            If the rows are no table, or the estimator refuses what they make.
+            If the rows are not a table, or the estimator refuses the folded fields.
         """
         check_is_fitted(self)
         fields = self._fold(self._check_rows(X, None, reset=False))
@@ -113,7 +113,7 @@ class FoldedEstimator(MetaEstimatorMixin, RegressorMixin, BaseEstimator):
         tags.target_tags.required = inner.target_tags.required
         tags.target_tags.multi_output = True
         tags.non_deterministic = inner.non_deterministic
-        # Rows of a table are no displacement: nothing can be learned from them about its targets.
+        # Rows of a table are not a displacement, so an estimator cannot learn their targets.
         tags.regressor_tags.poor_score = True
         return tags
 

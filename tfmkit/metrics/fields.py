@@ -10,7 +10,8 @@ from scipy.ndimage import binary_dilation
 
 from tfmkit._validation import FloatArray, check_choice, check_count, check_field, check_mask, check_number
 from tfmkit.gel.operator import ForwardOperator
-from tfmkit.metrics._common import MULTIOUTPUT, average, check_tractions, magnitude, ratio
+
+MULTIOUTPUT = ("uniform_average", "raw_values")
 
 
 def relative_rmse(
@@ -30,25 +31,26 @@ def relative_rmse(
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
         True where the error counts, as inside the cell. By default the whole field counts.
     percentile : float in [0, 100], optional
-        Count only pixels where the truth or the recovered field is longer than this percentile of the true
-        lengths of the field. Not together with `mask`.
+        Count only pixels where the true or the recovered vector is longer than this percentile of the true
+        lengths in the field. Cannot be combined with `mask`.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
         Mean over fields, or one value per field.
 
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Error; 0 is perfect, 1 is what zero traction gets.
+        Error; 0 is perfect, 1 is the error of a traction of zero.
 
     Raises
     ------
     ValueError
-        If the input is no pair of batches, both regions are given, or a truth is zero in its region.
+        If the two arrays are not batches of one shape, if mask and percentile are both given, or if a true field is
+        zero in its region.
 
     Notes
     -----
-    :math:`\sqrt{\sum_R |\hat t - t|^2 / \sum_R |t|^2}` over the region :math:`R`, as in the companion code
-    of [1]_, whose region is the interior of the cell.
+    :math:`\sqrt{\sum_R |\hat t - t|^2 / \sum_R |t|^2}` over the region :math:`R`. The companion code of [1]_ uses the
+    interior of the cell as its region.
 
     References
     ----------
@@ -88,17 +90,17 @@ def mean_normalized_error(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Error; 0 is perfect, 1 is what zero traction gets.
+        Error; 0 is perfect, 1 is the error of a traction of zero.
 
     Raises
     ------
     ValueError
-        If the input is no pair of batches or a truth is zero in its region.
+        If the two arrays are not batches of one shape, or if a true field is zero in its region.
 
     Notes
     -----
-    :math:`\sum_R |\hat t - t| / \sum_R |t|`, the error whose means over 28 cells [1]_ shows. Lengths are not
-    squared, so that many short background vectors weigh more than in :func:`relative_rmse`.
+    :math:`\sum_R |\hat t - t| / \sum_R |t|`. Figure 3 of [1]_ shows means of this error over 28 cells. Lengths are
+    not squared, so many short background vectors weigh more than in :func:`relative_rmse`.
 
     References
     ----------
@@ -126,7 +128,7 @@ def displacement_residual(
     depth: float = 0.0,
     multioutput: str = "uniform_average",
 ) -> float | FloatArray:
-    """Return the relative error of the displacement that the recovered traction makes.
+    """Return the relative error of the displacement recomputed from the recovered traction.
 
     Parameters
     ----------
@@ -145,7 +147,7 @@ def displacement_residual(
     spacing : float, default=1.0
         Distance between grid points, in the unit of the displacement.
     boundary : {"open", "periodic"}, default="open"
-        Whether the gel goes on past the field or repeats it.
+        Boundary of the forward operator: the gel continues beyond the field, or the field repeats.
     thickness : float, optional
         Thickness of the gel in the unit of `spacing`; by default the half-space.
     depth : float, default=0.0
@@ -156,17 +158,18 @@ def displacement_residual(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Residual; 0 where the traction explains the whole displacement, 1 for zero traction.
+        Residual; 0 if the traction explains the whole displacement, 1 for a traction of zero.
 
     Raises
     ------
     ValueError
-        If the input is no pair of batches or a displacement is zero in its region.
+        If the two arrays are not batches of one shape, or if a displacement is zero in its region.
 
     Notes
     -----
-    The one figure of merit without a true traction [1]_. It says how well the data are explained and not
-    how good the traction is: a solver that fits the noise has the smaller residual.
+    The relative RMSE between the measured displacement and the forward operator applied to the recovered traction
+    [1]_. The residual needs no true traction. It tells how well the traction explains the data, and it does not tell
+    how close the traction is to the truth: a solver that fits the noise has a smaller residual.
 
     References
     ----------
@@ -180,7 +183,7 @@ def displacement_residual(
         raise ValueError(f"Expected displacement and traction of one shape, got {measured.shape} and {traction.shape}.")
     region = _region(measured, traction, mask, None)
     if region is not None and buffer > 0:
-        # Only the middle plane of the structuring element is set: fields of a batch do not touch.
+        # The structuring element has only its middle plane, so that the fields of a batch stay apart.
         square = np.zeros((3, 3, 3), dtype=bool)
         square[1] = True
         region = binary_dilation(region, square, iterations=buffer)
@@ -195,6 +198,100 @@ def displacement_residual(
     )
     recomputed = gel.apply(traction)
     return average(_relative_rmse(measured, recomputed, region, of="a displacement in the region"), multioutput)
+
+
+def check_tractions(y_true: ArrayLike, y_pred: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Check true and recovered traction, on a grid of any size.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_fields, 2, height, width)
+        True and recovered traction.
+
+    Returns
+    -------
+    (ndarray, ndarray), each of shape (n_fields, 2, height, width)
+        True and recovered traction in double precision.
+
+    Raises
+    ------
+    ValueError
+        If the two arrays are not batches of one shape.
+    """
+    truth = check_field(y_true, name="true traction", min_side=1, dtype=np.float64)
+    recovered = check_field(y_pred, name="recovered traction", min_side=1, dtype=np.float64)
+    if truth.shape != recovered.shape:
+        raise ValueError(f"Expected true and recovered traction of one shape, got {truth.shape} and {recovered.shape}.")
+    return truth, recovered
+
+
+def magnitude(field: FloatArray) -> FloatArray:
+    """Return vector lengths.
+
+    Parameters
+    ----------
+    field : ndarray of shape (n_fields, 2, height, width)
+        Vectors.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, height, width)
+        Their lengths.
+    """
+    return np.hypot(field[:, 0], field[:, 1])
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray, *, of: str, fields: FloatArray | None = None) -> FloatArray:
+    """Divide, and refuse a zero in the denominator.
+
+    Parameters
+    ----------
+    numerator, denominator : ndarray of shape (n,)
+        One number per field or per patch.
+    of : str
+        Name of the denominator in the error message.
+    fields : ndarray of shape (n,), optional
+        The field that each number belongs to. By default the numbers are one per field.
+
+    Returns
+    -------
+    ndarray of shape (n,)
+        Quotients.
+
+    Raises
+    ------
+    ValueError
+        If a denominator is zero; the message names the fields.
+    """
+    zero = denominator == 0
+    if zero.any():
+        culprits = np.flatnonzero(zero) if fields is None else np.unique(fields[zero])
+        raise ValueError(f"Expected {of} that is not zero, got zero in field(s) {culprits.tolist()}.")
+    return numerator / denominator
+
+
+def average(values: FloatArray, multioutput: str) -> float | FloatArray:
+    """Return one value per field, or their mean.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_fields,)
+        One value per field.
+    multioutput : {"uniform_average", "raw_values"}
+        Mean over fields, or the values themselves.
+
+    Returns
+    -------
+    float or ndarray of shape (n_fields,)
+        Mean or values.
+
+    Raises
+    ------
+    ValueError
+        If `multioutput` is neither of the two.
+    """
+    check_choice(multioutput, "multioutput", MULTIOUTPUT)
+    return values if multioutput == "raw_values" else float(values.mean())
 
 
 def _relative_rmse(truth: FloatArray, recovered: FloatArray, region: NDArray[Any] | None, *, of: str) -> FloatArray:

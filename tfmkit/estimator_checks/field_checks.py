@@ -1,7 +1,7 @@
-"""Checks on fields: what an estimator does with 4-D data, right or wrong.
+"""Checks of an estimator with 4-D data, valid and invalid.
 
-Every check is a function of an unfitted estimator, of which it fits clones. The data are small fields of
-random traction and the displacement that they make.
+Every check takes an unfitted estimator and fits clones of it. The data are small fields of random traction and their
+displacement.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def check_unfitted_refused(estimator: Any) -> None:
 
 
 def check_target_when_required(estimator: Any) -> None:
-    """An estimator that needs no target fits without one; one that needs it says so."""
+    """An estimator that needs a target raises ValueError without one; any other ignores the target."""
     X, y = _fields()
     if get_tags(estimator).target_tags.required:
         _assert_raises(ValueError, clone(estimator).fit, X, None)
@@ -48,7 +48,7 @@ def check_target_when_required(estimator: Any) -> None:
 
 
 def check_parameters_untouched(estimator: Any) -> None:
-    """Fit and predict leave every parameter and public attribute as they were, but for learned ones."""
+    """Fit and predict change no parameter, and set only public attributes that end in an underscore."""
     fresh = clone(estimator)
     before = {name: repr(value) for name, value in fresh.get_params().items()}
     public = {name for name in vars(fresh) if not name.startswith("_")}
@@ -60,7 +60,7 @@ def check_parameters_untouched(estimator: Any) -> None:
 
 
 def check_input_untouched(estimator: Any) -> None:
-    """Fit and predict neither change nor need to write to their input."""
+    """Fit and predict do not write to their input."""
     X, y = _fields()
     X_before, y_before = X.copy(), y.copy()
     X.flags.writeable = y.flags.writeable = False
@@ -70,7 +70,7 @@ def check_input_untouched(estimator: Any) -> None:
 
 
 def check_output_fresh(estimator: Any) -> None:
-    """Predictions are new arrays: changing one changes no later one."""
+    """Predictions are new arrays: a change of one leaves later ones as they are."""
     X, y = _fields()
     fitted = clone(estimator).fit(X, y)
     first = _predict(fitted, X)
@@ -91,7 +91,7 @@ def check_fit_idempotent(estimator: Any) -> None:
 
 
 def check_fit_forgets(estimator: Any) -> None:
-    """Fitting on other data forgets the first, as if the estimator were new."""
+    """A fit on other data leaves nothing of an earlier fit."""
     X, y = _fields()
     other_X, other_y = _fields(shape=(17, 20), seed=1)
     if not get_tags(estimator).non_deterministic:
@@ -100,7 +100,7 @@ def check_fit_forgets(estimator: Any) -> None:
 
 
 def check_dtype_kept(estimator: Any) -> None:
-    """Traction has the floating type of the displacement."""
+    """Traction has the floating-point type of the displacement."""
     for dtype in (np.float32, np.float64):
         X, y = (field.astype(dtype) for field in _fields())
         predicted = _predict(clone(estimator).fit(X, y), X)
@@ -108,7 +108,7 @@ def check_dtype_kept(estimator: Any) -> None:
 
 
 def check_any_layout(estimator: Any) -> None:
-    """Lists, integers and strided arrays are as good as contiguous floats."""
+    """Lists, integers and strided arrays give the result of contiguous floats."""
     X, y = _fields()
     X = np.round(X / np.abs(X).max() * 100)
     fitted = clone(estimator).fit(X, y)
@@ -131,7 +131,7 @@ def check_any_grid(estimator: Any) -> None:
 
 
 def check_batch_invariance(estimator: Any) -> None:
-    """A field alone, and in a batch of any order, gives the same traction."""
+    """A field gives the same traction alone and in a batch of any order."""
     X, y = _fields()
     fitted = clone(estimator).fit(X, y)
     together = _predict(fitted, X)
@@ -144,7 +144,7 @@ def check_batch_invariance(estimator: Any) -> None:
 
 
 def check_zero_field(estimator: Any) -> None:
-    """No displacement gives no NaN: finite traction, or a clear error."""
+    """A displacement of zero gives finite traction or a clear error."""
     X, y = _fields()
     fitted = clone(estimator).fit(X, y)
     try:
@@ -155,10 +155,10 @@ def check_zero_field(estimator: Any) -> None:
 
 
 def check_pickle(estimator: Any) -> None:
-    """A pickled estimator predicts what the original does."""
+    """A pickled estimator predicts the same as the original."""
     X, y = _fields()
     fitted = clone(estimator).fit(X, y)
-    copy = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - made one line above
+    copy = pickle.loads(pickle.dumps(fitted))  # noqa: S301 - its own bytes
     _require(np.array_equal(_predict(copy, X), _predict(fitted, X)), "a pickled copy predicts something else")
 
 
@@ -168,7 +168,7 @@ def check_score(estimator: Any) -> None:
     fitted = clone(estimator).fit(X, y)
     score = fitted.score(X, y, mask=_mask(X))
     _require(isinstance(score, float), f"score must be a float, got {type(score).__name__}")
-    # The score's mask says where errors count; only a filter that cannot do without takes it as its own, too.
+    # The mask of the score limits the error to the cell; a filter that needs a mask uses it in predict, too.
     predictions = [_predict(fitted, X)]
     with suppress(ValueError):
         predictions.append(fitted.predict(X))
@@ -177,7 +177,7 @@ def check_score(estimator: Any) -> None:
 
 
 def check_generators_untouched(estimator: Any) -> None:
-    """Fit and predict leave the global random generators as they were."""
+    """Fit and predict do not use the global random generators."""
     before = _generator_states()
     X, y = _fields()
     _predict(clone(estimator).fit(X, y), X)
@@ -246,7 +246,7 @@ def _mask(X: FloatArray) -> FloatArray:
 
 
 def _predict(estimator: Any, X: ArrayLike) -> FloatArray:
-    """Predict, with a mask of the right size where there can be one and the estimator asks for it."""
+    """Predict, with a mask of the right size if the estimator requests one."""
     mask = _mask(np.asarray(X)) if np.ndim(X) == 4 else np.ones((16, 16), dtype=bool)
     return predict_inside(estimator, X, mask)
 
@@ -261,7 +261,7 @@ def _wrong_values(field: FloatArray) -> list[Any]:
 
 
 def _require(condition: bool | np.bool_, message: str) -> None:
-    """Raise AssertionError unless the condition holds; an assert would vanish under ``python -O``."""
+    """Raise AssertionError unless the condition holds; ``python -O`` removes assert statements."""
     if not condition:
         raise AssertionError(message)
 
@@ -280,6 +280,6 @@ def _assert_raises(expected: type[Exception], function: Callable[..., Any], *arg
 def _generator_states() -> tuple[bytes, ...]:
     states: list[Any] = [random.getstate(), np.random.get_state()]  # noqa: NPY002 - the global one is meant
     if "torch" in sys.modules:
-        # Only an estimator that uses torch can have touched it, and that has imported it already.
+        # Only an estimator that uses torch can change its generator, and has imported torch already.
         states.append(sys.modules["torch"].get_rng_state().numpy())
     return tuple(pickle.dumps(state) for state in states)

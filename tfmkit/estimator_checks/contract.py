@@ -1,4 +1,4 @@
-"""The three parts of the contract, put together and run."""
+"""Put the three parts of the contract together and run them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from unittest import SkipTest
 
 from sklearn.utils import estimator_checks as sklearn_checks
 
-from tfmkit.estimator_checks._fields import FIELD_CHECKS
-from tfmkit.estimator_checks._folded import FoldedEstimator
+from tfmkit.estimator_checks.field_checks import FIELD_CHECKS
+from tfmkit.estimator_checks.folded import FoldedEstimator
 
 Check = Callable[[Any], None]
 
-# scikit-learn's checks that never call fit; they take (name, estimator).
+# Checks of scikit-learn that never call fit; their arguments are (name, estimator).
 _DATA_FREE = (
     sklearn_checks.check_estimator_cloneable,
     sklearn_checks.check_estimator_tags_renamed,
@@ -42,7 +42,7 @@ def traction_checks_generator(estimator: Any) -> Iterator[tuple[Any, Check]]:
     estimator : estimator
         The estimator, or a :class:`FoldedEstimator` around it.
     check : callable
-        Function of that estimator, which raises if the check fails.
+        Function of that estimator. It raises an exception if the check fails.
     """
     name = type(estimator).__name__
     for check in _DATA_FREE:
@@ -58,16 +58,15 @@ def check_traction_estimator(estimator: Any, *, expected_failed_checks: dict[str
     Parameters
     ----------
     estimator : estimator
-        Unfitted estimator from displacement to traction. It is fitted about a hundred times to small
-        fields, so let it be a quick one (few epochs, few channels).
+        Unfitted estimator from displacement to traction. The checks fit it about a hundred times to small fields, so
+        choose a fast one (few epochs, few channels).
     expected_failed_checks : dict of str to str, optional
-        Checks that must fail, as ``"part:name"`` with the part "api", "fields" or "folded", and the reason
-        why that is right.
+        Checks that must fail, as ``"part:name"`` with the part "api", "fields" or "folded", and the reason for each.
 
     Raises
     ------
     AssertionError
-        If checks fail, or expected failures do not; the message names all of them.
+        If a check fails, or a check that must fail passes; the message names all of them.
     """
     expected = expected_failed_checks or {}
     problems: list[str] = []
@@ -90,20 +89,19 @@ def check_traction_estimator(estimator: Any, *, expected_failed_checks: dict[str
 def parametrize_with_traction_checks(
     estimators: Sequence[Any], *, expected_failed_checks: Callable[[Any], dict[str, str]] | None = None
 ) -> Any:
-    """Return a pytest decorator that makes one test of every estimator and check.
+    """Return a pytest decorator that makes one test from every pair of estimator and check.
 
     Parameters
     ----------
     estimators : sequence of estimators
         Unfitted estimators from displacement to traction.
     expected_failed_checks : callable, optional
-        Function of an estimator that returns the checks that must fail, as for
-        :func:`check_traction_estimator`.
+        Function from an estimator to its checks that must fail, in the form of :func:`check_traction_estimator`.
 
     Returns
     -------
     MarkDecorator
-        Decorator of a test function with the arguments `estimator` and `check`.
+        Decorator for a test function with the arguments `estimator` and `check`.
 
     Examples
     --------
@@ -126,7 +124,7 @@ def parametrize_with_traction_checks(
 
 
 def _check_id(target: Any, check: Any) -> str:
-    """Return the part of the contract and the name of the check: some belong to two parts."""
+    """Return the part of the contract and the name of the check, as some checks belong to two parts."""
     while isinstance(check, partial):
         check = check.func
     bare = "fields" if check in FIELD_CHECKS else "api"

@@ -1,4 +1,4 @@
-"""What a table of errors says: means with standard deviations, and paired tests over cells."""
+"""Summaries of a table of errors: means with standard deviations, and paired tests over cells."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     table : DataFrame
-        What :func:`tfmkit.benchmark.compare` returns.
+        Result of :func:`tfmkit.benchmark.compare`.
 
     Returns
     -------
@@ -33,23 +33,23 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If it is no such table.
+        If `table` is not such a table.
     """
     groups = _check_table(table).groupby(_GROUPS, sort=False)
     summary = groups.agg(
         mean=("value", "mean"), std=("value", "std"), n_cells=("value", "size"), seconds=("seconds", "mean")
     )
-    # Together by metric and noise, but metrics, noises and estimators each in the order of the table.
+    # Rows of one metric and noise stand together; metrics, noises and estimators keep the order of the table.
     return summary.sort_index(key=lambda level: level.map({label: i for i, label in enumerate(level.unique())}))
 
 
 def format_summary(summary: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
-    """Return the summary as one prints it: estimators side by side, each as mean ± standard deviation.
+    """Return the summary for printing: estimators side by side, each as mean ± standard deviation.
 
     Parameters
     ----------
     summary : DataFrame
-        What :func:`summarise` returns.
+        Result of :func:`summarise`.
     digits : int, default=3
         Digits after the point.
 
@@ -71,13 +71,13 @@ def paired_tests(
     Parameters
     ----------
     table : DataFrame
-        What :func:`tfmkit.benchmark.compare` returns.
+        Result of :func:`tfmkit.benchmark.compare`.
     reference : str
-        Name of the estimator that the others are compared with.
+        Name of the estimator to compare the others with.
     test : {"wilcoxon", "t"}, default="wilcoxon"
         Wilcoxon's signed-rank test, or Student's paired t-test.
     alternative : {"two-sided", "less", "greater"}, default="two-sided"
-        What to find evidence for: "less" that the value of the estimator is less than that of the reference.
+        Alternative hypothesis: with "less", the value of the estimator is less than that of the reference.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def paired_tests(
     Raises
     ------
     ValueError
-        If the reference is not in the table, or there are fewer than two cells, or a value is not finite.
+        If the reference is not in the table, if there are fewer than two cells, or if a value is not finite.
 
     References
     ----------
@@ -103,7 +103,7 @@ def paired_tests(
 
 
 def _test_family(group: pd.DataFrame, reference: str, test: str, alternative: Alternative) -> pd.DataFrame:
-    """Test all estimators of one metric and noise against the reference."""
+    """Test all estimators against the reference, for one metric and noise."""
     wide = group.pivot(index="cell", columns="estimator", values="value")[list(group["estimator"].unique())]
     metric, noise = group["metric"].iloc[0], group["noise"].iloc[0]
     if len(wide) < 2 or not np.isfinite(wide.to_numpy()).all():
@@ -139,7 +139,7 @@ def _p_value(difference: FloatArray, test: str, alternative: Alternative) -> flo
 
 
 def _holm(p_values: FloatArray) -> FloatArray:
-    """Return p-values that hold for all tests of a family together."""
+    """Return p-values corrected for the number of tests in a family."""
     order = np.argsort(p_values)
     factors = np.arange(len(p_values), 0, -1)
     corrected = np.empty_like(p_values)

@@ -1,8 +1,8 @@
-"""Metrics over adhesions, given as patches of labels.
+"""Metrics over adhesions, which labels mark as patches.
 
-`patches` holds integers ``(n_fields, height, width)``: 0 in the background, one positive label per adhesion
-(labels need not be consecutive and may repeat from field to field). Every patch of a field weighs alike,
-whatever its size, and then every field does.
+The argument `patches` is an array of integers ``(n_fields, height, width)``: 0 in the background, and one positive
+label per adhesion. Labels need not be consecutive, and two fields may use the same labels. A metric is a mean over
+the patches of each field, whatever their sizes, and then a mean over the fields.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import FloatArray, check_choice
-from tfmkit.metrics._common import MULTIOUTPUT, average, check_tractions, magnitude, ratio
+from tfmkit.metrics.fields import MULTIOUTPUT, average, check_tractions, magnitude, ratio
 
 _TRUE_PATCH = "a true traction in every patch"
 
 
 @dataclass(frozen=True)
 class _Patches:
-    """All patches of a batch, numbered through.
+    """All patches of a batch, with one number each.
 
-    `inside` (n_fields, height, width) tells the pixels of patches, `number` the patch of each of these pixels,
-    and `field` the field of each patch.
+    `inside` (n_fields, height, width) marks the pixels of patches, `number` is the patch of each of these pixels,
+    and `field` is the field of each patch.
     """
 
     inside: NDArray[Any]
@@ -69,17 +69,17 @@ def dtma(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Signed deviation; 0 is ideal, negative values mean too little traction, -1 is what zero traction gets.
+        Signed deviation; 0 is ideal, negative values mean too little traction, -1 is the value of zero traction.
 
     Raises
     ------
     ValueError
-        If a field has no patch or a patch no true traction.
+        If a field has no patch, or a patch has no true traction.
 
     Notes
     -----
-    Mean over patches of :math:`(\overline{|\hat t|} - \overline{|t|}) / \overline{|t|}`, bars being means over
-    the pixels of a patch [1]_ [2]_.
+    Mean over patches of :math:`(\overline{|\hat t|} - \overline{|t|}) / \overline{|t|}`, where bars are means
+    over the pixels of a patch [1]_ [2]_.
 
     References
     ----------
@@ -111,7 +111,7 @@ def dtmb(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Background over adhesions; 0 is ideal where all true traction lies in patches.
+        Background over adhesions; 0 is ideal if all true traction lies in patches.
 
     Raises
     ------
@@ -140,8 +140,8 @@ def snr(
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_fields, 2, height, width)
-        True and recovered traction, in one unit. The truth only fixes the shape: signal and noise are both
-        taken from the recovered field.
+        True and recovered traction, in one unit. Signal and noise both come from the recovered traction; only the
+        shape of the truth is used.
     patches : array-like of int of shape (n_fields, height, width) or (height, width)
         Labels of the adhesions, 0 in the background.
     multioutput : {"uniform_average", "raw_values"}, default="uniform_average"
@@ -150,7 +150,7 @@ def snr(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Ratio; greater is better, inf over a background without any variation, 0 for zero traction.
+        Ratio; greater is better. It is inf if the background does not vary, and 0 for a traction of zero.
 
     Raises
     ------
@@ -159,7 +159,7 @@ def snr(
 
     Notes
     -----
-    Mean over patches of :math:`\overline{|\hat t|}` over the standard deviation of the background vectors,
+    Mean over patches of :math:`\overline{|\hat t|}`, divided by the standard deviation of the background vectors,
     :math:`\sqrt{\langle|\hat t - \langle\hat t\rangle|^2\rangle}` [1]_.
 
     References
@@ -192,12 +192,12 @@ def dma(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Signed deviation; 0 is ideal, positive values are overshoot, -1 is what zero traction gets.
+        Signed deviation; 0 is ideal, positive values are overshoot, -1 is the value of zero traction.
 
     Raises
     ------
     ValueError
-        If a field has no patch or a patch no true traction.
+        If a field has no patch, or a patch has no true traction.
 
     Notes
     -----
@@ -232,12 +232,12 @@ def dta(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Angle in degrees, from 0 (ideal) to 180. A patch without recovered traction counts 90.
+        Angle in degrees, from 0 (ideal) to 180. A patch without recovered traction counts as 90.
 
     Raises
     ------
     ValueError
-        If a field has no patch or the true traction of a patch adds up to zero.
+        If a field has no patch, or if the true traction of a patch adds up to zero.
 
     Notes
     -----
@@ -249,7 +249,7 @@ def dta(
     """
     truth, recovered, adhesions = _check(y_true, y_pred, patches, multioutput)
     dot, cross = _patch_products(truth, recovered, adhesions)
-    # arctan2 keeps small angles that an arccos of a cosine near 1 would round away.
+    # arctan2 keeps small angles, which the arccos of a cosine near 1 rounds to zero.
     angle = np.where((dot == 0) & (cross == 0), 90.0, np.degrees(np.arctan2(np.abs(cross), dot)))
     return average(adhesions.per_field(angle), multioutput)
 
@@ -271,12 +271,12 @@ def csta(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Cosine, from 1 (ideal) to -1. A patch without recovered traction counts 0.
+        Cosine, from 1 (ideal) to -1. A patch without recovered traction counts as 0.
 
     Raises
     ------
     ValueError
-        If a field has no patch or the true traction of a patch adds up to zero.
+        If a field has no patch, or if the true traction of a patch adds up to zero.
 
     Notes
     -----
@@ -311,7 +311,7 @@ def _number_patches(patches: ArrayLike, shape: tuple[int, ...]) -> _Patches:
     if not inside.any(axis=(1, 2)).all():
         empty = np.flatnonzero(~inside.any(axis=(1, 2)))
         raise ValueError(f"Expected at least one patch in every field, got none in field(s) {empty.tolist()}.")
-    # Equal labels of two fields are two patches.
+    # The same label in two fields marks two patches.
     n_labels = labels.max() + 1
     keys = (labels + n_labels * np.arange(len(labels))[:, None, None])[inside]
     unique, number = np.unique(keys, return_inverse=True)
@@ -319,7 +319,7 @@ def _number_patches(patches: ArrayLike, shape: tuple[int, ...]) -> _Patches:
 
 
 def _patch_products(truth: FloatArray, recovered: FloatArray, patches: _Patches) -> tuple[FloatArray, FloatArray]:
-    """Return dot and cross product of each patch's mean recovered vector with the direction of its true one."""
+    """Return dot and cross product of the mean recovered vector of each patch with its true direction."""
     true_x, true_y = (patches.mean(truth[:, component]) for component in (0, 1))
     recovered_x, recovered_y = (patches.mean(recovered[:, component]) for component in (0, 1))
     length = np.hypot(true_x, true_y)
