@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch.nn import functional
 
 from tfmkit.deep.files import read_tensors
 from tfmkit.deep.pretraining import cells as cells_module
@@ -12,12 +13,13 @@ from tfmkit.deep.pretraining import loop, priors, stream
 from tfmkit.deep.pretraining.drawing import Draw
 from tfmkit.deep.pretraining.holes import fill_holes
 from tfmkit.deep.pretraining.loop import Recipe, train
-from tfmkit.deep.pretraining.raster import DISC, HERTZ, Patches, draw_patches
+from tfmkit.deep.pretraining.raster import DISC, GAUSS, HERTZ, PatchTable, draw_patches
 from tfmkit.deep.pretraining.stream import FieldStream, noise, observe
 from tfmkit.deep.training_state import FILE_NAME
 from tfmkit.filters.missing import fill_missing
 from tfmkit.gel.closed_forms import disc_displacement, hertz_displacement
 from tfmkit.gel.operator import convolve
+from tfmkit.simulate.patches import Patches, rasterise
 from tfmkit.simulate.placement import net_force_share
 
 
@@ -40,7 +42,25 @@ def small_grids(monkeypatch):
 
 def one_patch(**change):
     values = {"y": 8.0, "x": 9.0, "a": 3.0, "b": 3.0, "angle": 0.0, "profile": DISC, "tx": 2.0, "ty": -1.0} | change
-    return Patches(**{name: torch.tensor([[float(value)]]) for name, value in values.items()})
+    return PatchTable(**{name: torch.tensor([[float(value)]]) for name, value in values.items()})
+
+
+@pytest.mark.parametrize(("profile", "name"), [(DISC, "uniform"), (HERTZ, "hertz"), (GAUSS, "gaussian")])
+def test_patches_are_drawn_as_the_simulators_draw_them(profile, name):
+    # Two fields of three patches, one of which reaches across the border; pixel (0, 0) begins at 0 here, and has its
+    # middle there in the simulators.
+    rng = np.random.default_rng(0)
+    y, x, a = rng.uniform(2, 22, (2, 3)), rng.uniform(2, 26, (2, 3)), rng.uniform(1.0, 4.0, (2, 3))
+    b, angle = a * rng.uniform(0.4, 1, (2, 3)), rng.uniform(0, 2 * np.pi, (2, 3))
+    tx, ty = rng.normal(size=(2, 2, 3))
+    y[0, 0] = 0.5
+    table = (y, x, a, b, angle, np.full_like(y, profile), tx, ty)
+    torches = draw_patches(PatchTable(*(torch.as_tensor(part, dtype=torch.float32) for part in table)), (24, 28), 3)
+    columns = [np.stack(pair, axis=-1).reshape(6, 2) for pair in ((x - 0.5, y - 0.5), (a, b), (tx, ty))]
+    patches = Patches(np.repeat([0, 1], 3), columns[0], columns[1], angle.ravel(), columns[2])
+    expected, _ = rasterise(patches, name, 2, (24, 28), 12)
+    error = functional.avg_pool2d(torches, 3).numpy() - expected
+    assert np.linalg.norm(error) < 0.01 * np.linalg.norm(expected)
 
 
 def test_disc_covers_its_area_and_carries_its_traction():

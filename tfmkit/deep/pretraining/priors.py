@@ -1,7 +1,7 @@
-"""Traction priors of the training stream.
+"""Kinds of traction in the training stream.
 
-A prior draws `Patches`, tables of shape (fields, patches), or rasterised traction. Sizes and places are in pixels of
-the field.
+A function draws a `PatchTable`, whose columns have the shape (fields, patches), or rasterised traction. Sizes and
+places are in pixels of the field.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from tfmkit.deep.pretraining.drawing import Draw
-from tfmkit.deep.pretraining.raster import DISC, GAUSS, HERTZ, Patches, add_pixels
+from tfmkit.deep.pretraining.raster import DISC, GAUSS, HERTZ, PatchTable, add_pixels
 
 
-def adhesion_cells(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
-    """Draw cells whose elongated adhesions sit inside a wobbly border and pull inwards.
+def adhesion_cells(draw: Draw, n: int, shape: tuple[int, int]) -> PatchTable:
+    """Draw cells with elongated adhesions that lie inside a wobbly border and pull inwards.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def adhesion_cells(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
 
     Returns
     -------
-    Patches
+    PatchTable
         At most 60 adhesions per field.
     """
     slots = 60
@@ -46,7 +46,7 @@ def adhesion_cells(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
     tilt = math.radians(15) * draw.uniform(0.3, 1.5, n, 1) * draw.normal(n, slots)
     strength = draw.gamma(2, n, slots) * draw.present(8, slots, n, slots)
     zoom = draw.log_uniform(0.7, 1.5, n, 1)
-    patches = Patches(
+    patches = PatchTable(
         y=y0 + reach * theta.sin(),
         x=x0 + reach * theta.cos(),
         a=draw.uniform(0.8, 2.6, n, slots) * zoom,
@@ -59,7 +59,7 @@ def adhesion_cells(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
     return _balanced(patches)
 
 
-def discs(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
+def discs(draw: Draw, n: int, shape: tuple[int, int]) -> PatchTable:
     """Draw non-overlapping uniform discs of random direction.
 
     Parameters
@@ -73,11 +73,11 @@ def discs(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
 
     Returns
     -------
-    Patches
+    PatchTable
         At most 70 discs per field.
     """
     slots, side = 70, min(shape)
-    # The companion family scales with the field; absolute sizes keep large grids from seeing large discs only.
+    # In most fields sizes follow the field; absolute sizes in the others give large grids small discs, too.
     reference = torch.where(draw.uniform(0, 1, n, 1) < 0.7, float(side), 104.0)
     radius = (draw.uniform(0.01, 0.05, n, slots) * reference).clamp(max=0.12 * side)
     y, x = draw.uniform(0, shape[0], n, slots), draw.uniform(0, shape[1], n, slots)
@@ -86,10 +86,10 @@ def discs(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
     earlier = torch.ones(slots, slots, device=draw.device).tril(-1).bool()
     alone = ~((gap < 0) & earlier & (present[:, None] > 0)).any(-1)
     angle, size = draw.uniform(0, 2 * math.pi, n, slots), draw.uniform(0, 0.5, n, slots) * present * alone
-    return Patches(y, x, radius, radius, angle, torch.full_like(y, DISC), size * angle.cos(), size * angle.sin())
+    return PatchTable(y, x, radius, radius, angle, torch.full_like(y, DISC), size * angle.cos(), size * angle.sin())
 
 
-def hertz_pairs(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
+def hertz_pairs(draw: Draw, n: int, shape: tuple[int, int]) -> PatchTable:
     """Draw balanced pairs of Hertz patches.
 
     Parameters
@@ -103,7 +103,7 @@ def hertz_pairs(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
 
     Returns
     -------
-    Patches
+    PatchTable
         At most 15 pairs per field.
     """
     pairs = 15
@@ -111,16 +111,17 @@ def hertz_pairs(draw: Draw, n: int, shape: tuple[int, int]) -> Patches:
     half = radius * draw.uniform(4.5, 7, n, pairs)
     angle = draw.uniform(0, 2 * math.pi, n, pairs)
     y, x = draw.uniform(0, shape[0], n, pairs), draw.uniform(0, shape[1], n, pairs)
-    # Half of the fields pull along the line between the two, the others anywhere.
+    # In 60 % of the fields pairs pull along the line between the two patches, in the others in any direction.
     aligned = (draw.uniform(0, 1, n, 1) < 0.6).float()
     pull = angle + (1 - aligned) * draw.uniform(0, 2 * math.pi, n, pairs)
     size = draw.uniform(0.1, 1, n, pairs) * draw.present(1, pairs, n, pairs)
     dy, dx, tx, ty = half * angle.sin(), half * angle.cos(), -size * pull.cos(), -size * pull.sin()
     both = [torch.cat(pair, 1) for pair in ((y + dy, y - dy), (x + dx, x - dx), (radius, radius), (tx, -tx), (ty, -ty))]
-    return Patches(both[0], both[1], both[2], both[2], both[2] * 0, torch.full_like(both[0], HERTZ), both[3], both[4])
+    y, x, radius, tx, ty = both
+    return PatchTable(y, x, radius, radius, radius * 0, torch.full_like(y, HERTZ), tx, ty)
 
 
-def blobs(draw: Draw, n: int, shape: tuple[int, int], profiles: tuple[int, ...]) -> Patches:
+def blobs(draw: Draw, n: int, shape: tuple[int, int], profiles: tuple[int, ...]) -> PatchTable:
     """Draw patches of any profile, size, elongation, number and direction.
 
     Parameters
@@ -136,7 +137,7 @@ def blobs(draw: Draw, n: int, shape: tuple[int, int], profiles: tuple[int, ...])
 
     Returns
     -------
-    Patches
+    PatchTable
         At most 60 patches per field.
     """
     slots = 60
@@ -152,14 +153,14 @@ def blobs(draw: Draw, n: int, shape: tuple[int, int], profiles: tuple[int, ...])
     free = draw.uniform(0, 2 * math.pi, n, slots)
     angle = torch.where(draw.uniform(0, 1, n, 1) < 0.5, inward + 0.4 * draw.normal(n, slots), free)
     size = draw.gamma(2, n, slots) * draw.present(1, slots, n, slots)
-    # Of constant force rather than constant traction in half of the fields.
+    # In half of the fields patches have the same force, whatever their size, not the same traction.
     size = torch.where(draw.uniform(0, 1, n, 1) < 0.5, size, size / (a * b))
     choice = torch.tensor(profiles, device=draw.device, dtype=torch.float)
     index = (draw.uniform(0, 1, n, slots) * len(profiles)).long().clamp(max=len(profiles) - 1)
     single = (draw.uniform(0, 1, n, 1) < 0.5).expand(n, slots)
     index = torch.where(single, index[:, :1], index)
     lie = torch.where(draw.uniform(0, 1, n, 1) < 0.5, angle, draw.uniform(0, math.pi, n, slots))
-    patches = Patches(y, x, a, b, lie, choice[index], size * angle.cos(), size * angle.sin())
+    patches = PatchTable(y, x, a, b, lie, choice[index], size * angle.cos(), size * angle.sin())
     return _balanced(patches) if torch.rand((), generator=draw.generator, device=draw.device) < 0.6 else patches
 
 
@@ -168,8 +169,8 @@ def _centres(draw: Draw, n: int, shape: tuple[int, int], wander: float) -> tuple
     return y, x
 
 
-def _balanced(patches: Patches) -> Patches:
-    """Take the net force out, patch by patch in proportion to its strength."""
+def _balanced(patches: PatchTable) -> PatchTable:
+    """Remove the net force, from each patch in proportion to its strength."""
     weight = torch.hypot(patches.tx, patches.ty)
     area = patches.a * patches.b
     total = (weight * area).sum(1, keepdim=True) + 1e-12
@@ -177,7 +178,7 @@ def _balanced(patches: Patches) -> Patches:
         name: getattr(patches, name) - weight * (getattr(patches, name) * area).sum(1, keepdim=True) / total
         for name in ("tx", "ty")
     }
-    return Patches(**{f.name: change.get(f.name, getattr(patches, f.name)) for f in fields(patches)})
+    return PatchTable(**{f.name: change.get(f.name, getattr(patches, f.name)) for f in fields(patches)})
 
 
 def smooth_fields(draw: Draw, n: int, shape: tuple[int, int], zoom: int) -> Tensor:
@@ -247,7 +248,7 @@ def circuit_cells(draw: Draw, n: int, shape: tuple[int, int], zoom: int, cells: 
         reach = (radii[:, ::stride] - depth).clamp(min=0)
         y, x = y0 + reach * where.sin(), x0 + reach * where.cos()
         size = magnitudes[:, ::stride]
-        # Where the simulator puts them, on the field's own pixels; off them the network must not rely on it.
+        # The simulator puts vectors on the field's own pixels. Networks must not rely on that: some lie off the pixels.
         y, x = (torch.where(coarse, part.floor() + 0.5, part) for part in (y, x))
         place, pull = (y * zoom, x * zoom), (-size * where.cos(), -size * where.sin())
         add_pixels(fine, place, pull, zoom=zoom, spread=spread)

@@ -11,19 +11,18 @@ from torch import Tensor
 
 DISC, HERTZ, PARABOLA, GAUSS = range(4)
 _GAUSS_CUT = 3.5
-# Semi-axis in pixels below which the middle of a fine pixel does not stand for all of it, and the points per side that
-# do.
+# Below this semi-axis in pixels a fine pixel takes the mean over points inside it, this many a side, not its middle.
 _NARROW, _SUBSAMPLES = 2.0, 3
 
 
 @dataclass(frozen=True)
-class Patches:
-    """Elliptic patches of traction, each a tensor of shape (fields, patches).
+class PatchTable:
+    """Elliptic patches of traction of a batch of fields; each column is a tensor of shape (fields, patches).
 
     Attributes
     ----------
     y, x : Tensor
-        Centre in pixels.
+        Centre in pixels; pixel (0, 0) begins at 0.
     a, b : Tensor
         Semi-axes (standard deviations for Gaussian profiles) in pixels.
     angle : Tensor
@@ -44,12 +43,12 @@ class Patches:
     ty: Tensor
 
 
-def draw_patches(patches: Patches, shape: tuple[int, int], zoom: int) -> Tensor:
+def draw_patches(patches: PatchTable, shape: tuple[int, int], zoom: int) -> Tensor:
     """Rasterise patches on a grid `zoom` times finer than the field.
 
     Parameters
     ----------
-    patches : Patches
+    patches : PatchTable
         The patches.
     shape : (int, int)
         Height and width of the field in its own pixels.
@@ -60,12 +59,16 @@ def draw_patches(patches: Patches, shape: tuple[int, int], zoom: int) -> Tensor:
     -------
     Tensor of shape (fields, 2, zoom * height, zoom * width)
         Mean traction over each fine pixel: over 3 x 3 points in it for patches narrower than 2 pixels of the field,
-        from the curvature for Gaussian ones. The edges of discs are one fine pixel (or its third) soft, as area
-        coverage makes them.
+        from the curvature for Gaussian patches. The edges of discs are soft over one fine pixel (or its third), since
+        they cover a part of it.
+
+    See Also
+    --------
+    tfmkit.simulate.patches.rasterise : The same for the simulators, with numpy. One test holds the two together.
     """
     n, slots = patches.y.shape
     field = torch.arange(n, device=patches.y.device).repeat_interleave(slots)
-    flat = Patches(**{f.name: getattr(patches, f.name).flatten() for f in fields(patches)})
+    flat = PatchTable(**{f.name: getattr(patches, f.name).flatten() for f in fields(patches)})
     half = (_reach(flat) * zoom).ceil().long() + 1
     row, column = ((centre * zoom - 0.5).round().long() for centre in (flat.y, flat.x))
     keep = (flat.tx.abs() + flat.ty.abs() > 0) & (row > -half) & (row < shape[0] * zoom + half)
@@ -79,7 +82,7 @@ def draw_patches(patches: Patches, shape: tuple[int, int], zoom: int) -> Tensor:
         rows, columns = row[some][:, None] + offset, column[some][:, None] + offset
         dy, dx = (rows + 0.5) / zoom - patch.y[:, None], (columns + 0.5) / zoom - patch.x[:, None]
         values = _mean_profile(patch, dy[:, :, None], dx[:, None, :], zoom)
-        # Windows of patches outside the field reach past the canvas; they carry nothing inside.
+        # Windows of patches outside the field reach past the canvas, with no traction inside it.
         rows, columns = (rows + margin).clamp(0, height - 1), (columns + margin).clamp(0, width - 1)
         index = ((field[some][:, None] * height + rows) * width)[:, :, None] + columns[:, None, :]
         for component, size in enumerate((patch.tx, patch.ty)):
@@ -88,16 +91,16 @@ def draw_patches(patches: Patches, shape: tuple[int, int], zoom: int) -> Tensor:
     return canvas[..., margin : margin + shape[0] * zoom, margin : margin + shape[1] * zoom].contiguous()
 
 
-def _take(patches: Patches, index: Tensor) -> Patches:
-    return Patches(**{f.name: getattr(patches, f.name)[index] for f in fields(patches)})
+def _take(patches: PatchTable, index: Tensor) -> PatchTable:
+    return PatchTable(**{f.name: getattr(patches, f.name)[index] for f in fields(patches)})
 
 
-def _reach(patches: Patches) -> Tensor:
+def _reach(patches: PatchTable) -> Tensor:
     return torch.where(patches.profile == GAUSS, _GAUSS_CUT, 1.0) * patches.a.maximum(patches.b)
 
 
-def _alike(patches: Patches, half: Tensor, keep: Tensor) -> Iterator[Tensor]:
-    """Indices of the patches to keep that have profile, width and, within a factor of 1.5, size in common."""
+def _alike(patches: PatchTable, half: Tensor, keep: Tensor) -> Iterator[Tensor]:
+    """Indices of the patches to keep, grouped by profile, width and, within a factor of 1.5, size."""
     narrow = (patches.a.minimum(patches.b) < _NARROW).long()
     size = (half.float().log() / math.log(1.5)).long()
     kind = (patches.profile.long() * 2 + narrow) * (int(size.max()) + 1) + size
@@ -106,17 +109,17 @@ def _alike(patches: Patches, half: Tensor, keep: Tensor) -> Iterator[Tensor]:
         yield kept[kind[kept] == value]
 
 
-def _mean_profile(patches: Patches, dy: Tensor, dx: Tensor, zoom: int) -> Tensor:
+def _mean_profile(patches: PatchTable, dy: Tensor, dx: Tensor, zoom: int) -> Tensor:
     """Mean over fine pixels of the profile of patches that are alike."""
     if patches.profile[0] == GAUSS or patches.a[0].minimum(patches.b[0]) >= _NARROW:
         return _profile(patches, dy, dx, zoom)
     shifts = [((i + 0.5) / _SUBSAMPLES - 0.5) / zoom for i in range(_SUBSAMPLES)]
-    # Discs get their soft edge from the points, which lie closer than fine pixels.
+    # The soft edge of a disc is as wide as the distance of the points, which is less than a fine pixel.
     parts = [_profile(patches, dy + y, dx + x, zoom * _SUBSAMPLES) for y in shifts for x in shifts]
     return torch.stack(parts).mean(0)
 
 
-def _profile(patches: Patches, dy: Tensor, dx: Tensor, zoom: int) -> Tensor:
+def _profile(patches: PatchTable, dy: Tensor, dx: Tensor, zoom: int) -> Tensor:
     cosine, sine = patches.angle.cos()[:, None, None], patches.angle.sin()[:, None, None]
     a, b = patches.a[:, None, None], patches.b[:, None, None]
     along, across = ((dx * cosine + dy * sine) / a) ** 2, ((dy * cosine - dx * sine) / b) ** 2
