@@ -33,8 +33,8 @@ from benchmarks.stages import Settings, Stage, digests, run_stages
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.benchmark import OracleLambda, compare, summarise
 from tfmkit.deep import DeepTFM
-from tfmkit.filters import fill_missing
 from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.holes import fill
 from tfmkit.simulate import add_noise
 from tfmkit.sparse import ElasticNetTFM
 
@@ -98,9 +98,7 @@ def with_missing(displacement: NDArray[Any], level: float, rng: np.random.Genera
     """Add the usual noise, lose a share of the vectors, and fill each hole by a thin plate through the others."""
     noisy = relative_noise(displacement, level, rng)
     lost = rng.random(noisy.shape[:1] + noisy.shape[2:]) < share
-    return np.stack(
-        [fill_missing(field, holes) if holes.any() else field for field, holes in zip(noisy, lost, strict=True)]
-    )
+    return np.stack([fill(field, holes) if holes.any() else field for field, holes in zip(noisy, lost, strict=True)])
 
 
 def cut_at_border(n_fields: int, distance: float) -> Bunch:

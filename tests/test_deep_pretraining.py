@@ -11,14 +11,14 @@ from tfmkit.deep.files import read_tensors
 from tfmkit.deep.pretraining import cells as cells_module
 from tfmkit.deep.pretraining import loop, priors, stream
 from tfmkit.deep.pretraining.drawing import Draw
-from tfmkit.deep.pretraining.holes import fill_holes
+from tfmkit.deep.pretraining.holes import fill_batch
 from tfmkit.deep.pretraining.loop import Recipe, train
 from tfmkit.deep.pretraining.raster import DISC, GAUSS, HERTZ, PatchTable, draw_patches
 from tfmkit.deep.pretraining.stream import FieldStream, noise, observe
 from tfmkit.deep.training_state import FILE_NAME
-from tfmkit.filters.missing import fill_missing
 from tfmkit.gel.closed_forms import disc_displacement, hertz_displacement
 from tfmkit.gel.operator import convolve
+from tfmkit.holes import fill
 from tfmkit.simulate.patches import Patches, rasterise
 from tfmkit.simulate.placement import net_force_share
 
@@ -116,8 +116,8 @@ def test_displacement_of_narrow_patches_is_that_of_the_closed_form(profile, clos
 def test_holes_are_filled_as_the_filter_fills_them(draw):
     smooth = draw.normal(2, 2, 24, 30).cumsum(-1).cumsum(-2)
     missing = draw.uniform(0, 1, 2, 1, 24, 30) < 0.2
-    filled = fill_holes(smooth, missing)
-    expected = np.stack([fill_missing(f, m) for f, m in zip(smooth.numpy(), missing[:, 0].numpy(), strict=True)])
+    filled = fill_batch(smooth, missing)
+    expected = np.stack([fill(f, m) for f, m in zip(smooth.numpy(), missing[:, 0].numpy(), strict=True)])
     error = filled - torch.as_tensor(expected)
     assert error.norm() < 1e-3 * smooth.norm()
     assert torch.equal(filled[:, :, ~missing[0, 0]][0], smooth[:, :, ~missing[0, 0]][0])

@@ -17,8 +17,8 @@ from sklearn.preprocessing import FunctionTransformer
 from tfmkit.base import TractionEstimator
 from tfmkit.estimator_checks import parametrize_with_traction_checks
 from tfmkit.filters import CutoffFilter, MissingVectorFilter
-from tfmkit.filters.missing import fill_missing
 from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.holes import fill
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import CellSimulator, add_noise
 
@@ -52,16 +52,16 @@ def test_a_tilted_plane_is_filled_exactly(seed, share, slope, shift):
     y, x = np.mgrid[:12, :15]
     plane = np.stack([slope * x - y + shift, 2.0 * x + slope * y])
     missing = np.random.default_rng(seed).random((12, 15)) < share
-    filled = fill_missing(np.where(missing, np.nan, plane), missing)
+    filled = fill(np.where(missing, np.nan, plane), missing)
     np.testing.assert_allclose(filled, plane, rtol=0, atol=1e-8 * (1 + np.abs(plane).max()))
 
 
 def test_measured_vectors_stay_and_filling_turns_with_the_field():
     rng = np.random.default_rng(0)
     field, missing = rng.normal(size=(2, 13, 10)), rng.random((13, 10)) < 0.3
-    filled = fill_missing(field, missing)
+    filled = fill(field, missing)
     assert np.array_equal(filled[:, ~missing], field[:, ~missing])
-    turned = fill_missing(np.rot90(field, axes=(1, 2)), np.rot90(missing))
+    turned = fill(np.rot90(field, axes=(1, 2)), np.rot90(missing))
     np.testing.assert_allclose(np.rot90(turned, -1, axes=(1, 2)), filled, atol=1e-10)
 
 
@@ -71,7 +71,7 @@ def test_too_few_vectors_or_a_line_make_no_plate(keep):
     for place in keep:
         missing[place] = False
     with pytest.raises(ValueError, match="vectors that are not on one line"):
-        fill_missing(np.ones((2, 8, 9)), missing)
+        fill(np.ones((2, 8, 9)), missing)
 
 
 def test_holes_cost_little(cells):

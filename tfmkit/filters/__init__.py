@@ -1,6 +1,6 @@
 """Estimators around an estimator: remove noise from its traction, or fill missing vectors of its displacement."""
 
 from tfmkit.filters.cutoff import CutoffFilter
-from tfmkit.filters.missing import MissingVectorFilter, fill_missing
+from tfmkit.filters.missing import MissingVectorFilter
 
-__all__ = ["CutoffFilter", "MissingVectorFilter", "fill_missing"]
+__all__ = ["CutoffFilter", "MissingVectorFilter"]

@@ -7,8 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
-from scipy.sparse.linalg import splu
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
@@ -18,10 +16,10 @@ from tfmkit._validation import FloatArray, check_count, check_field
 from tfmkit.base import negative_error
 from tfmkit.filters.base import Filter
 from tfmkit.gel.operator import ForwardOperator
+from tfmkit.holes import fill
 
 # Parameters of an estimator that describe its gel; estimators of the half-space lack the last two.
 _GEL = ("young", "poisson", "spacing", "thickness", "depth")
-_LEAST_MEASURED = 3
 
 
 class MissingVectorFilter(Filter):
@@ -45,7 +43,7 @@ class MissingVectorFilter(Filter):
     Notes
     -----
     A vector is missing where a component of `X` is NaN. The first filling is the thin plate through the measured
-    vectors, the field of least bending ``sum |u_xx|^2 + 2 |u_xy|^2 + |u_yy|^2``. A round is one step of expectation
+    vectors (:func:`tfmkit.holes.fill`). A round is one step of expectation
     maximisation: the expected displacement at the missing vectors is ``G t``, where t is the traction predicted from
     the other vectors. Vectors missing along the border are extrapolated, which is safe over one or two pixels only.
 
@@ -170,38 +168,6 @@ class MissingVectorFilter(Filter):
         return tags
 
 
-def fill_missing(displacement: FloatArray, missing: NDArray[np.bool_]) -> FloatArray:
-    """Replace missing vectors by the thin plate through the others.
-
-    Parameters
-    ----------
-    displacement : ndarray of shape (2, height, width)
-        Displacement; values at missing vectors are ignored.
-    missing : ndarray of shape (height, width)
-        True at missing vectors.
-
-    Returns
-    -------
-    ndarray of shape (2, height, width)
-        The field of least bending through all measured vectors.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than three measured vectors, or all lie on one line: the thin plate is not unique then.
-    """
-    rows, columns = np.nonzero(~missing)
-    if len(rows) < _LEAST_MEASURED or np.linalg.matrix_rank(np.stack([rows - rows[0], columns - columns[0]])) < 2:
-        raise ValueError(f"Expected at least {_LEAST_MEASURED} vectors that are not on one line, got {len(rows)}.")
-    holes = missing.ravel()
-    bending = _bending(*missing.shape)[holes]
-    known = np.where(missing, 0, displacement).reshape(2, -1)
-    plate = splu(bending[:, holes].tocsc()).solve(-(bending @ known.T.astype(float)))
-    filled = displacement.reshape(2, -1).copy()
-    filled[:, holes] = plate.T
-    return filled.reshape(displacement.shape)
-
-
 def _filled(X: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the checked and filled displacement, and a mask of the missing vectors."""
     array = np.asarray(X)
@@ -211,19 +177,8 @@ def _filled(X: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
     missing = np.isnan(array).any(axis=1)
     displacement = check_field(np.where(missing[:, None], 0, array))
     for i in np.flatnonzero(missing.any(axis=(1, 2))):
-        displacement[i] = fill_missing(displacement[i], missing[i])
+        displacement[i] = fill(displacement[i], missing[i])
     return displacement, missing
-
-
-def _bending(height: int, width: int) -> Any:
-    """Return the matrix of the bending energy of one component, with a free border."""
-    first_y, first_x, second_y, second_x = (
-        sparse.csr_array(np.diff(np.eye(n), n=order, axis=0)) for order in (1, 2) for n in (height, width)
-    )
-    eye_y, eye_x = sparse.eye_array(height), sparse.eye_array(width)
-    parts = [sparse.kron(second_y, eye_x), sparse.kron(eye_y, second_x), np.sqrt(2) * sparse.kron(first_y, first_x)]
-    energy = sum((part.T @ part for part in parts[1:]), parts[0].T @ parts[0])
-    return energy.tocsr()
 
 
 def _gel(estimator: Any) -> dict[str, Any]:

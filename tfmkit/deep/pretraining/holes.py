@@ -1,4 +1,4 @@
-"""Vectors that were not measured, filled for a whole batch at once as :mod:`tfmkit.filters.missing` fills them."""
+"""Vectors that were not measured, filled for a whole batch at once as :func:`tfmkit.holes.fill` fills them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional
 
 from tfmkit.deep.pretraining.drawing import Draw
 
-# Of the vectors of a field; scattered holes are a pixel or two wide, which conjugate gradients fill in a few rounds.
+# Least and largest share of missing vectors. Their holes are a pixel or two wide, which takes few rounds to fill.
 _LEAST, _MOST = 0.01, 0.25
 _ROUNDS = 40
 _TINY = 1e-30
@@ -35,16 +35,16 @@ def lose_vectors(draw: Draw, displacement: Tensor, share: float) -> Tensor:
     level = draw.log_uniform(_LEAST, _MOST, n, 1, 1, 1) * (draw.uniform(0, 1, n, 1, 1, 1) < share)
     missing = draw.uniform(0, 1, n, 1, height, width) < level
     holed = torch.nonzero(level.flatten()).flatten()
-    return displacement.index_copy(0, holed, fill_holes(displacement[holed], missing[holed]))
+    return displacement.index_copy(0, holed, fill_batch(displacement[holed], missing[holed]))
 
 
-def fill_holes(displacement: Tensor, missing: Tensor) -> Tensor:
-    """Replace missing vectors by the field of least bending through the others.
+def fill_batch(displacement: Tensor, missing: Tensor) -> Tensor:
+    """Replace missing vectors by the field of least bending through the others, as :func:`tfmkit.holes.fill` does.
 
     Parameters
     ----------
     displacement : Tensor of shape (n, 2, height, width)
-        Displacement; what it holds at missing vectors does not matter.
+        Displacement; the values at missing vectors do not matter.
     missing : Tensor of shape (n, 1, height, width)
         True where a vector is missing.
 

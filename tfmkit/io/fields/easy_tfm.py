@@ -11,8 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.io import savemat
 
 from tfmkit._validation import FloatArray, check_field, check_pair
+from tfmkit.holes import fill
 from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.fields.grid import even_axes, fill_grid, fill_holes, grid_axes, interpolate
+from tfmkit.io.fields.grid import even_axes, fill_grid, grid_axes, interpolate
 from tfmkit.io.fields.mat import load_mat, numeric, struct_field
 from tfmkit.io.fields.table import point_columns
 from tfmkit.io.writing import writing
@@ -181,7 +182,7 @@ def _to_grid(frames: list[_Frame]) -> tuple[FloatArray, FloatArray, FloatArray, 
         filled = [fill_grid(pos, vec, x, y) for pos, vec in frames]
     except ValueError:
         return _scattered_to_grid(frames)
-    fields = np.stack([fill_holes(field, present, x, y) for field, present in filled])
+    fields = np.stack([fill(field, ~present) for field, present in filled])
     return x, y, fields, np.stack([present for _, present in filled])
 
 

@@ -121,35 +121,6 @@ def interpolate(points: FloatArray, vectors: FloatArray, x: FloatArray, y: Float
     return np.moveaxis(np.where(np.isfinite(linear), linear, nearest), -1, 0)
 
 
-def fill_holes(field: FloatArray, present: NDArray[np.bool_], x: FloatArray, y: FloatArray) -> FloatArray:
-    """Return a field whose absent vectors are interpolated from the present ones.
-
-    Parameters
-    ----------
-    field : ndarray of shape (2, height, width)
-        The vectors, of any value where absent.
-    present : ndarray of shape (height, width)
-        True where a vector is kept.
-    x, y : ndarray of shape (width,) and (height,)
-        Axes of the grid.
-
-    Returns
-    -------
-    ndarray of shape (2, height, width)
-        The whole field.
-
-    Raises
-    ------
-    ValueError
-        If too few vectors are present.
-    """
-    if present.all():
-        return field
-    rows, columns = np.nonzero(present)
-    points = np.stack([x[columns], y[rows]], axis=1)
-    return np.where(present, field, interpolate(points, field[:, rows, columns].T, x, y))
-
-
 def refuse_holes(present: NDArray[np.bool_], x: FloatArray, y: FloatArray, path: Path) -> None:
     """Refuse a grid with points that have no vector.
 

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import FloatArray, check_field
+from tfmkit.holes import fill
 from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.fields.grid import fill_grid, fill_holes, grid_axes, refuse_holes
+from tfmkit.io.fields.grid import fill_grid, grid_axes, refuse_holes
 from tfmkit.io.writing import writing
 
 
@@ -147,8 +148,7 @@ def to_displacement(points: Points, path: Path, layout: str, *, interpolate: boo
         refuse_holes(present, x, y, path)
     measured = (points.valid & points.measured).astype(float)
     flags, _ = fill_grid(points.positions, np.stack([measured] * 2, axis=1), x, y)
-    whole = fill_holes(field, present, x, y)
-    return DisplacementData(whole[None], grid_step(x, y), x, y, (path,), layout, flags[:1] > 0)
+    return DisplacementData(fill(field, ~present)[None], grid_step(x, y), x, y, (path,), layout, flags[:1] > 0)
 
 
 def grid_step(x: FloatArray, y: FloatArray) -> float:
