@@ -28,7 +28,7 @@ def add_parser(subparsers: Any) -> None:
     Parameters
     ----------
     subparsers : argparse action
-        What ``add_subparsers`` returned.
+        Result of ``add_subparsers``.
     """
     parser = subparsers.add_parser(
         "train",

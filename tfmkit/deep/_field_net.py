@@ -58,7 +58,7 @@ class FieldNet(NeuralNetRegressor):
         """Run the trained network on fields in physical units, `batch_size` at a time."""
         self._set_training(False)
         batches = []
-        # Not in inference mode: filters that are made here stay in their cache, and a training may want them next.
+        # Not in inference mode: filters that are made here stay in a cache, and a training may use them next.
         with torch.no_grad():
             for start in range(0, len(displacement), self.batch_size):
                 parts = self.infer(_tensor(displacement[start : start + self.batch_size]))
@@ -84,7 +84,7 @@ class FieldNet(NeuralNetRegressor):
         n_fields = len(dataset)
         if n_fields == 1:
             return dataset, None
-        # From the seed and not from the running generator, so that a resumed training holds out the same fields.
+        # From the seed, not from the running generator, so that a resumed training holds out the same fields.
         order = np.random.default_rng(self.seed_).permutation(n_fields)
         n_held_out = min(max(1, round(float(self.train_split) * n_fields)), n_fields - 1)
         return Subset(dataset, sorted(order[n_held_out:])), Subset(dataset, sorted(order[:n_held_out]))
@@ -104,7 +104,7 @@ class FieldNet(NeuralNetRegressor):
         return "poisson" in inspect.signature(self.module_.forward).parameters
 
     def _get_params_callbacks(self, deep: bool = True) -> dict[str, Any]:
-        # The callbacks themselves are made anew by every fit; their settings are what a user can set.
+        # Every fit makes the callbacks anew; users set the settings of callbacks, not the callbacks.
         params = super()._get_params_callbacks(deep=deep)
         return {name: value for name, value in params.items() if not isinstance(value, Callback)}
 
@@ -112,7 +112,7 @@ class FieldNet(NeuralNetRegressor):
         return amplitude * (self.young / self.spacing)
 
     def _check_device(self, requested_device: Any, map_device: Any) -> Any:
-        # None means a choice at run time, which skorch would replace, with a warning, when it unpickles.
+        # None means a choice at run time. skorch would replace it, with a warning, when it unpickles.
         return None if requested_device is None else super()._check_device(requested_device, map_device)
 
 

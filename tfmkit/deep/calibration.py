@@ -1,9 +1,10 @@
-"""What held-out cells teach: intervals that hold as often as they say, and the misfit above which a field is foreign.
+"""Calibration by held-out cells: intervals that hold in 90 % of the pixels, and the misfit of foreign fields.
 
-A network's intervals are too narrow in some places and too wide in others. Which, the prediction itself tells: how
-far the traction stands out of its interval, close by and around, and how smooth it is. A small function of six such
-numbers, bounded and fitted to the 90 % quantile of the error (conformalised quantile regression [1]_), corrects the
-half-width pixel by pixel. It has 65 parameters, sees neither position nor unit, and is kept with the weights.
+A network's intervals are too narrow in some places and too wide in others. The prediction itself tells where: by the
+ratio of traction and interval, at the pixel and around it, and by the smoothness of the traction. A small function of
+six such numbers corrects the half-width pixel by pixel. It is bounded and fitted to the 90 % quantile of the error
+(conformalised quantile regression [1]_), has 65 parameters, sees neither position nor unit, and is kept with the
+weights.
 
 .. [1] Y. Romano, E. Patterson and E. Candes, Conformalized quantile regression, NeurIPS 2019.
 """
@@ -23,9 +24,9 @@ Array = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
 
 COVERAGE = 0.9
-# Part of the calibration fields whose misfit is called familiar.
+# Part of the calibration fields whose misfit counts as familiar.
 FAMILIAR = 0.98
-# A half-width is corrected by at most this factor, either way.
+# A half-width is multiplied or divided by at most this factor.
 _LARGEST_FACTOR = np.e
 _UNITS = 8
 _STEPS = 400
@@ -37,7 +38,7 @@ _SMALL = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Calibration:
-    """What is learned from held-out cells.
+    """The result of a calibration by held-out cells.
 
     Attributes
     ----------
@@ -56,7 +57,7 @@ class Calibration:
     misfit_limit: float
 
     def factor(self, traction: NDArray[Any], half_width: NDArray[Any]) -> Array:
-        """Return what to multiply the half-widths by.
+        """Return the factors that correct half-widths.
 
         Parameters
         ----------
@@ -78,7 +79,7 @@ class Calibration:
         return np.exp(limit * np.tanh((units @ output[0, :-1] + output[0, -1]) / limit))
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what JSON can hold.
+        """Return the calibration as values that JSON can hold.
 
         Returns
         -------
@@ -89,14 +90,14 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, values: Any, source: str) -> Calibration:
-        """Return a calibration from what `as_dict` gave.
+        """Return a calibration from the result of `as_dict`.
 
         Parameters
         ----------
         values : dict
             The attributes.
         source : str
-            Where they come from, for the error message.
+            Origin of the attributes, for the error message.
 
         Returns
         -------
@@ -135,12 +136,12 @@ def fit_calibration(
     misfit: Array,
     seed: int = 0,
 ) -> Calibration:
-    """Learn the correction of intervals, and how large a misfit is familiar.
+    """Learn the correction of intervals, and the largest misfit that is familiar.
 
     Parameters
     ----------
     traction, half_width : ndarray of shape (n_fields, 2, height, width)
-        What the network predicts.
+        Prediction of the network.
     truth : ndarray of shape (n_fields, 2, height, width)
         True traction.
     inside : ndarray of shape (n_fields, height, width)
@@ -148,7 +149,7 @@ def fit_calibration(
     misfit : ndarray of shape (n_fields,)
         From `tfmkit.deep.misfit.smooth_misfit`.
     seed : int, default=0
-        Which pixels are looked at, and where the search starts.
+        Seed of the choice of pixels and of the start of the search.
 
     Returns
     -------
@@ -179,7 +180,7 @@ def fit_calibration(
 
 
 def interval_features(traction: NDArray[Any], half_width: NDArray[Any]) -> Array:
-    """Describe every pixel by how its traction stands to its interval and to the traction around.
+    """Compare the traction at every pixel with its interval and with the traction around.
 
     Parameters
     ----------
@@ -191,9 +192,9 @@ def interval_features(traction: NDArray[Any], half_width: NDArray[Any]) -> Array
     Returns
     -------
     ndarray of shape (n_fields, 2, height, width, 6)
-        Logarithms of: magnitude over half-width at the pixel, in 5 x 5 and in 15 x 15 pixels; part of the magnitude
-        that differs from the mean of 3 x 3 pixels; half-width over the largest magnitudes of the field; half-width of
-        the component over that of 5 x 5 pixels. None of them knows a unit.
+        Logarithms of six ratios without a unit: magnitude over half-width at the pixel, in 5 x 5 and in 15 x 15 pixels;
+        difference from the mean of 3 x 3 pixels over magnitude; half-width over the largest magnitudes of the field;
+        half-width of the component over that of 5 x 5 pixels.
     """
     t, w = np.asarray(traction, dtype=float), np.asarray(half_width, dtype=float)
     tiny = np.finfo(float).tiny

@@ -1,4 +1,7 @@
-"""How much of a displacement its traction leaves unexplained: the sign of a field that no network was trained on."""
+"""The misfit: the part of a displacement that its traction does not explain.
+
+A large misfit tells that a network sees a field unlike those of its training.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tfmkit.noise.spectrum import rings_of, tapered_spectrum
 
 # Standard deviation of the Gaussian, in pixels, that takes the noise out of the residual.
 _SMOOTHING = 4.0
-# What of the displacement's RMS, and what of its smooth part, may stay unexplained in any field.
+# Shares of the displacement's RMS, and of its smooth part, that may stay unexplained in any field.
 _ALWAYS_ALLOWED = 0.01
 _MOST_ALLOWED = 0.25
 
@@ -34,15 +37,15 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], poisson: f
     Returns
     -------
     ndarray of shape (n_fields,)
-        ``|S r| / min(|S e| + 0.01 |u|, 0.25 |S u|)`` with ``r = u - G t``, S a Gaussian of 4 px, e the noise as
-        measured on the field (`tfmkit.noise.bands`) and ``|.|`` the RMS. About 1 where the traction explains the
-        field up to noise; 0 for a field of zeros.
+        ``|S r| / min(|S e| + 0.01 |u|, 0.25 |S u|)``. Here ``r = u - G t`` is the residual, S a Gaussian filter of
+        4 px, e the noise as measured on the field (`tfmkit.noise.bands`) and ``|.|`` the RMS. The misfit is about 1
+        where the traction explains the field up to noise, and 0 for a field of zeros.
 
     Notes
     -----
-    Noise is rough and displacement is smooth, so what a network could not explain shows in the smooth part of the
-    residual: motion of the stage, a turned or mirrored component, distortion of the image. The second term of the
-    minimum catches fields that are nothing but noise.
+    Noise is rough and displacement is smooth. Displacement that no traction in the field explains therefore shows in
+    the smooth part of the residual: motion of the stage, a turned or mirrored component, distortion of the image. The
+    second term of the minimum catches fields of noise alone.
     """
     u = np.asarray(displacement, dtype=float)
     residual = u - convolve(np.asarray(traction, dtype=float), float(poisson))
@@ -54,7 +57,7 @@ def _smooth_noise(displacement: NDArray[Any], poisson: float) -> NDArray[np.floa
     """RMS of the smooth part of the noise, from its power spectrum."""
     shape = displacement.shape[-2:]
     rings = rings_of(shape)
-    # Waves of the cell stay in: noise that is taken for signal would make every noisy field a foreign one.
+    # Waves of the cell are kept: if noise were taken for signal, every noisy field would count as foreign.
     power = noise_power(*noise_bands(tapered_spectrum(displacement), shape, poisson), rings.wavenumber)
     kept = np.exp(-np.square(_SMOOTHING * rings.wavenumber)) * rings.n_vectors
     return np.sqrt(power @ kept / rings.n_vectors.sum())

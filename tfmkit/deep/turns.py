@@ -53,19 +53,20 @@ def turn_back(field: Array, quarters: int, mirror: bool) -> Array:
 
 
 def average_over_turns(evaluate: Callable[[Array], tuple[Array, ...]], displacement: Array) -> tuple[Array, ...]:
-    """Average what a network gives for the eight turns of fields.
+    """Average the predictions of a network for the eight turns of fields.
 
     Parameters
     ----------
     evaluate : callable
-        From displacement to traction and, perhaps, the half-width of its interval, which is no vector.
+        Function from displacement to a tuple of traction and, where the network knows it, the half-width of its
+        interval. A half-width is not a vector: its components have no sign.
     displacement : ndarray of shape (n_fields, 2, height, width)
         Displacement.
 
     Returns
     -------
     tuple of ndarray
-        What `evaluate` gives, turned back and averaged.
+        Results of `evaluate`, turned back and averaged.
     """
     sums: list[Array] = []
     for quarters in range(4):
@@ -79,6 +80,6 @@ def average_over_turns(evaluate: Callable[[Array], tuple[Array, ...]], displacem
 def _quarter_turns(field: Array, quarters: int) -> Array:
     for _ in range(quarters % 4):
         rotated = np.rot90(field, axes=(2, 3))
-        # Counter-clockwise with y down: what pointed right points up, what pointed down points right.
+        # Counter-clockwise with y down: vectors to the right turn upwards, vectors downwards turn to the right.
         field = np.stack([rotated[:, 1], -rotated[:, 0]], axis=1)
     return field

@@ -1,8 +1,8 @@
-"""Torch modules from displacement to traction, and nothing else.
+"""Torch modules from displacement to traction.
 
-All work in grid px with Young's modulus 1: they take a displacement ``(n_fields, 2, height, width)`` of unit RMS and
-return the traction in units of Young's modulus on the same scale, or a pair of the traction and the half-width of its
-90 % interval. One whose ``forward`` has a second parameter ``poisson`` is given the Poisson ratio of the gel.
+A network works in grid px with Young's modulus 1. It takes a displacement ``(n_fields, 2, height, width)`` of unit RMS
+and returns the traction in units of Young's modulus on the same scale, or a pair of the traction and the half-width of
+its 90 % interval. A network whose ``forward`` has a second parameter ``poisson`` gets the Poisson ratio of the gel.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def make_network(name: str, **params: Any) -> nn.Module:
     name : str
         A key of `NETWORKS`.
     **params : dict
-        What its constructor takes.
+        Parameters of its constructor.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def make_network(name: str, **params: Any) -> nn.Module:
     Raises
     ------
     ValueError
-        If there is no network of that name, or it does not take these parameters.
+        If `name` is not a key of `NETWORKS`, or the network does not take these parameters.
     """
     network = NETWORKS[check_choice(name, "module", tuple(NETWORKS))]
     try:

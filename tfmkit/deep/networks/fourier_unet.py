@@ -1,9 +1,9 @@
-"""FourierUNet: a U-Net that is told the physics and learns only what the physics leaves open.
+"""FourierUNet: a U-Net that is given the physics and learns a correction to it.
 
-The network sees regularised Fourier inverses of the displacement instead of the displacement alone, and predicts a
-correction to a mixture of them. A second step looks at what the first leaves unexplained, ``r = u - G t``, inverts
-that in the same way, and corrects once more: without noise the residual tells the error of the first step almost
-exactly, with noise it tells which part of it is worth explaining.
+The network sees regularised Fourier inverses of the displacement beside the displacement itself, and predicts a
+correction to a mixture of them. A second step takes the residual of the first, ``r = u - G t``, inverts the residual
+in the same way, and corrects once more. Without noise the residual tells the error of the first step almost exactly;
+with noise it tells which part of that error can be mended.
 """
 
 from __future__ import annotations
@@ -38,14 +38,14 @@ class FourierUNet(nn.Module):
     Raises
     ------
     ValueError
-        If a width, `blocks` or `steps` is no positive integer.
+        If a width, `blocks` or `steps` is not a positive integer.
 
     Notes
     -----
-    ``t_1 = sum_j g_j(noise) I_j u + s U_1(...)``, then ``t_(k+1) = t_k + sum_j a_j I_j (u - G t_k) + s U_(k+1)(...)``;
-    I_j is the inverse under filter j (continued past the border), g a softmax of the noise level, a_j maps made
-    by the network, and s the RMS of the first term, per field. There is no normalisation layer: the output at a
-    pixel does not depend on the size of the grid but through the physics, and inference is bare convolutions.
+    ``t_1 = sum_j g_j(noise) I_j u + s U_1(...)``, then ``t_(k+1) = t_k + sum_j a_j I_j (u - G t_k) + s U_(k+1)(...)``.
+    Here I_j is the inverse under filter j (continued past the border), g a softmax of the noise level, a_j maps made
+    by the network, and s the RMS of the first term, per field. The network has no normalisation layer: the size of
+    the grid changes the output at a pixel through the physics alone.
     """
 
     def __init__(self, widths: Any = (24, 48, 64), blocks: int = 1, steps: int = 2) -> None:
@@ -60,7 +60,7 @@ class FourierUNet(nn.Module):
         self.unets = nn.ModuleList(unets)
         self.spread = nn.Conv2d(widths[0], 2, 3, padding=1)
         nn.init.constant_(self.spread.bias, -2.0)  # type: ignore[arg-type]
-        # Convolutions follow the layout of their weights; this one takes a quarter of the time off on a CPU.
+        # Convolutions follow the layout of their weights; this layout saves a quarter of the time on a CPU.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def forward(self, displacement: Tensor, poisson: float) -> tuple[Tensor, Tensor]:
@@ -84,13 +84,13 @@ class FourierUNet(nn.Module):
         return steps[-1], half_width
 
     def trajectory(self, displacement: Tensor, poisson: float) -> tuple[list[Tensor], Tensor]:
-        """Predict with every step's traction kept, as training wants it.
+        """Predict, and keep the traction of every step for the loss of a training.
 
         Parameters
         ----------
         displacement : Tensor of shape (n, 2, height, width)
             As in `forward`.
-        poisson : Tensor of shape (n,)
+        poisson : float
             As in `forward`.
 
         Returns
@@ -114,7 +114,7 @@ class FourierUNet(nn.Module):
     def _prepare(self, u: Tensor, poisson: float) -> tuple[_Known, Tensor, Tensor]:
         noise = noise_level(u)
         inverses = filtered_inverses(u, poisson)
-        # Half precision would cost the inverse its digits: only the U-Nets may run in it.
+        # In half precision the inverse would lose its digits: only the U-Nets may run in it.
         with torch.autocast(u.device.type, enabled=False):
             weights = self.gate(noise.view(-1, 1)).softmax(-1)
         base = (weights[:, :, None, None, None] * inverses).sum(1)
@@ -123,7 +123,7 @@ class FourierUNet(nn.Module):
 
 
 class _Known(NamedTuple):
-    """What every step of the network knows of a batch."""
+    """Quantities of a batch that all steps of the network use."""
 
     u: Tensor
     poisson: float
@@ -134,7 +134,7 @@ class _Known(NamedTuple):
 
 
 def _refine(unet: nn.Module, known: _Known, traction: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-    """One unrolled step: invert what the traction leaves unexplained, and correct."""
+    """One unrolled step: invert the residual and correct the traction."""
     residual = known.u - convolve(traction, known.poisson)
     inverses = filtered_inverses(residual, known.poisson)
     sizes, size = _rms(inverses), _rms(residual)
@@ -147,7 +147,7 @@ def _refine(unet: nn.Module, known: _Known, traction: Tensor, hidden: Tensor) ->
 
 
 class UNet(nn.Module):
-    """Plain residual U-Net without normalisation; any grid (padded inside).
+    """Residual U-Net without normalisation, for any grid (padded inside).
 
     Parameters
     ----------
@@ -262,7 +262,7 @@ def noise_level(displacement: Tensor) -> Tensor:
 
 
 def _rms(fields: Tensor) -> Tensor:
-    # The floor lies under the root: its slope at a field of zeros would be infinite.
+    # The floor is under the root: without it the slope at a field of zeros would be infinite.
     norm = torch.linalg.vector_norm(fields, dim=(-3, -2, -1), keepdim=True)
     return (norm.square() / math.prod(fields.shape[-3:]) + _FLOOR**2).sqrt()
 

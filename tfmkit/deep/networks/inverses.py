@@ -1,4 +1,4 @@
-"""What FourierUNet is told of the physics: the traction under regularised Fourier inverses, weak to strong."""
+"""The physics that FourierUNet is given: traction under regularised Fourier inverses, from weak to strong."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from tfmkit.gel.operator import green_symbol, regularised_inverse, wavenumbers
 
 # (lambda, order): weak to strong, |t|^2 first. Frozen with the trained weights, unlike the defaults of FTTC.
 FILTERS = ((1e-5, 0.0), (3e-3, 0.0), (5e-2, 0.0), (6e-1, 0.0), (1e-2, 1.0), (2e-1, 1.0), (3.0, 1.0), (40.0, 1.0))
-# On the CPU fields go one by one and filters in pairs: what is being worked on stays in the cache.
+# On the CPU fields go one by one and filters in pairs, so that the data stay in the cache.
 _FILTERS_AT_A_TIME = 2
 
 
 def filtered_inverses(displacement: Tensor, poisson: float) -> Tensor:
-    """Invert the displacement under every one of `FILTERS`, continued past the border.
+    """Invert the displacement, continued past the border, under each of `FILTERS`.
 
     Parameters
     ----------
@@ -44,13 +44,13 @@ def filtered_inverses(displacement: Tensor, poisson: float) -> Tensor:
 
 
 def _invert(displacement: Tensor, poisson: float, n_filters: int) -> Tensor:
-    """Transform along x, then along y with y last in memory, and back; rows outside the field are dropped halfway."""
+    """Transform along x, then along y with y last in memory, and back; rows outside the field are left out halfway."""
     height, width = displacement.shape[-2:]
     top, left = height // 2, width // 2
     fade, filters = _continued_filters((2 * height, 2 * width), poisson, displacement.dtype, displacement.device)
     extended = functional.pad(displacement, (left, width - left, top, height - top), mode="replicate") * fade
     spectrum = torch.fft.fft(torch.fft.rfft(extended).transpose(-1, -2).contiguous())
-    # As pairs of real numbers: torch would make the real filters complex before it multiplies.
+    # The spectrum as pairs of real numbers: otherwise torch makes the real filters complex before it multiplies.
     x, y = torch.view_as_real(spectrum)[:, None].unbind(2)
     fields = []
     for f_xx, f_yy, f_xy in zip(*(part.split(n_filters) for part in filters), strict=True):

@@ -1,4 +1,4 @@
-"""TracNet, the network of the paper: a U-Net whose 3-D convolutions combine the two components of a vector field.
+"""TracNet, the network of Wang & Lin (2021): a U-Net whose 3-D convolutions combine the two components of a field.
 
 The components are the two planes of a volume with one channel. A 3 x 3 x 2 convolution of two planes is three 3 x 3
 convolutions, so the network can run on twice as many 2-D images; both forms share their parameters.
@@ -32,24 +32,25 @@ class TracNet(nn.Module):
     Raises
     ------
     ValueError
-        If a width is no positive integer, or there are fewer than two.
+        If a width is not a positive integer, or there are fewer than two.
 
     Notes
     -----
     Layers, counted in the paper's way: the input (1); three encoder levels of convolution, batch normalisation,
-    ReLU, convolution, ReLU and maximum over 2 x 2 x 1 (3 x 6); the bottom, of twice convolution, batch normalisation
-    and ReLU, and a transposed convolution (7); two decoder levels of the same behind a concatenation (2 x 8); a third
-    that ends in a convolution to one channel instead (8); the regression output (1). That makes 51.
+    ReLU, convolution, ReLU and maximum over 2 x 2 x 1 (3 x 6); the bottom, which is twice convolution, batch
+    normalisation and ReLU, and a transposed convolution (7); two decoder levels, which are the same layers behind a
+    concatenation (2 x 8); a third level that ends in a convolution to one channel instead (8); the regression output
+    (1). The sum is 51.
 
-    A kernel of two on two planes needs one plane of padding. If zeros always stand behind, as "same" padding has it,
-    plane 0 sees both planes and plane 1 itself alone in every layer, and the traction along y cannot depend on the
-    displacement along x. Here the convolutions take turns to be padded behind and in front, which costs nothing and
-    lets each component see both, as the paper says it must. With ``W0`` and ``W1`` the slices of the kernel::
+    A kernel of two on two planes needs one plane of padding. "Same" padding puts zeros behind in every layer. Plane 0
+    then sees both planes but plane 1 sees itself alone, and the traction along y cannot depend on the displacement
+    along x. Here the convolutions are padded behind and in front by turns. This costs nothing and lets each component
+    see both, as the paper says it must. With ``W0`` and ``W1`` the slices of the kernel::
 
         behind     y0 = W0 * x0 + W1 * x1,    y1 = W0 * x1
         in front   y0 = W1 * x0,              y1 = W0 * x0 + W1 * x1
 
-    Grids that are no multiple of ``2 ** levels`` are continued by their edge values, and cropped afterwards.
+    Grids that are not a multiple of ``2 ** levels`` are continued by their edge values, and cropped afterwards.
 
     References
     ----------
@@ -66,7 +67,7 @@ class TracNet(nn.Module):
         super().__init__()
         self.folded = folded
         widths = _check_widths(widths)
-        # Each pair is what the two convolutions of a decoder level make; the bottom counts as the first level.
+        # Each pair is the channels after the two convolutions of a decoder level; the bottom counts as the first one.
         pairs = [*zip(widths[-2::-1], widths[:0:-1], strict=True), (check_count(neck, "neck"), widths[0])]
         self.encoder = nn.ModuleList(
             _Level(inputs, first, second, folded=folded, second_norm=False)
@@ -78,7 +79,7 @@ class TracNet(nn.Module):
         )
         self.upsampling = nn.ModuleList(_Upsampling(pair[1], folded=folded) for pair in pairs[:-1])
         self.head = ComponentConv(widths[0], 1, behind=True, folded=folded)
-        # Training starts close to no traction at all instead of at a random one many times too large.
+        # So training starts close to zero traction, not at a random traction many times too large.
         nn.init.normal_(self.head.weight, std=0.01)
 
     def forward(self, displacement: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Circuit-model borders and signals for the training stream: many circuits, and borders no circuit makes."""
+"""Circuit-model borders and signals for the training stream: many circuits, and random borders beside them."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def training_cells(n_cells: int, seed: int) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     n_cells : int
-        Number of cells asked for: 60 % from the simulator's own circuits, 25 % from random circuits and 15 % with
-        random borders and bursts. Cells that pull nowhere are dropped, and those of a circuit that are far from
-        balance, as by the simulator.
+        Number of cells to simulate: 60 % from the simulator's own circuits, 25 % from random circuits and 15 % with
+        random borders and bursts. Cells that pull nowhere are dropped. So are cells of a circuit whose forces are far
+        from balance, as in the simulator.
     seed : int
         Seed.
 
