@@ -22,9 +22,11 @@ from tfmkit.io.fields import (
 )
 from tfmkit.io.images import (
     ImageSeries,
+    Regions,
     find_images,
     match_images,
     open_images,
+    read_region_set,
     read_regions,
     write_ome_tiff,
     write_tiff,
@@ -34,6 +36,7 @@ from tfmkit.io.writing import write_csv, write_json, writing, writing_folder
 __all__ = [
     "DisplacementData",
     "ImageSeries",
+    "Regions",
     "TractionData",
     "find_images",
     "match_images",
@@ -45,6 +48,7 @@ __all__ = [
     "read_fiji_traction",
     "read_openpiv",
     "read_pytfm",
+    "read_region_set",
     "read_regions",
     "read_wang_lin",
     "write_csv",

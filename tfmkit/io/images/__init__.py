@@ -2,15 +2,17 @@
 
 from tfmkit.io.images.opening import open_images
 from tfmkit.io.images.patterns import find_images, match_images
-from tfmkit.io.images.regions import read_regions
+from tfmkit.io.images.regions import Regions, read_region_set, read_regions
 from tfmkit.io.images.series import ImageSeries
 from tfmkit.io.images.writers import write_ome_tiff, write_tiff
 
 __all__ = [
     "ImageSeries",
+    "Regions",
     "find_images",
     "match_images",
     "open_images",
+    "read_region_set",
     "read_regions",
     "write_ome_tiff",
     "write_tiff",

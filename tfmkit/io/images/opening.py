@@ -87,27 +87,55 @@ def open_images(
         raise FileNotFoundError(f"No such file: {file}")
     given = None if pixel_size is None else check_number(pixel_size, "pixel_size", low=0, include_low=False)
     step = None if interval is None else check_number(interval, "interval", low=0, include_low=False)
+    return _open_series(file, z, position, given, step, labels=False)
+
+
+def open_labels(path: str | PathLike[str]) -> ImageSeries:
+    """Open an image of masks or labels.
+
+    Parameters
+    ----------
+    path : str or path-like
+        An image file, as in `open_images`.
+
+    Returns
+    -------
+    ImageSeries
+        The images. A PNG keeps the numbers of its palette, and its transparency as the channel ``"alpha"``. Planes
+        along Z are frames, and the pixel size is neither read nor needed.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or of no known format.
+    """
+    return _open_series(Path(path), z="time", position=None, pixel_size=1.0, interval=1.0, labels=True)
+
+
+def _open_series(
+    path: Path, z: ZChoice, position: int | None, pixel_size: float | None, interval: float | None, *, labels: bool
+) -> ImageSeries:
     try:
-        planes, scale = _open(file, z, position)
+        planes, scale = _open(path, z, position, labels)
         try:
-            return _series(file, planes, scale, given, step)
+            return _series(path, planes, scale, pixel_size, interval)
         except BaseException:
             planes.close()
             raise
     except Exception as error:
-        # Parsers of binary files raise whatever they stumble over on damaged bytes.
+        # Parsers of binary files raise errors of any kind on damaged bytes.
         raise ValueError(
-            f"Expected an image file, got {file} that cannot be read as one: {str(error).rstrip('.')}."
+            f"Expected an image file, got {path} that cannot be read as one: {str(error).rstrip('.')}."
         ) from error
 
 
-def _open(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
+def _open(path: Path, z: ZChoice, position: int | None, labels: bool) -> tuple[Planes, Scale]:
     with path.open("rb") as file:
         start = file.read(8)
     if start.startswith(_TIFF_STARTS):
         return open_tiff(path, z, position)
     if start.startswith(_PNG_START):
-        return open_png(path)
+        return open_png(path, labels=labels)
     if start.startswith(_ND2_STARTS):
         return open_nd2(path, z, position)
     raise ValueError("it is empty" if not start else "it is neither TIFF nor PNG nor .nd2")

@@ -18,17 +18,22 @@ from tfmkit.io.limits import most_decoded
 # Pillow's modes that hold one number per pixel, and those that become red, green and blue.
 _GREY = ("1", "L", "I;16", "I;16B", "I", "F")
 _COLOUR = ("RGB", "RGBA", "P")
+# Numbers per pixel.
+_SAMPLES = {"RGB": 3, "RGBA": 4}
 _MOST_BYTES_PER_PIXEL = 4
 _SIGNATURE, _CHUNK_HEAD, _CHECKSUM = 8, 8, 4
 
 
-def open_png(path: Path) -> tuple[Planes, Scale]:
-    """Open a PNG image; transparency is dropped, and a palette becomes the colours that it stands for.
+def open_png(path: Path, *, labels: bool = False) -> tuple[Planes, Scale]:
+    """Open a PNG image.
 
     Parameters
     ----------
     path : Path
         The file.
+    labels : bool, default=False
+        Whether a palette stays the numbers that the file holds and transparency becomes a channel. Otherwise a palette
+        becomes colours and transparency is left out.
 
     Returns
     -------
@@ -53,10 +58,10 @@ def open_png(path: Path) -> tuple[Planes, Scale]:
                 raise ValueError("it is animated")
             if image.mode not in (*_GREY, *_COLOUR, "LA"):
                 raise ValueError(f"its pixels are of the unknown kind {image.mode}")
-            colour = image.mode in _COLOUR
-            mode = "RGB" if colour else "L" if image.mode == "LA" else image.mode
+            mode = _mode(image.mode, labels)
             dtype = np.asarray(Image.new(mode, (1, 1))).dtype.newbyteorder("=")
-    arrangement = Arrangement({"S": 3} if colour else {})
+    colour = mode in _SAMPLES
+    arrangement = Arrangement({"S": _SAMPLES[mode]} if colour else {})
 
     def _read(number: int) -> NDArray[Any]:
         with warnings.catch_warnings(), Image.open(path, formats=("PNG",)) as opened:
@@ -65,6 +70,13 @@ def open_png(path: Path) -> tuple[Planes, Scale]:
         return np.array(pixels[:, :, number] if colour else pixels, dtype=dtype)
 
     return Planes(arrangement, (height, width), dtype, _read, lambda: None), Scale()
+
+
+def _mode(mode: str, labels: bool) -> str:
+    """Return the mode of Pillow in which an image is read."""
+    if labels:
+        return "RGBA" if mode == "LA" else mode
+    return "RGB" if mode in _COLOUR else "L" if mode == "LA" else mode
 
 
 def _check_chunks(path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import count
 from os import PathLike
 from pathlib import Path
@@ -12,53 +14,132 @@ from numpy.typing import NDArray
 from roifile import ImagejRoi
 
 from tfmkit._validation import check_shape
-from tfmkit.io.images.opening import open_images
-from tfmkit.io.images.roi import rasterise, read_roi, read_roi_archive
+from tfmkit.io.images.labels import read_labels
+from tfmkit.io.images.opening import open_labels
+from tfmkit.io.images.roi import Place, place_of, rasterise, read_roi, read_roi_archive
 
 # All masks of one file together, a byte per pixel.
 _LARGEST_MASKS = 2**30
-# An image with more values than this is a photograph rather than a picture of labels.
-_MOST_LABELS = 1000
 _LONGEST_NAME = 100
+# A cell is seldom this small, in pixels, and a file seldom holds this many such cells.
+_SLIVER, _MANY_SLIVERS = 20, 12
+# Values of white in a stack of masks.
+_MASK_VALUES = (1, 255, 65535)
 # The second start is that of an archive of nothing.
 _READERS = {b"Iout": read_roi, b"PK\3\4": read_roi_archive, b"PK\5\6": read_roi_archive}
 
-_Regions = tuple[tuple[str, ...], NDArray[np.bool_]]
+_Reader = Callable[[Path], Iterator[tuple[str, ImagejRoi]]]
 
 
-def read_regions(path: str | PathLike[str], shape: tuple[int, int], *, frame: int | None = None) -> _Regions:
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Cells of one frame.
+
+    Attributes
+    ----------
+    names : tuple of str
+        A name for each cell.
+    masks : ndarray of shape (n_cells, height, width)
+        True inside.
+    places : tuple of Place
+        Frame, channel and plane that each cell is bound to.
+    skipped : tuple of str
+        A sentence for each region that is left out because it is not a cell, such as a point.
+    doubts : tuple of str
+        A sentence for each reason to doubt that the masks are cells.
+    """
+
+    names: tuple[str, ...]
+    masks: NDArray[np.bool_]
+    places: tuple[Place, ...]
+    skipped: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+def read_regions(
+    path: str | PathLike[str], shape: tuple[int, int], *, frame: int | None = None
+) -> tuple[tuple[str, ...], NDArray[np.bool_]]:
     """Read the cells of an image.
 
     Parameters
     ----------
     path : str or path-like
-        An ImageJ region (`.roi`), a set of them (`.zip`), or an image that `open_images` reads, of one channel or
-        three equal ones: of 0 outside and one other value inside a single cell, or of 0 outside and a number for each
-        cell.
+        An ImageJ region (`.roi`), a set of them (`.zip`), or an image that `open_images` reads: a mask, which is
+        0 outside and one other value inside a single cell, or 0 outside and a number for each cell.
     shape : (int, int)
         Height and width of the images that the regions belong to, in pixels. Regions are cut off at the border.
     frame : int, optional
-        Which frame of a stack of masks; must be given where there are several.
+        Frame, from 0. It must be given for a stack of masks. With it, regions of ImageJ that are bound to another
+        frame are left out; without it, all regions are read.
 
     Returns
     -------
     names : tuple of str
-        A name for each region: that of ImageJ, the label, or that of the file for a single mask. It is what the file
-        says, so that it may hold any printable character.
+        A name for each region: the name in ImageJ, the label, or the name of the file for a single mask. It may hold
+        any printable character.
     masks : ndarray of shape (n_regions, height, width)
-        True inside.
+        True inside. None at all for a frame without a cell.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged or too large, an image is of another shape, or there is no region in it, or one that is
-        a line, a point or outside of the image.
+        If the file is damaged or too large, an image is of another shape, or there is no region in it.
+
+    Warns
+    -----
+    UserWarning
+        If a region is left out because it encloses no area, or the masks are doubtful.
+
+    See Also
+    --------
+    read_region_set : The same, with the frame, channel and plane of each region.
 
     Notes
     -----
-    A pixel belongs to a region if its centre lies inside of it. Regions may overlap, but for those of a label image.
+    A pixel belongs to a region if its centre lies inside. Regions may overlap, except those of a label image.
+    """
+    regions = read_region_set(path, shape, frame=frame)
+    for sentence in (*regions.skipped, *regions.doubts):
+        warnings.warn(sentence, stacklevel=2)
+    return regions.names, regions.masks
+
+
+def read_region_set(
+    path: str | PathLike[str],
+    shape: tuple[int, int],
+    *,
+    frame: int | None = None,
+    channel: int | None = None,
+    n_channels: int = 1,
+) -> Regions:
+    """Read the cells of an image with all that the file knows about them.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file of regions or masks, as in `read_regions`.
+    shape : (int, int)
+        Height and width of the images that the regions belong to, in pixels.
+    frame : int, optional
+        Frame, from 0; regions bound to another frame are left out.
+    channel : int, optional
+        Channel, from 0. If any region is bound to it, those bound to other channels are left out.
+    n_channels : int, default=1
+        Number of channels of the images, which ImageJ counts when it numbers the images of a stack.
+
+    Returns
+    -------
+    Regions
+        Cells of the frame; none if all regions are bound to other frames or the frame of a stack is empty.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If the file is damaged or too large, an image is of another shape, or there is no region in it.
     """
     file = Path(path)
     wanted = check_shape(shape, min_side=1)
@@ -66,58 +147,95 @@ def read_regions(path: str | PathLike[str], shape: tuple[int, int], *, frame: in
         raise FileNotFoundError(f"No such file: {file}")
     with file.open("rb") as opened:
         reader = _READERS.get(opened.read(4))
-    names, masks = _labels(file, wanted, frame) if reader is None else _rois(file, reader, wanted)
-    empty = [name for name, mask in zip(names, masks, strict=True) if not mask.any()]
-    if empty or not names:
-        got = f"{', '.join(map(repr, empty))} without a pixel in it" if names else "none"
-        raise ValueError(f"Expected regions in {wanted[0]} x {wanted[1]} pixels from {file}, got {got}.")
-    return names, masks
+    if reader is None:
+        return _from_image(file, wanted, frame)
+    found = list(_parse(file, reader, n_channels))
+    channels = {place.channel for _, _, place in found}
+    only = channel if channel in channels else None
+    chosen = [(name, roi, place) for name, roi, place in found if place.includes(frame, only)]
+    return _from_rois(file, chosen, wanted, found_any=len(found) > len(chosen))
 
 
-def _rois(path: Path, read: Callable[[Path], Iterator[tuple[str, ImagejRoi]]], shape: tuple[int, int]) -> _Regions:
-    masks: dict[str, NDArray[np.bool_]] = {}
+def _parse(path: Path, read: _Reader, n_channels: int) -> Iterator[tuple[str, ImagejRoi, Place]]:
+    names: set[str] = set()
     try:
         for text, region in read(path):
-            _check_size(len(masks) + 1, shape, path)
             plain = "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_NAME])
             # Other programs than ImageJ's region manager write names twice.
             numbered = (plain if number == 1 else f"{plain}-{number}" for number in count(1))
-            name = next(name for name in numbered if name not in masks)
-            masks[name] = _mask(name, region, shape)
+            name = next(name for name in numbered if name not in names)
+            names.add(name)
+            yield name, region, place_of(region, n_channels)
     except Exception as error:
-        # Parsers of binary files raise whatever they stumble over on damaged bytes.
+        # Parsers of binary files raise errors of any kind on damaged bytes.
         raise ValueError(
             f"Expected regions, got {path} that cannot be read as such: {str(error).rstrip('.')}."
         ) from error
-    return tuple(masks), np.array(list(masks.values()), dtype=bool).reshape(-1, *shape)
 
 
-def _labels(path: Path, shape: tuple[int, int], frame: int | None) -> _Regions:
-    with open_images(path) as images:
+def _from_rois(
+    path: Path, regions: list[tuple[str, ImagejRoi, Place]], shape: tuple[int, int], *, found_any: bool
+) -> Regions:
+    masks: dict[str, NDArray[np.bool_]] = {}
+    places, skipped = [], []
+    for name, region, place in regions:
+        _check_size(len(masks) + 1, shape, path)
+        try:
+            mask = rasterise(region, shape)
+        except Exception as error:  # noqa: BLE001 - damaged outlines raise errors of any kind
+            skipped.append(f"region {name!r} is no cell: {str(error).rstrip('.')}")
+            continue
+        if mask.any():
+            masks[name] = mask
+            places.append(place)
+        else:
+            skipped.append(f"region {name!r} is without a pixel in it: it lies outside of the image or is too small")
+    if not masks and not found_any:
+        got = "; ".join(skipped) or "none"
+        raise ValueError(f"Expected regions in {shape[0]} x {shape[1]} pixels from {path}, got {got}.")
+    left_out = tuple(f"{path}: {sentence}. It is left out." for sentence in skipped)
+    return Regions(tuple(masks), _stack(list(masks.values()), shape), tuple(places), left_out)
+
+
+def _from_image(path: Path, shape: tuple[int, int], frame: int | None) -> Regions:
+    with open_labels(path) as images:
         if images.shape != shape:
             raise ValueError(f"Expected regions on {shape} pixels from {path}, got an image of {images.shape}.")
         if frame is None and images.n_frames > 1:
             raise ValueError(f"Expected frame, from 0, for {path}, which holds {images.n_frames} of them, got none.")
-        first, *others = (images.read(frame or 0, channel) for channel in range(images.n_channels))
-    if any(not np.array_equal(first, other) for other in others):
-        raise ValueError(f"Expected a mask or labels in {path}, got channels that differ.")
-    labels = np.unique(first)
-    labels = labels[labels != 0]
-    if labels.size > _MOST_LABELS or (labels < 0).any() or (labels % 1 != 0).any():
-        raise ValueError(
-            f"Expected 0 and the numbers of at most {_MOST_LABELS} cells in {path}, got {labels.size} other values "
-            f"from {labels.min():g} to {labels.max():g}."
+        labels = read_labels(images, frame if frame is not None and images.n_frames > 1 else 0)
+        several = images.n_frames > 1
+    numbers = np.unique(labels[labels != 0])
+    if not numbers.size and not several:
+        raise ValueError(f"Expected regions in {shape[0]} x {shape[1]} pixels from {path}, got none.")
+    _check_size(numbers.size, shape, path)
+    # A single mask has the name of the file; in a stack of labels a cell keeps its number from frame to frame.
+    single = numbers.size == 1 and (not several or numbers[0] in _MASK_VALUES)
+    names = (path.stem,) if single else tuple(map(str, numbers.tolist()))
+    masks = _stack([labels == number for number in numbers], shape)
+    return Regions(names, masks, (Place(frame if several else None),) * len(names), (), _doubts(masks, names, path))
+
+
+def _doubts(masks: NDArray[np.bool_], names: tuple[str, ...], path: Path) -> tuple[str, ...]:
+    """Return reasons to doubt that masks are cells."""
+    around = np.all(masks[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1).tolist()
+    doubts = [
+        f"{path}: cell {name!r} reaches all four corners of the image. If the mask is inverted, save it with 0 outside "
+        "of the cell."
+        for name, outside in zip(names, around, strict=True)
+        if outside
+    ]
+    slivers = int((masks.sum(axis=(1, 2)) < _SLIVER).sum())
+    if slivers >= _MANY_SLIVERS:
+        doubts.append(
+            f"{path}: {slivers} of {len(names)} cells have less than {_SLIVER} pixels. If it is one mask with soft "
+            "edges, save it as black and white."
         )
-    _check_size(labels.size, shape, path)
-    names = (path.stem,) if labels.size == 1 else tuple(str(int(label)) for label in labels)
-    return names, np.array([first == label for label in labels], dtype=bool).reshape(-1, *shape)
+    return tuple(doubts)
 
 
-def _mask(name: str, region: ImagejRoi, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    try:
-        return rasterise(region, shape)
-    except ValueError as error:
-        raise ValueError(f"region {name!r} is no cell: {error}") from error
+def _stack(masks: list[NDArray[np.bool_]], shape: tuple[int, int]) -> NDArray[np.bool_]:
+    return np.array(masks, dtype=bool).reshape(-1, *shape)
 
 
 def _check_size(n_regions: int, shape: tuple[int, int], path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from zipfile import ZipFile
 
@@ -22,6 +23,68 @@ _FARTHEST = 2.0**17
 _BOXES = (ROI_TYPE.RECT, ROI_TYPE.OVAL)
 _OUTLINES = (ROI_TYPE.POLYGON, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 _NO_AREA = (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.ARROW, ROI_SUBTYPE.IMAGE)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Frame, channel and plane that a region is bound to.
+
+    Attributes
+    ----------
+    frame, channel, plane : int or None
+        Numbers from 0; None if the region holds for all of them.
+    """
+
+    frame: int | None = None
+    channel: int | None = None
+    plane: int | None = None
+
+    def includes(self, frame: int | None, channel: int | None) -> bool:
+        """Tell whether the region holds for an image.
+
+        Parameters
+        ----------
+        frame, channel : int or None
+            Numbers of the image, from 0; None for any.
+
+        Returns
+        -------
+        bool
+            False if the region is bound to another frame or channel.
+        """
+        pairs = ((self.frame, frame), (self.channel, channel))
+        return all(own is None or wanted is None or own == wanted for own, wanted in pairs)
+
+
+def place_of(region: ImagejRoi, n_channels: int = 1) -> Place:
+    """Return the frame, channel and plane that ImageJ has bound a region to.
+
+    Parameters
+    ----------
+    region : ImagejRoi
+        The region.
+    n_channels : int, default=1
+        Number of channels of the images.
+
+    Returns
+    -------
+    Place
+        Its place; everywhere for a region that is bound to nothing.
+
+    Notes
+    -----
+    ImageJ counts from 1, and 0 means all. A region of a hyperstack has `c_position`, `z_position` and `t_position`; one
+    of a plain stack has only `position`, the number of the image, in which channels run fastest. ImageJ calls the
+    frames of a plain stack planes, so that a region that is bound to a plane and to no frame is bound to that frame.
+    """
+    channel, plane, frame = (
+        number - 1 if number > 0 else None for number in (region.c_position, region.z_position, region.t_position)
+    )
+    if channel is None and plane is None and frame is None and region.position > 0:
+        frame, channel = divmod(region.position - 1, n_channels)
+        return Place(frame, channel if n_channels > 1 else None)
+    # A hyperstack numbers the only plane and the only channel 1.
+    return Place(plane if frame is None else frame, channel, plane)
 
 
 def read_roi(path: Path) -> Iterator[tuple[str, ImagejRoi]]:
