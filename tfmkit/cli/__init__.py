@@ -1,4 +1,4 @@
-"""The command `tfmkit`: one module per subcommand, each with ``add_parser`` and ``run``."""
+"""The command `tfmkit`: one module per subcommand, each with ``add_arguments`` and ``run``."""
 
 from tfmkit.cli.main import main
 

@@ -5,34 +5,35 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command.
 
     Parameters
     ----------
-    subparsers : argparse action
-        What ``add_subparsers`` returned.
+    parser : argparse.ArgumentParser
+        Parser of the command.
     """
-    parser = subparsers.add_parser(
-        "batch",
-        help="many positions and frames to one table",
-        description="Measure displacement and traction of all positions and frames that a TOML file describes. What is "
-        "finished is kept: a killed run goes on where it stopped, a changed setting repeats only what depends on it. "
-        "Files that fail are named, and the exit code is 1 then, while the rest completes.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser.description = (
+        "Measure displacement and traction of all positions and frames that a TOML file describes. Finished items are "
+        "kept: a run that was killed goes on where it stopped, and after a change of a setting only the steps that "
+        "depend on it are repeated. Files that fail are named, the others complete, and the exit code is 1."
     )
     parser.add_argument(
         "config", type=Path, help="TOML file with the sections input, gel, drift, displacement, traction and run"
     )
     parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder of the results (the configuration's, or NAME_results)"
+        "-o",
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="folder of the results (default: that of the configuration, or NAME_results)",
     )
-    parser.add_argument("--jobs", type=int, metavar="N", help="number of processes, 0 for one per core")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="number of processes, 0 for one per core (default: the configuration's)"
+    )
     parser.add_argument("--dask", metavar="ADDRESS", help="scheduler of a dask cluster that does the work instead")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -46,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        0 if all items have results, 1 if some have not.
+        0 if all items have results, 1 if some do not.
 
     Raises
     ------

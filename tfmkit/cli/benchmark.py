@@ -9,24 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit.io import write_csv
-
 _KEYS = ("displacement", "traction", "mask", "young", "poisson")
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command.
 
     Parameters
     ----------
-    subparsers : argparse action
-        What ``add_subparsers`` returned.
+    parser : argparse.ArgumentParser
+        Parser of the command.
     """
-    parser = subparsers.add_parser(
-        "benchmark",
-        help="errors of the methods on simulated cells",
-        description="Compare methods on the cells of `tfmkit simulate`, with FTTC at its oracle lambda as baseline.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser.description = (
+        "Compare methods on the cells of `tfmkit simulate`, with FTTC at its oracle lambda as baseline."
     )
     parser.add_argument("file", type=Path, help="the .npz file of `tfmkit simulate`")
     parser.add_argument("--lam", type=float, nargs="*", default=[0.1], metavar="LAM", help="lambdas of FTTC")
@@ -41,7 +36,6 @@ def add_parser(subparsers: Any) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="seed of the noise")
     parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write every single error to this .csv")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -59,6 +53,7 @@ def run(options: argparse.Namespace) -> None:
     """
     from tfmkit.benchmark import compare, format_summary, summarise
     from tfmkit.fttc import FTTC
+    from tfmkit.io import write_csv
 
     cells = _load_cells(options.file)
     gel: dict[str, Any] = {"young": float(cells["young"]), "poisson": float(cells["poisson"])}

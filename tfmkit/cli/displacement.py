@@ -19,20 +19,17 @@ if TYPE_CHECKING:
 _PARAMS = ("window", "spacing", "smoothing", "radius")
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command.
 
     Parameters
     ----------
-    subparsers : argparse action
-        What ``add_subparsers`` returned.
+    parser : argparse.ArgumentParser
+        Parser of the command.
     """
-    parser = subparsers.add_parser(
-        "displacement",
-        help="bead images to displacement",
-        description="Undo the drift between images of beads in the relaxed and the deformed gel, measure the "
-        "displacement, and write it as text (for `tfmkit traction` and Fiji), arrays, OME-TIFF and figures.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser.description = (
+        "Undo the drift between images of beads in the relaxed and the deformed gel, measure the "
+        "displacement, and write it as text (for `tfmkit traction` and Fiji), arrays, OME-TIFF and figures."
     )
     parser.add_argument("relaxed", type=Path, help="image of the relaxed gel, or a stack that holds all images")
     parser.add_argument(
@@ -59,7 +56,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--margin", type=float, default=0.0, metavar="PX", help="pixels around the mask, likewise")
     parser.add_argument("--pixel-size", type=float, metavar="UM", help="micrometres per pixel, if the file is wrong")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results (FILE_displacement)")
-    parser.set_defaults(run=run)
 
 
 def _add_method(parser: argparse.ArgumentParser) -> None:

@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command.
 
     Parameters
     ----------
-    subparsers : argparse action
-        What ``add_subparsers`` returned.
+    parser : argparse.ArgumentParser
+        Parser of the command.
     """
-    parser = subparsers.add_parser(
-        "report",
-        help="results of a batch as one HTML page",
-        description="Write one HTML page with the table of all cells, images, maps, vectors, residuals, quality, "
-        "choice of lambda, time courses and settings of a batch. It needs no other file, no network and no script.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser.description = (
+        "Write one HTML page with the table of all cells, images, maps, vectors, residuals, quality, choice of lambda, "
+        "time courses and settings of a batch. It needs no other file, no network and no script."
     )
     parser.add_argument("results", type=Path, help="folder that `tfmkit batch` wrote")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="the .html file (RESULTS/report.html)")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="the .html file (default: RESULTS/report.html)"
+    )
     parser.add_argument(
         "--full",
         type=int,
         default=12,
         metavar="N",
-        help="show at most N frames with all their maps, and N positions over time; the table has all",
+        help="show at most N frames with all their maps, and N positions over time; the table contains all",
     )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -12,20 +12,17 @@ from tfmkit.io import writing
 from tfmkit.simulate import CELL_FAMILIES, PATCH_FAMILIES, CellSimulator, PatchSimulator
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command.
 
     Parameters
     ----------
-    subparsers : argparse action
-        What ``add_subparsers`` returned.
+    parser : argparse.ArgumentParser
+        Parser of the command.
     """
-    parser = subparsers.add_parser(
-        "simulate",
-        help="cells with known traction",
-        description="Simulate cells and write displacement (grid px), traction (Pa), mask and patches to a "
-        ".npz file, which `tfmkit traction` and `tfmkit benchmark` read.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser.description = (
+        "Simulate cells and write displacement (grid px), traction (Pa), mask and patches to a "
+        ".npz file, which `tfmkit traction` and `tfmkit benchmark` read."
     )
     parser.add_argument("-n", "--number", type=int, default=28, help="how many cells")
     parser.add_argument("--family", choices=(*CELL_FAMILIES, *PATCH_FAMILIES), default="generic", help="kind of cell")
@@ -34,7 +31,6 @@ def add_parser(subparsers: Any) -> None:
     parser.add_argument("--poisson", type=float, default=0.45, metavar="NU", help="Poisson ratio of the gel")
     parser.add_argument("--seed", type=int, default=0, help="equal seeds make equal cells")
     parser.add_argument("-o", "--output", type=Path, default=Path("cells.npz"), metavar="FILE", help="the .npz file")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

@@ -19,20 +19,17 @@ if TYPE_CHECKING:
 _Inversion = tuple[FloatArray, dict[str, Any], dict[str, NDArray[Any]]]
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command.
 
     Parameters
     ----------
-    subparsers : argparse action
-        What ``add_subparsers`` returned.
+    parser : argparse.ArgumentParser
+        Parser of the command.
     """
-    parser = subparsers.add_parser(
-        "traction",
-        help="displacement file to traction map",
-        description="Recover the traction from a displacement file (Fiji PIV text, Easy-to-use TFM .mat, Wang & Lin "
-        ".mat, pyTFM, .npy, .npz) and write heat maps, vector plots, tables, a TIFF and the settings.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    parser.description = (
+        "Recover the traction from a displacement file (Fiji PIV text, Easy-to-use TFM .mat, Wang & Lin "
+        ".mat, pyTFM, .npy, .npz) and write heat maps, vector plots, tables, a TIFF and the settings."
     )
     parser.add_argument("file", type=Path, help="displacement file; for pyTFM the one that ends in u")
     parser.add_argument("--young", type=float, required=True, metavar="PA", help="Young's modulus of the gel in Pa")
@@ -65,7 +62,6 @@ def add_parser(subparsers: Any) -> None:
         "--weights", default="default", metavar="NAME", help="weights of deep: a packaged name or a .safetensors file"
     )
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results (FILE_traction)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:

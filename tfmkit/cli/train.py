@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -22,22 +22,19 @@ _N_FILES, _N_MEASURED_CELLS = 300, 8_000
 _PAPER_CELLS, _PAPER_SIDE, _PAPER_BATCH, _PAPER_EPOCHS, _PAPER_NOISE = 708, 104, 64, 300, 0.13
 
 
-def add_parser(subparsers: Any) -> None:
-    """Add the command to the parser.
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command.
 
     Parameters
     ----------
-    subparsers : argparse action
-        Result of ``add_subparsers``.
+    parser : argparse.ArgumentParser
+        Parser of the command.
     """
-    parser = subparsers.add_parser(
-        "train",
-        help="train a network on simulated cells",
-        description="Train a network on an endless stream of simulated fields (tracnet: on the paper's cells), as the "
+    parser.description = (
+        "Train a network on an endless stream of simulated fields (tracnet: on the paper's cells), as the "
         "weights in the package were. The recipe `fields` trains nothing: it makes images of beads and measures them, "
         "for --measured. "
-        "A killed training goes on where it stopped when the command is given again.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        "A killed training goes on where it stopped when the command is given again."
     )
     parser.add_argument("recipe", choices=("default", "small", "tracnet", "fields"), help="which weights")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to compute (the GPU, if there is one)")
@@ -64,7 +61,6 @@ def add_parser(subparsers: Any) -> None:
         "--leave-out", nargs="+", default=[], metavar="FAMILY", help="families of tractions that are not drawn"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the training")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> None:
