@@ -79,38 +79,37 @@ def test_what_lies_outside_the_field_is_left_out():
 
 
 def test_discs_do_not_overlap_and_keep_their_ranges():
-    patches = draw_discs(np.random.default_rng(0).spawn(20), (80, 100), (0.1, 0.5))
-    counts = np.bincount(patches.field)
-    assert counts.min() >= 10
-    assert counts.max() <= 50
-    radius = patches.semi_axes[:, 0]
-    assert radius.min() >= 0.8
-    assert radius.max() <= 4.0
-    size = np.hypot(*patches.traction.T)
-    assert size.min() >= 0.1
-    assert size.max() <= 0.5
-    for field in range(20):
-        here = patches.field == field
-        gap = np.linalg.norm(patches.position[here][:, None] - patches.position[here], axis=2)
-        gap -= radius[here] + radius[here][:, None]
-        assert gap[~np.eye(here.sum(), dtype=bool)].min() > 0
+    fields = [draw_discs(rng, (80, 100), (0.1, 0.5), 1.0) for rng in np.random.default_rng(0).spawn(20)]
+    counts = [len(discs.radius) for discs in fields]
+    assert min(counts) >= 10
+    assert max(counts) <= 50
+    for position, radius, traction, profile in fields:
+        assert profile == "uniform"
+        assert radius.min() >= 0.8
+        assert radius.max() <= 4.0
+        size = np.hypot(*traction.T)
+        assert size.min() >= 0.1
+        assert size.max() <= 0.5
+        gap = np.linalg.norm(position[:, None] - position, axis=2) - radius - radius[:, None]
+        assert gap[~np.eye(len(radius), dtype=bool)].min() > 0
 
 
 def test_hertz_pairs_pull_at_each_other_at_their_distance():
-    patches = draw_hertz_pairs(np.random.default_rng(0).spawn(10), (104, 104), (0.1, 0.5), 1.925)
-    first, second = patches.position[::2], patches.position[1::2]
-    apart = (second - first) * 1.925
-    distance = np.linalg.norm(apart, axis=1)
-    assert distance.min() >= 20
-    assert distance.max() <= 25
-    np.testing.assert_allclose(patches.traction[::2], -patches.traction[1::2])
-    assert ((patches.traction[::2] * apart).sum(axis=1) > 0).all()
-    assert (np.abs(patches.semi_axes * 1.925 - 2) <= 0.2 + 1e-9).all()
+    for rng in np.random.default_rng(0).spawn(10):
+        position, radius, traction, profile = draw_hertz_pairs(rng, (104, 104), (0.1, 0.5), 1.925)
+        assert profile == "hertz"
+        apart = (position[1::2] - position[::2]) * 1.925
+        distance = np.linalg.norm(apart, axis=1)
+        assert distance.min() >= 20
+        assert distance.max() <= 25
+        np.testing.assert_allclose(traction[::2], -traction[1::2])
+        assert ((traction[::2] * apart).sum(axis=1) > 0).all()
+        assert (np.abs(radius * 1.925 - 2) <= 0.2 + 1e-9).all()
 
 
 def test_a_field_too_small_for_pairs_is_refused():
     with pytest.raises(ValueError, match="field large enough"):
-        draw_hertz_pairs(np.random.default_rng(0).spawn(1), (10, 10), (0.1, 0.5), 1.925)
+        draw_hertz_pairs(np.random.default_rng(0), (10, 10), (0.1, 0.5), 1.925)
 
 
 def test_adhesions_lie_inside_pull_inwards_and_balance():

@@ -2,19 +2,25 @@
 
 from tfmkit.noise.draw import add_noise, add_outliers
 from tfmkit.simulate.beads import BeadSimulator
-from tfmkit.simulate.cell_simulator import CELL_FAMILIES, CellSimulator
+from tfmkit.simulate.cell_simulator import CellSimulator
 from tfmkit.simulate.circuit import CIRCUITS, Circuit, simulate_borders
-from tfmkit.simulate.patch_simulator import PATCH_FAMILIES, PatchSimulator
+from tfmkit.simulate.families import CELL_FAMILIES, Cell, register_cell_family
+from tfmkit.simulate.patch_simulator import PATCH_FAMILIES, PatchSimulator, register_patch_family
+from tfmkit.simulate.patches import Discs
 
 __all__ = [
     "CELL_FAMILIES",
     "CIRCUITS",
     "PATCH_FAMILIES",
     "BeadSimulator",
+    "Cell",
     "CellSimulator",
     "Circuit",
+    "Discs",
     "PatchSimulator",
     "add_noise",
     "add_outliers",
+    "register_cell_family",
+    "register_patch_family",
     "simulate_borders",
 ]

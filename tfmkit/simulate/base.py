@@ -132,6 +132,59 @@ def check_range(value: Any, name: str, *, high: float = np.inf, include_low: boo
         raise ValueError(f"Expected {name} as (low, high) with low <= high, got {value!r}.")
 
 
+def check_new_family(name: Any, function: Any, known: dict[str, Any]) -> str:
+    """Check the name and the function of a new family.
+
+    Parameters
+    ----------
+    name : str
+        Name of the family.
+    function : callable
+        Function that draws it.
+    known : dict
+        The families so far.
+
+    Returns
+    -------
+    str
+        The name.
+
+    Raises
+    ------
+    ValueError
+        If the name is not a string or in use, or the function cannot be called.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"Expected the name of a family as text, got {name!r}.")
+    if name in known:
+        raise ValueError(f"Expected a new name for a family, got {name!r}, which is in use.")
+    if not callable(function):
+        raise ValueError(f"Expected a function that draws the family {name!r}, got {function!r}.")
+    return name
+
+
+def check_family(family: Any, known: dict[str, Any]) -> None:
+    """Check the family of a simulator.
+
+    Parameters
+    ----------
+    family : str or callable
+        Name of a known family, or a function that draws one.
+    known : dict
+        The known families.
+
+    Raises
+    ------
+    ValueError
+        If `family` is neither.
+    """
+    if not callable(family) and (not isinstance(family, str) or family not in known):
+        raise ValueError(
+            f"Expected family to be one of {', '.join(map(repr, known))}, or a function that draws a family of your "
+            f"own, got {family!r}."
+        )
+
+
 def draw(streams: Streams, value: Any) -> Array:
     """Draw one uniform number per stream from a range.
 

@@ -12,14 +12,15 @@ from sklearn.utils import Bunch
 
 from tfmkit._validation import (
     FloatArray,
-    check_choice,
     check_count,
     check_field,
     check_number,
     check_shape,
     root_stream,
 )
-from tfmkit.simulate.cell_simulator import CELL_FAMILIES, CellSimulator
+from tfmkit.simulate.base import check_family
+from tfmkit.simulate.cell_simulator import CellSimulator
+from tfmkit.simulate.families import CELL_FAMILIES
 from tfmkit.simulate.spots import BEAD_REACH, MOST_DEPTH, draw_defocused, draw_spots
 
 MIN_IMAGE_SIDE = 32
@@ -174,7 +175,7 @@ class BeadSimulator(BaseEstimator):
 
     def _check(self) -> tuple[int, int]:
         shape = check_shape(self.shape, min_side=MIN_IMAGE_SIDE)
-        check_choice(self.family, "family", CELL_FAMILIES)
+        check_family(self.family, CELL_FAMILIES)
         if min(shape) // check_count(self.spacing, "spacing") < 2:
             raise ValueError(f"Expected at least 2 nodes a side, got images of {shape} with spacing={self.spacing}.")
         for name in ("density", "sigma", "photons"):

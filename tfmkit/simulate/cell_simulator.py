@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy import ndimage
 
-from tfmkit._validation import check_choice, check_count, check_number, check_shape
+from tfmkit._validation import check_count, check_number, check_shape
 from tfmkit.gel.operator import ForwardOperator, pixel_sources
-from tfmkit.simulate.base import Array, FieldSimulator, Streams, check_range, draw
-from tfmkit.simulate.circuit import CIRCUITS, evolve
-from tfmkit.simulate.patches import number_patches, rasterise
-from tfmkit.simulate.placement import MAX_NET_FORCE, balance_signals, net_force_share, place_traction
-from tfmkit.simulate.scatter import draw_adhesions, wobbly_borders
-from tfmkit.simulate.shapes import border_polygons, fit_border, interior
-
-CELL_FAMILIES = (*CIRCUITS, "adhesion")
-
-_SUBSAMPLES = 4
+from tfmkit.simulate.base import Array, FieldSimulator, Streams, check_family, check_range, draw
+from tfmkit.simulate.families import CELL_FAMILIES, Cells, Frame, OwnFamily, own_cells
 
 
 class CellSimulator(FieldSimulator):
@@ -27,9 +18,10 @@ class CellSimulator(FieldSimulator):
 
     Parameters
     ----------
-    family : {"generic", "keratocyte", "neuron", "fibroblast", "adhesion"}, default="generic"
+    family : {"generic", "keratocyte", "neuron", "fibroblast", "adhesion"}, str or callable, default="generic"
         Family of cells. The first four are cells of the circuit model, whose traction acts on nearly single pixels
-        along the border. Cells of ``"adhesion"`` have a smooth border and elongated Gaussian adhesions.
+        along the border. Cells of ``"adhesion"`` have a smooth border and elongated Gaussian adhesions. Other names are
+        those of `register_cell_family`; a function draws a family of your own (see Notes).
     shape : int or (int, int), default=104
         Height and width of the grid, or one side of a square grid.
     young : float, default=10670.0
@@ -81,6 +73,14 @@ class CellSimulator(FieldSimulator):
     The displacement is that of an open gel, by the pixel-integrated Green's tensor. A cell is drawn anew if its net
     force in x or in y is more than 10 % of the summed magnitude. The construction follows [1]_.
 
+    A family of your own is a function ``family(rng, shape, size)`` that returns one cell as ``(traction, mask)`` or
+    ``(traction, mask, patches)``. `rng` is a numpy Generator, the only source of random numbers to use. `shape` is the
+    (height, width) of the grid, and `size` the longest side of the cell in pixels of this grid; with `oversample`, this
+    is the finer grid. `traction` has the shape (2, height, width) and any unit: the simulator scales it. It counts as
+    constant on each pixel. `mask` is True inside the cell, and `patches` are integer labels of the adhesions. The
+    simulator does the rest: displacement, noise, and all other arrays except ``border``. It does not check the balance
+    of forces.
+
     References
     ----------
     .. [1] Wang and Lin, "Traction force microscopy by deep learning", Biophys. J. 120:3079 (2021).
@@ -90,11 +90,21 @@ class CellSimulator(FieldSimulator):
     >>> cells = CellSimulator("keratocyte", shape=48, random_state=0).sample(2)
     >>> cells.displacement.shape
     (2, 2, 48, 48)
+
+    A family of your own, with two discs that pull at each other:
+
+    >>> import numpy as np
+    >>> def two_discs(rng, shape, size):
+    ...     y, x = np.indices(shape) - (np.array(shape)[:, None, None] - 1) / 2
+    ...     left, right = (np.hypot(x + step, y) < size / 6 for step in (size / 3, -size / 3))
+    ...     return np.stack([left * 1.0 - right, 0 * x]), np.hypot(x, 2 * y) < size / 2
+    >>> CellSimulator(two_discs, shape=48, random_state=0).sample(1).patches.max()
+    np.int32(2)
     """
 
     def __init__(
         self,
-        family: str = "generic",
+        family: str | OwnFamily = "generic",
         *,
         shape: Any = 104,
         young: float = 10_670.0,
@@ -128,7 +138,7 @@ class CellSimulator(FieldSimulator):
         self.random_state = random_state
 
     def _check(self) -> None:
-        check_choice(self.family, "family", CELL_FAMILIES)
+        check_family(self.family, CELL_FAMILIES)
         super()._check()
         check_range(self.cell_size, "cell_size", high=1.0)
         check_range(self.max_traction, "max_traction")
@@ -138,96 +148,43 @@ class CellSimulator(FieldSimulator):
             raise ValueError(f"Expected oversample to be odd, got {self.oversample}.")
 
     def _make_block(self, streams: Streams, wanted: int) -> dict[str, Any] | None:
-        adhesion = self.family == "adhesion"
-        cells = self._adhesion_cells(streams[:wanted]) if adhesion else self._circuit_cells(streams, wanted)
-        return self._finish(*cells) if cells[0] else None
+        frame = Frame(check_shape(self.shape), self.oversample, self.cell_size)
+        family = CELL_FAMILIES[self.family] if isinstance(self.family, str) else partial(own_cells, self.family)
+        cells = family(streams, wanted, frame)
+        return self._finish(cells, frame) if cells.streams else None
 
-    def _adhesion_cells(self, streams: Streams) -> tuple[Streams, Array, Array, Array, NDArray[np.int32]]:
-        radii, centres = self._fit(streams, wobbly_borders(streams))
-        patches = draw_adhesions(streams, radii, centres).finer(self.oversample)
-        height, width = check_shape(self.shape)
-        grid = (height * self.oversample, width * self.oversample)
-        fine, owners = rasterise(patches, "gaussian", len(streams), grid, _SUBSAMPLES)
-        labels = number_patches(_at_pixel_middles(owners, self.oversample), patches.field)
-        return streams, fine, radii, centres, labels
-
-    def _circuit_cells(self, streams: Streams, wanted: int) -> tuple[Streams, Array, Array, Array, NDArray[np.int32]]:
-        radii, signals = evolve(streams, CIRCUITS[self.family])
-        magnitudes = balance_signals(signals)
-        # Most rejections happen here: the net force does not depend on the positions of the vectors.
-        likely = _balanced(net_force_share(magnitudes))
-        streams = [stream for stream, keep in zip(streams, likely, strict=True) if keep]
-        radii, centres = self._fit(streams, radii[likely])
-        fine = place_traction(streams, radii, centres, magnitudes[likely], check_shape(self.shape), self.oversample)
-        traction = _pixel_means(fine, self.oversample)
-        # Vectors in one pixel cancel in part, so the summed magnitude needs the drawn field.
-        kept = np.flatnonzero(_balanced(_net_force_share_of_field(traction)))[:wanted]
-        return [streams[i] for i in kept], fine[kept], radii[kept], centres[kept], _connected_patches(traction[kept])
-
-    def _fit(self, streams: Streams, radii: Array) -> tuple[Array, Array]:
-        shape = check_shape(self.shape)
-        return fit_border(radii, shape, draw(streams, self.cell_size) * min(shape))
-
-    def _finish(
-        self, streams: Streams, fine: Array, radii: Array, centres: Array, labels: NDArray[np.int32]
-    ) -> dict[str, Any]:
+    def _finish(self, cells: Cells, frame: Frame) -> dict[str, Any]:
         """Scale the traction, compute the displacement, add noise."""
-        shape, factor = check_shape(self.shape), self.oversample
-        traction = _pixel_means(fine, factor)
-        mask = interior(radii, centres, shape) | (labels > 0)
-        scale = draw(streams, self.max_traction) / np.sqrt((traction**2).sum(axis=1)).max(axis=(1, 2), initial=0)
-        operator = ForwardOperator(
-            fine.shape[2:],
-            young=self.young,
-            poisson=self.poisson,
-            spacing=self.spacing / factor,
-            thickness=self.thickness,
-            depth=self.depth,
-        )
-        # Traction varies inside the pixels of the fine grid only for adhesions on a finer grid.
-        varies = self.family == "adhesion" and factor > 1
-        clean = _at_pixel_middles(operator.apply(pixel_sources(fine) if varies else fine), factor)
-        if self.mean_displacement is not None:
+        traction = frame.pixel_means(cells.traction)
+        mask = cells.inside | (cells.patches > 0)
+        clean = self._displacement(cells, frame)
+        # Drawn in any case, so that the noise after it does not depend on the kind of scale.
+        largest = draw(cells.streams, self.max_traction)
+        if self.mean_displacement is None:
+            scale = largest / np.sqrt((traction**2).sum(axis=1)).max(axis=(1, 2), initial=0)
+        else:
             length = np.sqrt((clean**2).sum(axis=1))
             inside = (length * mask).sum(axis=(1, 2)) / mask.sum(axis=(1, 2))
             scale = self.mean_displacement * self.spacing / inside
         scale = scale.astype(np.float32)[:, None, None, None]
         return {
-            **self._with_noise(streams, clean * scale),
+            **self._with_noise(cells.streams, clean * scale),
             "traction": traction * scale,
             "mask": mask,
-            "border": border_polygons(radii, centres),
-            "patches": labels,
+            **({} if cells.border is None else {"border": cells.border}),
+            "patches": cells.patches,
         }
 
-
-def _balanced(shares: Array) -> NDArray[np.bool_]:
-    return np.asarray((shares < MAX_NET_FORCE).all(axis=1))
-
-
-def _net_force_share_of_field(traction: Array) -> Array:
-    total = np.sqrt((traction**2).sum(axis=1)).sum(axis=(1, 2))
-    # A field without traction counts as unbalanced.
-    return np.abs(traction.sum(axis=(2, 3))) / np.where(total > 0, total, 1)[:, None] + (total == 0)[:, None]
-
-
-def _pixel_means(fine: Array, factor: int) -> Array:
-    n_fields, _, height, width = fine.shape
-    return fine.reshape(n_fields, 2, height // factor, factor, width // factor, factor).mean(axis=(3, 5))
-
-
-def _at_pixel_middles(fine: Any, factor: int) -> Any:
-    middle = (factor - 1) // 2
-    return fine[..., middle::factor, middle::factor]
-
-
-def _connected_patches(traction: Array) -> NDArray[np.int32]:
-    """Label the connected regions of pixels with traction, from 1 in each field; corners connect."""
-    in_plane = np.zeros((3, 3, 3), dtype=bool)
-    in_plane[1] = True
-    labels = np.zeros((len(traction), *traction.shape[2:]), dtype=np.int32)
-    ndimage.label((traction != 0).any(axis=1), structure=in_plane, output=labels)
-    # Labels rise from field to field: a field starts after the largest label of the fields before.
-    largest = np.maximum.accumulate(labels.max(axis=(1, 2), initial=0))
-    before = np.concatenate([[0], largest[:-1]]).astype(np.int32)
-    return np.where(labels > 0, labels - before[:, None, None], 0)
+    def _displacement(self, cells: Cells, frame: Frame) -> Array:
+        operator = ForwardOperator(
+            frame.fine_shape,
+            young=self.young,
+            poisson=self.poisson,
+            spacing=self.spacing / frame.oversample,
+            thickness=self.thickness,
+            depth=self.depth,
+        )
+        # On the grid of the result itself, traction counts as constant on each pixel.
+        smooth = cells.smooth and frame.oversample > 1
+        fine = pixel_sources(cells.traction) if smooth else cells.traction
+        return np.asarray(frame.at_pixel_middles(operator.apply(fine)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Array = NDArray[np.floating[Any]]
 
@@ -34,6 +34,27 @@ PROFILES: dict[str, tuple[Callable[[Array], Array], float]] = {
     "hertz": (_hertz, 1.0),
     "gaussian": (_gaussian, _GAUSSIAN_REACH),
 }
+
+
+class Discs(NamedTuple):
+    """Round patches of one field.
+
+    Attributes
+    ----------
+    position : array-like of shape (n_discs, 2)
+        Centres (x, y) in pixels; the middle of pixel (0, 0) is at (0, 0).
+    radius : array-like of shape (n_discs,)
+        Radii in pixels.
+    traction : array-like of shape (n_discs, 2)
+        Traction (x, y) at the centre, over Young's modulus.
+    profile : {"uniform", "hertz"}, default="uniform"
+        Decrease of the traction from the centre.
+    """
+
+    position: ArrayLike
+    radius: ArrayLike
+    traction: ArrayLike
+    profile: str = "uniform"
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,23 @@ class Patches:
         """
         position = self.position * factor + (factor - 1) / 2
         return Patches(self.field, position, self.semi_axes * factor, self.angle, self.traction)
+
+
+def collect(parts: Sequence[tuple[Array, Array, Array, Array]]) -> Patches:
+    """Put the patches of single fields into one batch.
+
+    Parameters
+    ----------
+    parts : sequence of (position, semi_axes, angle, traction)
+        Patches of each field, as in `Patches`.
+
+    Returns
+    -------
+    Patches
+        Patches of the batch.
+    """
+    field = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
+    return Patches(field, *(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
 def rasterise(

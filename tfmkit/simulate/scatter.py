@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit.simulate.circuit import N_ANGLES
-from tfmkit.simulate.patches import Patches
+from tfmkit.simulate.patches import Discs, Patches, collect
 
 Array = NDArray[np.floating[Any]]
 
@@ -64,51 +64,45 @@ def draw_adhesions(streams: Sequence[np.random.Generator], radii: Array, centres
     The net force F is removed in proportion to the strength of each adhesion, so that weak adhesions stay weak:
     ``t_i <- t_i - |t_i| F / sum_j A_j |t_j|``, where A_j is the area of an adhesion.
     """
-    parts = [_adhesions_of(stream, *cell) for stream, *cell in zip(streams, radii, centres, strict=True)]
-    return _collect(parts)
+    return collect([_adhesions_of(stream, *cell) for stream, *cell in zip(streams, radii, centres, strict=True)])
 
 
 def draw_discs(
-    streams: Sequence[np.random.Generator], shape: tuple[int, int], relative_traction: tuple[float, float]
-) -> Patches:
+    rng: np.random.Generator, shape: tuple[int, int], relative_traction: tuple[float, float], _pixel_size: float
+) -> Discs:
     """Scatter discs that do not overlap.
 
     Parameters
     ----------
-    streams : sequence of numpy Generator
-        One random stream per field.
+    rng : numpy Generator
+        Random stream.
     shape : (int, int)
         Height and width of the grid.
     relative_traction : (float, float)
         Range of the magnitude of the traction over Young's modulus.
+    _pixel_size : float
+        Not used: the discs scale with the field.
 
     Returns
     -------
-    Patches
-        10 to 50 discs per field with random directions. The radii are 1-5 % of the shorter side of the field.
+    Discs
+        10 to 50 discs with random directions. The radii are 1-5 % of the shorter side of the field.
     """
-    parts = []
-    for stream in streams:
-        radius = np.sort(stream.uniform(0.01, 0.05, stream.integers(10, 51)) * min(shape))[::-1]
-        position = np.concatenate(_place(stream, shape, radius, _single))
-        direction, size = stream.uniform(0, 2 * np.pi, len(radius)), stream.uniform(*relative_traction, len(radius))
-        traction = np.stack([size * np.cos(direction), size * np.sin(direction)], axis=1)
-        parts.append((position, np.stack([radius, radius], axis=1), np.zeros(len(radius)), traction))
-    return _collect(parts)
+    radius = np.sort(rng.uniform(0.01, 0.05, rng.integers(10, 51)) * min(shape))[::-1]
+    position = np.concatenate(_place(rng, shape, radius, _single))
+    direction, size = rng.uniform(0, 2 * np.pi, len(radius)), rng.uniform(*relative_traction, len(radius))
+    return Discs(position, radius, np.stack([size * np.cos(direction), size * np.sin(direction)], axis=1))
 
 
 def draw_hertz_pairs(
-    streams: Sequence[np.random.Generator],
-    shape: tuple[int, int],
-    relative_traction: tuple[float, float],
-    pixel_size: float,
-) -> Patches:
+    rng: np.random.Generator, shape: tuple[int, int], relative_traction: tuple[float, float], pixel_size: float
+) -> Discs:
     """Scatter pairs of patches that pull at each other with equal forces.
 
     Parameters
     ----------
-    streams : sequence of numpy Generator
-        One random stream per field.
+    rng : numpy Generator
+        Random stream.
     shape : (int, int)
         Height and width of the grid.
     relative_traction : (float, float)
@@ -118,30 +112,21 @@ def draw_hertz_pairs(
 
     Returns
     -------
-    Patches
-        2 to 10 pairs per field, with radii of 1.8-2.2 um and 20-25 um between the centres.
+    Discs
+        2 to 10 pairs, with radii of 1.8-2.2 um and 20-25 um between the centres.
 
     Raises
     ------
     ValueError
         If the field is too small for the pairs.
     """
-    parts = []
-    for stream in streams:
-        radius = stream.uniform(*_HERTZ_RADIUS, stream.integers(2, 11)) / pixel_size
-        distance = stream.uniform(*_HERTZ_DISTANCE, len(radius)) / pixel_size
-        pairs = np.stack(_place(stream, shape, radius, _pair, distance))
-        towards = (pairs[:, 1] - pairs[:, 0]) / distance[:, None]
-        pull = towards * stream.uniform(*relative_traction, len(radius))[:, None]
-        traction = np.stack([pull, -pull], axis=1).reshape(-1, 2)
-        semi_axes = np.repeat(radius, 2)[:, None] * np.ones(2)
-        parts.append((pairs.reshape(-1, 2), semi_axes, np.zeros(len(semi_axes)), traction))
-    return _collect(parts)
-
-
-def _collect(parts: Sequence[tuple[Array, Array, Array, Array]]) -> Patches:
-    field = np.repeat(np.arange(len(parts)), [len(part[0]) for part in parts])
-    return Patches(field, *(np.concatenate(column) for column in zip(*parts, strict=True)))
+    radius = rng.uniform(*_HERTZ_RADIUS, rng.integers(2, 11)) / pixel_size
+    distance = rng.uniform(*_HERTZ_DISTANCE, len(radius)) / pixel_size
+    pairs = np.stack(_place(rng, shape, radius, _pair, distance))
+    towards = (pairs[:, 1] - pairs[:, 0]) / distance[:, None]
+    pull = towards * rng.uniform(*relative_traction, len(radius))[:, None]
+    traction = np.stack([pull, -pull], axis=1).reshape(-1, 2)
+    return Discs(pairs.reshape(-1, 2), np.repeat(radius, 2), traction, "hertz")
 
 
 def _adhesions_of(stream: np.random.Generator, radii: Array, centre: Array) -> tuple[Array, Array, Array, Array]:
