@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
+from importlib.resources import files
 
+import numpy as np
 import pytest
 from batch_images import settings, write_position
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tfmkit.batch import read_config, run
+from tfmkit.batch.config import json_schema
 from tfmkit.batch.items import list_items, make_key
 from tfmkit.cli import main
+from tfmkit.methods import DISPLACEMENT, TRACTION
 
 GOOD = """
 [input]
@@ -37,14 +42,14 @@ def test_defaults(tmp_path):
     assert (config.displacement.name, config.traction.name) == ("piv", "FTTCCV")
     assert config.images == tmp_path
     assert config.results == tmp_path / "experiment_results"
-    assert config.as_dict()["run"] == {"results": None, "jobs": 0, "samples": 32, "seed": 0}
+    assert config.model_dump()["run"] == {"results": None, "jobs": 0, "samples": 32, "seed": 0}
 
 
 @pytest.mark.parametrize(
     ("text", "line", "message"),
     [
         (GOOD.replace("[gel]", "folders = '.'\n[gel]"), 6, "unknown key 'folders'; allowed are folder, relaxed"),
-        ("[inputs]\n", 1, "unknown key 'inputs'; allowed are input, gel, drift, run, displacement, traction"),
+        ("[inputs]\n", 1, "unknown key 'inputs'; allowed are input, gel, drift, displacement, traction, run"),
         (GOOD + "[gels]\n", 9, "unknown key 'gels'"),
         (GOOD.replace("8000", '"soft"'), 7, "young"),
         (GOOD.replace("8000", "true"), 7, "young"),
@@ -55,10 +60,10 @@ def test_defaults(tmp_path):
         (GOOD + "[drift]\nenabled = 1\n", 10, "true or false"),
         (GOOD + "[drift]\nmargin = nan\n", 10, "margin"),
         (GOOD + "[run]\njobs = 1.5\n", 10, "jobs"),
-        (GOOD + "[displacement]\nmethod = 'magic'\n", 9, "'piv', 'cross_correlation'"),
+        (GOOD + "[displacement]\nmethod = 'magic'\n", 10, "'piv', 'cross_correlation'"),
         (GOOD + "[displacement]\nwindow = 1\n", 10, "window"),
         (GOOD + "[displacement]\n\nradius = 3\n", 11, "allowed are window, spacing, smoothing"),
-        (GOOD + "[traction]\nestimator = 'magic'\n", 9, "'FTTC', 'FTTCCV'"),
+        (GOOD + "[traction]\nestimator = 'magic'\n", 10, "'FTTC', 'FTTCCV'"),
         (GOOD + "[traction]\nlam = 0.1\n", 10, "unknown key 'lam'"),
         (GOOD + "[traction]\ncriterion = 'magic'\n", 10, "criterion"),
         (GOOD + "[traction]\nestimator = 'FTTC'\nlam = 'x'\n", 11, "lam"),
@@ -95,6 +100,35 @@ def test_mistakes_without_a_line(tmp_path, text, message):
     (tmp_path / "experiment.toml").write_bytes(text.encode("latin-1"))
     with pytest.raises(ValueError, match=re.escape(message)):
         read_config(tmp_path / "experiment.toml")
+
+
+def test_all_mistakes_are_named_in_the_order_of_their_lines(tmp_path):
+    path = write(tmp_path, GOOD.replace("8000", "-1").replace("poisson", "poison") + "[run]\njobs = true\n")
+    with pytest.raises(ValueError, match="young") as refused:
+        read_config(path)
+    lines = str(refused.value).splitlines()
+    assert [line.partition(", [")[0] for line in lines] == [f"{path}, line {number}" for number in (6, 7, 8, 10)]
+    assert lines[2].endswith("unknown key 'poison'; allowed are young, poisson, thickness, depth.")
+    assert lines[1].endswith("Expected young to be greater than 0, got -1.")
+
+
+def test_numbers_of_numpy_count(tmp_path):
+    config = settings(tmp_path, gel={"young": np.float32(8000)}, run={"seed": np.int64(3), "samples": np.uint8(4)})
+    assert (
+        read_config(config).model_dump() == read_config(settings(tmp_path, run={"seed": 3, "samples": 4})).model_dump()
+    )
+
+
+def test_schema_is_that_of_the_models_and_knows_every_method():
+    shipped = (files("tfmkit.batch") / "experiment.schema.json").read_text()
+    remake = "python -c 'from tfmkit.batch.config import json_schema; print(json_schema(), end=\"\")'"
+    assert shipped == json_schema(), f"{remake} > tfmkit/batch/experiment.schema.json"
+    sections = json.loads(shipped)["$defs"]
+    for section, key, table in (("Displacement", "method", DISPLACEMENT), ("Traction", "estimator", TRACTION)):
+        rules = sections[f"{section}Settings"]["allOf"]
+        names = [rule["if"]["properties"][key]["const"] for rule in rules]
+        assert names == sections[f"{section}Settings"]["properties"][key]["enum"] == list(table)
+    assert all("description" in key for section in sections.values() for key in section["properties"].values())
 
 
 def test_displacement_files_leave_nothing_to_measure(tmp_path):

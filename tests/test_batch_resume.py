@@ -181,7 +181,7 @@ def test_settings_that_were_changed_and_changed_back(images, tmp_path, monkeypat
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(process, "write_record", killed)
+        patch.setattr(process.Store, "save_record", killed)
         with pytest.raises(KeyboardInterrupt):
             run(settings(images, **change), results=results)
     run(settings(images), results=results)

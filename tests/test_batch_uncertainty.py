@@ -7,9 +7,9 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from tfmkit.batch._invert import invert
-from tfmkit.batch._quantities import force_quantities
 from tfmkit.batch._uncertainty import noise_draws
-from tfmkit.methods import make_estimator
+from tfmkit.methods import TRACTION
+from tfmkit.quantities import force_quantities
 from tfmkit.simulate import CellSimulator
 
 SIDE = 64
@@ -55,7 +55,7 @@ def test_error_bars_are_the_scatter_of_estimates(cells, width):
     estimates, bars = [], []
     for _ in range(24):
         field = displacement + noise(rng, displacement.shape, std, width)
-        found = invert(field, make_estimator("FTTC", {"lam": 0.3}, GEL), n_samples=24, rng=rng)
+        found = invert(field, TRACTION["FTTC"].make(lam=0.3, **GEL), n_samples=24, rng=rng)
         options = {"spacing": 1.0, "mask": inside}
         estimates.append(force_quantities(field[None], found.traction[None], **options))
         drawn = force_quantities(found.moved, found.draws, **options)
@@ -75,7 +75,7 @@ def test_true_moments_lie_within_their_error_bars(cells, name, most):
     scores = []
     for displacement, traction, inside in zip(cells.displacement, cells.traction, cells.mask, strict=True):
         field = displacement + noise(rng, displacement.shape, 0.05 * np.abs(displacement).max(), 0.0)
-        found = invert(field, make_estimator(name, params, GEL), n_samples=32, rng=rng)
+        found = invert(field, TRACTION[name].make(**params, **GEL), n_samples=32, rng=rng)
         options = {"spacing": 1.0, "mask": inside}
         drawn = force_quantities(found.moved, found.draws, **options)
         estimate = force_quantities(field[None], found.traction[None], **options)
@@ -89,14 +89,14 @@ def test_true_moments_lie_within_their_error_bars(cells, name, most):
 
 def test_estimators_that_know_their_error_are_asked(cells):
     found = invert(
-        cells.displacement[0], make_estimator("BayesianFTTC", {}, GEL), n_samples=3, rng=np.random.default_rng(0)
+        cells.displacement[0], TRACTION["BayesianFTTC"].make(**GEL), n_samples=3, rng=np.random.default_rng(0)
     )
-    estimator = make_estimator("BayesianFTTC", {}, GEL).fit(cells.displacement[:1])
+    estimator = TRACTION["BayesianFTTC"].make(**GEL).fit(cells.displacement[:1])
     np.testing.assert_allclose(found.std, estimator.predict(cells.displacement[:1], return_std=True)[1][0])
 
 
 def test_without_draws_there_are_no_error_bars(cells):
-    found = invert(cells.displacement[0], make_estimator("FTTCCV", {}, GEL), n_samples=0, rng=np.random.default_rng(0))
+    found = invert(cells.displacement[0], TRACTION["FTTCCV"].make(**GEL), n_samples=0, rng=np.random.default_rng(0))
     assert found.std is None
     assert len(found.draws) == 0
     assert found.noise >= 0

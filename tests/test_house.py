@@ -20,7 +20,7 @@ SOURCES = sorted(
     path for folder in ("tfmkit", "benchmarks", "examples", "tests") for path in (ROOT / folder).rglob("*.py")
 )
 PACKAGE = sorted((ROOT / "tfmkit").rglob("*.py"))
-HEAVY = ("torch", "skorch", "matplotlib", "pandas", "sklearn", "scipy", "h5py")
+HEAVY = ("torch", "skorch", "matplotlib", "pandas", "pydantic", "sklearn", "scipy", "h5py")
 
 
 def loaded_after(statement: str) -> set[str]:

@@ -1,124 +1,261 @@
-"""Which methods a batch knows, which of their parameters it may set, and how it makes them."""
+"""All methods by name: one table for bead images to displacement, one for displacement to traction.
+
+The command line, batches, reports and benchmarks take a method's name, parameters and literature from here. A new
+method is one more row. Classes are imported when they are asked for, so that the names are there without a wait.
+"""
 
 from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import Any
 
 import numpy as np
 
 from tfmkit._validation import check_choice
-from tfmkit.bayes import BayesianFTTC
-from tfmkit.displacement import PIV, CrossCorrelation, DisplacementTransformer, OpticalFlow
-from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.sparse import ElasticNetTFM
 
-# The place of a key of a section, or of the section, as text.
-Where = Callable[[str | None], str]
-
-# Name -> class and what makes it this method.
-DISPLACEMENT_METHODS: dict[str, tuple[type[DisplacementTransformer], dict[str, Any]]] = {
-    "piv": (PIV, {}),
-    "cross_correlation": (CrossCorrelation, {}),
-    "ilk": (OpticalFlow, {"method": "ilk"}),
-    "tvl1": (OpticalFlow, {"method": "tvl1"}),
-}
-_ESTIMATORS: dict[str, Any] = {
-    "FTTC": FTTC,
-    "FTTCCV": FTTCCV,
-    "BayesianFTTC": BayesianFTTC,
-    "ElasticNetTFM": ElasticNetTFM,
-}
-TRACTION_METHODS = (*_ESTIMATORS, "DeepTFM")
 # A batch sets these itself, or they mean nothing for one field without known traction.
 _RESERVED = {
     "young", "poisson", "spacing", "thickness", "depth", "support", "n_jobs", "cv", "scoring", "per_field",
 }  # fmt: skip
-_DEEP_PARAMS = ("weights",)
 _TRIAL_SIDE = 16
 
 
-def make_transformer(name: str, params: Mapping[str, Any]) -> DisplacementTransformer:
-    """Return the transformer from bead images to displacement.
+class MethodError(ValueError):
+    """A method, or a parameter of it, is refused.
+
+    Parameters
+    ----------
+    message : str
+        The reason.
+    key : str or None
+        The parameter that is refused; None for the method as a whole.
+    """
+
+    def __init__(self, message: str, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
+
+
+@dataclass(frozen=True)
+class Method:
+    """A row of a table of methods.
+
+    Attributes
+    ----------
+    source : str
+        Class or function that makes the transformer or estimator, as ``"module:name"``.
+    references : tuple of str
+        Literature to cite.
+    fixed : dict
+        Its parameters that make it this method and no other.
+    """
+
+    source: str
+    references: tuple[str, ...] = ()
+    fixed: dict[str, Any] = field(default_factory=dict)
+
+    def make(self, **params: Any) -> Any:
+        """Return the transformer or estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Its parameters.
+
+        Returns
+        -------
+        DisplacementTransformer or TractionEstimator
+            Ready to be fitted; a network with its trained weights is fitted already.
+        """
+        return resolve_name(self.source)(**self.fixed, **params)
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters that a user may set.
+
+        Returns
+        -------
+        dict of str to object
+            Their names and defaults.
+        """
+        signature = inspect.signature(resolve_name(self.source))
+        return {name: each.default for name, each in signature.parameters.items() if name not in self.fixed}
+
+
+@dataclass(frozen=True)
+class TractionMethod(Method):
+    """A row of the table of methods from displacement to traction.
+
+    Attributes
+    ----------
+    error_bars : str
+        Meaning of the draws behind the error bars.
+    """
+
+    error_bars: str = ""
+
+    @property
+    def knows_layers(self) -> bool:
+        """Return whether the method knows gels of finite thickness and beads below the surface.
+
+        Returns
+        -------
+        bool
+            False if it knows the half-space only.
+        """
+        return "thickness" in super().parameters()
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters that a user may set; the gel and the grid are settings of their own.
+
+        Returns
+        -------
+        dict of str to object
+            Their names and defaults.
+        """
+        return {name: default for name, default in super().parameters().items() if name not in _RESERVED}
+
+
+def load_network(
+    weights: str = "default", *, young: float = 10_670.0, poisson: float = 0.45, spacing: float = 1.0
+) -> Any:
+    """Return `DeepTFM` with trained weights.
+
+    Parameters
+    ----------
+    weights : str, default="default"
+        Name of packaged weights, or a ``.safetensors`` file.
+    young : float, default=10670.0
+        Young's modulus; traction comes out in its unit.
+    poisson : float, default=0.45
+        Poisson ratio in [0, 0.5].
+    spacing : float, default=1.0
+        Distance between grid points in the unit of the displacement.
+
+    Returns
+    -------
+    DeepTFM
+        The fitted estimator.
+
+    Raises
+    ------
+    ValueError
+        If there are no such weights, or they are for another Poisson ratio.
+    """
+    from tfmkit.deep import DeepTFM
+
+    return DeepTFM.from_pretrained(weights, young=young, poisson=poisson, spacing=spacing)
+
+
+_FTTC = (
+    "J. P. Butler et al., Am. J. Physiol. Cell Physiol. 282, C595 (2002): Fourier transform traction cytometry.",
+    "B. Sabass et al., Biophys. J. 94, 207 (2008): its regularisation.",
+)
+_NETWORK = "Y.-l. Wang and Y.-C. Lin, Biophys. J. 120, 3079 (2021): traction force microscopy by deep learning."
+_BAYES = "Y. L. Huang et al., Sci. Rep. 9, 539 (2019): traction force microscopy with Bayes' rule and the elastic net."
+_WINDOWS = "F. Scarano, Meas. Sci. Technol. 13, R1 (2002): windows that deform with the image."
+_OUTLIERS = "J. Westerweel and F. Scarano, Exp. Fluids 39, 1096 (2005): detection of outliers."
+_LEAST_SQUARES = "B. D. Lucas and T. Kanade, IJCAI 1981, 674: image registration by least squares."
+_ILK = "G. Le Besnerais and F. Champagnat, ICIP 2005, I-137: iterative Lucas-Kanade optical flow."
+_TVL1 = "C. Zach, T. Pock and H. Bischof, DAGM 2007, 214: TV-L1 optical flow."
+_NOISE = (
+    "noise as strong and as correlated as that in the frame's own displacement; the bias of the regularisation is not "
+    "in it"
+)
+
+# From bead images to displacement.
+DISPLACEMENT = {
+    "piv": Method("tfmkit.displacement:PIV", (_LEAST_SQUARES, _WINDOWS, _OUTLIERS)),
+    "cross_correlation": Method("tfmkit.displacement:CrossCorrelation", (_WINDOWS, _OUTLIERS)),
+    "ilk": Method("tfmkit.displacement:OpticalFlow", (_ILK,), {"method": "ilk"}),
+    "tvl1": Method("tfmkit.displacement:OpticalFlow", (_TVL1,), {"method": "tvl1"}),
+}
+# From displacement to traction.
+TRACTION = {
+    "FTTC": TractionMethod("tfmkit.fttc:FTTC", _FTTC, error_bars=_NOISE),
+    "FTTCCV": TractionMethod("tfmkit.fttc:FTTCCV", _FTTC, error_bars=_NOISE),
+    "BayesianFTTC": TractionMethod(
+        "tfmkit.bayes:BayesianFTTC", (*_FTTC, _BAYES), error_bars="the posterior of the traction"
+    ),
+    "ElasticNetTFM": TractionMethod("tfmkit.sparse:ElasticNetTFM", (_BAYES,), error_bars=_NOISE),
+    "DeepTFM": TractionMethod(
+        "tfmkit.methods:load_network",
+        (_NETWORK,),
+        error_bars="errors as large as the network expects at every grid point",
+    ),
+}
+
+
+def check_displacement(name: Any, params: Mapping[str, Any]) -> None:
+    """Refuse a displacement method that does not exist, or a parameter that it refuses.
 
     Parameters
     ----------
     name : str
-        Key of `DISPLACEMENT_METHODS`.
+        Key of `DISPLACEMENT`.
     params : mapping
         Its parameters.
 
-    Returns
-    -------
-    DisplacementTransformer
-        The transformer.
+    Raises
+    ------
+    MethodError
+        If the method or a parameter is refused.
     """
-    kind, fixed = DISPLACEMENT_METHODS[name]
-    return kind(**fixed, **params)
+    with _blaming({**params, "method": name}):
+        method = DISPLACEMENT[check_choice(name, "method", tuple(DISPLACEMENT))]
+        _refuse_foreign(params, method)
+        method.make(**params)._check()
 
 
-def make_estimator(name: str, params: Mapping[str, Any], gel: Mapping[str, Any]) -> Any:
-    """Return the estimator from displacement to traction.
+def check_traction(name: Any, params: Mapping[str, Any], *, poisson: float = 0.45, layered: bool = False) -> None:
+    """Refuse a traction method that does not exist, a parameter that it refuses, or a gel that it does not know.
 
     Parameters
     ----------
     name : str
-        One of `TRACTION_METHODS`.
+        Key of `TRACTION`.
     params : mapping
-        Its parameters; ``weights`` for DeepTFM.
-    gel : mapping
-        ``young``, ``poisson``, ``spacing`` and, where the gel is no half-space, ``thickness`` and ``depth``.
+        Its parameters.
+    poisson : float, default=0.45
+        Poisson ratio of the gel.
+    layered : bool, default=False
+        Whether the gel has a finite thickness or its beads lie below the surface.
 
-    Returns
-    -------
-    estimator
-        Ready to be fitted; DeepTFM is fitted already.
+    Raises
+    ------
+    MethodError
+        If the method, a parameter or the gel is refused.
     """
-    if name == "DeepTFM":
-        # torch takes seconds to load, which nobody else should wait for.
-        from tfmkit.deep import DeepTFM
-
-        return DeepTFM.from_pretrained(params.get("weights", "default"), **gel)
-    return _ESTIMATORS[name](**params, **gel)
-
-
-def check_displacement_method(name: Any, params: Mapping[str, Any], where: Where) -> None:
-    """Raise a ValueError, with its place, if there is no such displacement method or a parameter is refused."""
-    with _placing(params, where):
-        kind, fixed = DISPLACEMENT_METHODS[check_choice(name, "method", tuple(DISPLACEMENT_METHODS))]
-        _refuse_foreign(params, [key for key in inspect.signature(kind).parameters if key not in fixed])
-        make_transformer(name, params)._check()
-
-
-def check_traction_method(name: Any, params: Mapping[str, Any], where: Where, poisson: float, *, layered: bool) -> None:
-    """Raise a ValueError, with its place, if there is no such estimator or it refuses a parameter or the gel."""
-    with _placing(params, where):
-        check_choice(name, "estimator", TRACTION_METHODS)
-        known = _DEEP_PARAMS if name == "DeepTFM" else tuple(inspect.signature(_ESTIMATORS[name]).parameters)
-        _refuse_foreign(params, [key for key in known if key not in _RESERVED])
-        if layered and "thickness" not in known:
+    with _blaming({**params, "estimator": name}):
+        method = TRACTION[check_choice(name, "estimator", tuple(TRACTION))]
+        _refuse_foreign(params, method)
+        if layered and not method.knows_layers:
             raise ValueError(f"{name} knows the half-space only: leave thickness and depth of the gel out.")
-        estimator = make_estimator(name, params, {"young": 1.0, "poisson": poisson, "spacing": 1.0})
-        if name != "DeepTFM":
+        estimator = method.make(**params, young=1.0, poisson=poisson, spacing=1.0)
+        if not estimator.__sklearn_tags__().target_tags.required:
             # Estimators check their parameters when they are fitted: a small field of noise brings that forward.
             estimator.fit(np.random.default_rng(0).standard_normal((1, 2, _TRIAL_SIDE, _TRIAL_SIDE)))
 
 
-@contextmanager
-def _placing(params: Mapping[str, Any], where: Where) -> Iterator[None]:
-    """Put the place of the key that an error is about, or else of the section, before its message."""
-    try:
-        yield
-    except (ValueError, TypeError) as error:
-        about = [key for key in params if re.search(rf"\b{re.escape(key)}\b", str(error))]
-        given = "" if about else f" (with {', '.join(params) or 'defaults'})"
-        raise ValueError(f"{where(about[0] if about else None)}: {error}{given}") from error
-
-
-def _refuse_foreign(params: Mapping[str, Any], allowed: list[str]) -> None:
+def _refuse_foreign(params: Mapping[str, Any], method: Method) -> None:
+    allowed = method.parameters()
     for key in params:
         if key not in allowed:
-            raise ValueError(f"unknown key {key!r}; allowed are {', '.join(allowed)}.")
+            raise MethodError(f"unknown key {key!r}; allowed are {', '.join(allowed)}.", key)
+
+
+@contextmanager
+def _blaming(given: Mapping[str, Any]) -> Iterator[None]:
+    """Turn an error into one that names the parameter that its message mentions, or else all that were given."""
+    try:
+        yield
+    except MethodError:
+        raise
+    except (ValueError, TypeError) as error:
+        about = [key for key in given if re.search(rf"\b{re.escape(key)}\b", str(error))]
+        message = str(error) if about else f"{error} (with {', '.join(given)})"
+        raise MethodError(message, about[0] if about else None) from error

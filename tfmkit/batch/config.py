@@ -1,87 +1,105 @@
-"""The settings of a batch: sections of a TOML file, checked before any work."""
+"""The settings of a batch: sections of a TOML file, checked before any work.
+
+The models below are the only description of the settings. They check a file, explain every key, and give the JSON
+schema ``experiment.schema.json``, with which an editor completes and checks the keys while they are typed.
+"""
 
 from __future__ import annotations
 
+import json
+import re
+import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from tfmkit.batch._sections import (
-    Source,
-    check_section,
-    count,
-    load_toml,
-    number,
-    read_section,
-    refuse_unknown,
-    setting,
-    switch,
-    text,
+import numpy as np
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
 )
+from pydantic_core import ErrorDetails
+
 from tfmkit.gel.layer import check_layer
 from tfmkit.io.images.series import check_z
-from tfmkit.methods import check_displacement_method, check_traction_method
+from tfmkit.methods import DISPLACEMENT, TRACTION, Method, MethodError, check_displacement, check_traction
 
-_POSITIVE = number(low=0, include_low=False)
+Text = Annotated[str, Field(min_length=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=0)]
+# Weights are a packaged name or a file.
+_WEIGHTS_FILE = ".safetensors"
+_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
+_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
+_SUBJECT = re.compile("^(Input|String) should")
 
 
-@dataclass(frozen=True)
-class InputSettings:
-    """Section ``[input]``: which files, and what they do not say themselves.
+class Section(BaseModel):
+    """A section of the file: keys of one type each, no others, and nothing is converted silently."""
 
-    Attributes
-    ----------
-    folder : str
-        Folder that the patterns start from, relative to the configuration file.
-    relaxed, deformed, cell, mask : str or None
-        Patterns of the bead images, of an image of the cell to show, and of cell masks (label images, binary images,
-        ImageJ regions). ``{position}`` and ``{frame}`` stand for what tells files apart.
-    exclude : str or None
-        Pattern of masks of what counts nowhere: debris, borders without an image.
-    displacement : str or None
-        Pattern of displacement files, instead of bead images.
-    channel : int or None
-        Channel of the beads, from 0; must be given if channels differ.
-    relaxed_channel : int or None
-        Channel of the beads in the relaxed file, from 0; by default that of the deformed file, or the only one.
-    cell_channel : int
-        Channel of the cell in its file, from 0.
-    z : int, "time", "channel", "max" or None
-        Plane of a Z stack in any of the files, as in `tfmkit.io.open_images`.
-    position : int or None
-        Which of several positions of a file, from 0.
-    relaxed_frame : int
-        Frame of the relaxed file that shows the relaxed gel, from 1.
-    pixel_size : float or None
-        Micrometres per image pixel; by default what the files say.
-    interval : float or None
-        Seconds between frames; by default what the files say.
-    spacing : float or None
-        Pixels between grid points, for displacement files that do not hold it.
-    interpolate : bool
-        Whether holes in displacement files are filled.
-    """
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
-    folder: str = setting(text, ".")
-    relaxed: str | None = setting(text, None)
-    deformed: str | None = setting(text, None)
-    cell: str | None = setting(text, None)
-    mask: str | None = setting(text, None)
-    exclude: str | None = setting(text, None)
-    displacement: str | None = setting(text, None)
-    channel: int | None = setting(count(0), None)
-    relaxed_channel: int | None = setting(count(0), None)
-    cell_channel: int = setting(count(0), 0)
-    z: int | str | None = setting(check_z, None)
-    position: int | None = setting(count(0), None)
-    relaxed_frame: int = setting(count(1), 1)
-    pixel_size: float | None = setting(_POSITIVE, None)
-    interval: float | None = setting(_POSITIVE, None)
-    spacing: float | None = setting(_POSITIVE, None)
-    interpolate: bool = setting(switch, False)
+    @field_validator("*", mode="before")
+    @classmethod
+    def _as_python(cls, value: Any) -> Any:
+        """Take numbers of NumPy for those of Python."""
+        return value.item() if isinstance(value, np.generic) else value
+
+
+class InputSettings(Section):
+    """Section ``[input]``: the files, and all that they do not say themselves."""
+
+    folder: Text = "."
+    """Folder that the patterns start from, relative to the configuration file."""
+    relaxed: Text | None = None
+    """Pattern of the images of the relaxed gel; ``{position}`` and ``{frame}`` stand for the parts that differ."""
+    deformed: Text | None = None
+    """Pattern of the images of the deformed gel."""
+    displacement: Text | None = None
+    """Pattern of displacement files, instead of bead images."""
+    cell: Text | None = None
+    """Pattern of images of the cell, to be shown."""
+    mask: Text | None = None
+    """Pattern of cell masks: label images, binary images or ImageJ regions."""
+    exclude: Text | None = None
+    """Pattern of masks of places that count nowhere: debris, borders without an image."""
+    channel: Count | None = None
+    """Channel of the beads, from 0; must be given if channels differ."""
+    relaxed_channel: Count | None = None
+    """Channel of the beads in the relaxed file, from 0; by default that of the deformed file, or the only one."""
+    cell_channel: Count = 0
+    """Channel of the cell in its file, from 0."""
+    z: int | Literal["time", "channel", "max"] | None = None
+    """Plane of a Z stack in any of the files, from 0, or the meaning of its planes: time, channel, or their maximum."""
+    position: Count | None = None
+    """Number of the position, from 0, if files hold several."""
+    relaxed_frame: Annotated[int, Field(ge=1)] = 1
+    """Frame of the relaxed file that shows the relaxed gel, from 1."""
+    pixel_size: Positive | None = None
+    """Micrometres per image pixel; by default the number in the files."""
+    interval: Positive | None = None
+    """Seconds between frames; by default the number in the files."""
+    spacing: Positive | None = None
+    """Pixels between grid points, for displacement files that do not hold it."""
+    interpolate: bool = False
+    """Whether holes in displacement files are filled."""
+
+    @field_validator("folder")
+    @classmethod
+    def _exists(cls, folder: str, info: ValidationInfo) -> str:
+        place = _home(info.context) / folder
+        if not place.is_dir():
+            raise ValueError(f"there is no folder {place}.")
+        return folder
 
     @property
     def opening(self) -> dict[str, Any]:
@@ -94,129 +112,228 @@ class InputSettings:
         """
         return {"pixel_size": self.pixel_size, "z": self.z, "position": self.position}
 
+    @field_validator("z", mode="before")
+    @classmethod
+    def _is_plane(cls, value: Any) -> Any:
+        return check_z(value, "z")
 
-@dataclass(frozen=True)
-class GelSettings:
-    """Section ``[gel]``.
+    @field_validator("cell", "exclude", "channel", "relaxed_channel", "cell_channel", "z", "position", "relaxed_frame")
+    @classmethod
+    def _goes_with_images(cls, value: Any, info: ValidationInfo) -> Any:
+        return _refuse_idle(value, info, idle=info.data.get("displacement") is not None)
 
-    Attributes
-    ----------
-    young : float
-        Young's modulus in Pa.
-    poisson : float
-        Poisson ratio, 0 to 0.5.
-    thickness : float or None
-        Thickness in micrometres; by default the gel has no end.
-    depth : float
-        Depth of the beads in micrometres.
-    """
+    @field_validator("spacing", "interpolate")
+    @classmethod
+    def _goes_with_displacement(cls, value: Any, info: ValidationInfo) -> Any:
+        return _refuse_idle(value, info, idle=info.data.get("displacement") is None)
 
-    young: float = setting(_POSITIVE)
-    poisson: float = setting(number(low=0, high=0.5))
-    thickness: float | None = setting(_POSITIVE, None)
-    depth: float = setting(number(low=0), 0.0)
-
-
-@dataclass(frozen=True)
-class DriftSettings:
-    """Section ``[drift]``.
-
-    Attributes
-    ----------
-    enabled : bool
-        Whether drift is looked for and undone.
-    rotation : bool
-        Whether a rotation is looked for too.
-    margin : float
-        Pixels around the cells' masks that do not count either.
-    """
-
-    enabled: bool = setting(switch, True)
-    rotation: bool = setting(switch, False)
-    margin: float = setting(number(low=0), 0.0)
+    @model_validator(mode="after")
+    def _is_one_kind(self) -> InputSettings:
+        images = {self.relaxed is not None, self.deformed is not None}
+        if images != {self.displacement is None}:
+            raise ValueError("expected both of relaxed and deformed, or displacement alone.")
+        return self
 
 
-@dataclass(frozen=True)
-class RunSettings:
-    """Section ``[run]``.
+class GelSettings(Section):
+    """Section ``[gel]``."""
 
-    Attributes
-    ----------
-    results : str or None
-        Folder of the results, relative to the configuration file; by default the file's name with ``_results``.
-    jobs : int
-        Number of processes; 0 for one per core.
-    samples : int
-        Fields of noise behind the error bars of an item; 0 for none.
-    seed : int
-        Seed of that noise.
-    """
+    young: Positive
+    """Young's modulus in Pa."""
+    poisson: Annotated[float, Field(ge=0, le=0.5)]
+    """Poisson ratio, 0 to 0.5."""
+    thickness: Positive | None = None
+    """Thickness in micrometres; by default the gel is a half-space."""
+    depth: NotNegative = 0.0
+    """Depth of the beads in micrometres."""
 
-    results: str | None = setting(text, None)
-    jobs: int = setting(count(0), 0)
-    samples: int = setting(count(0), 32)
-    seed: int = setting(count(0), 0)
+    @property
+    def layered(self) -> bool:
+        """Return whether the gel has a finite thickness or its beads lie below the surface.
 
+        Returns
+        -------
+        bool
+            False for the half-space with beads at its surface.
+        """
+        return self.thickness is not None or self.depth > 0
 
-@dataclass(frozen=True)
-class Method:
-    """Name and parameters of a method.
-
-    Attributes
-    ----------
-    name : str
-        What it is called in the configuration.
-    params : dict
-        Its parameters.
-    """
-
-    name: str
-    params: dict[str, Any] = field(default_factory=dict)
+    @model_validator(mode="after")
+    def _holds_its_beads(self) -> GelSettings:
+        check_layer(self.thickness, self.depth)
+        return self
 
 
-@dataclass(frozen=True)
-class Config:
-    """All settings of a batch; `read_config` makes and checks them.
+class DriftSettings(Section):
+    """Section ``[drift]``."""
 
-    Attributes
-    ----------
-    input : InputSettings
-        Files.
-    gel : GelSettings
-        The gel.
-    drift : DriftSettings
-        Drift correction.
-    displacement : Method
-        Name of the method from bead images to displacement and its parameters.
-    traction : Method
-        Name of the estimator and its parameters.
-    run : RunSettings
-        How to run.
-    home : Path
-        Folder that relative paths start from.
-    name : str
-        Name of the configuration.
-    """
+    enabled: bool = True
+    """Whether the drift is measured and undone."""
+    rotation: bool = False
+    """Whether a rotation is measured and undone too."""
+    margin: NotNegative = 0.0
+    """Pixels around the cells' masks where the drift is not measured either."""
+
+
+class MethodSettings(Section):
+    """A section with the name of a method and its parameters, which are the keys of the method itself."""
+
+    model_config = ConfigDict(extra="allow")
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Return the parameters of the method.
+
+        Returns
+        -------
+        dict of str to object
+            Names and values; those that are absent keep the method's default.
+        """
+        return dict(self.model_extra or {})
+
+    @model_serializer
+    def _as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "params": self.params}
+
+    @property
+    def name(self) -> str:
+        """Return the name of the method.
+
+        Returns
+        -------
+        str
+            Its key in the tables of `tfmkit.methods`.
+        """
+        raise NotImplementedError
+
+
+def _parameters_of(key: str, table: Mapping[str, Method]) -> ConfigDict:
+    """Return the configuration of a model whose JSON schema knows the methods and the parameters of each."""
+
+    def add(schema: dict[str, Any]) -> None:
+        default = schema["properties"][key]["default"]
+        schema["properties"][key]["enum"] = list(table)
+        schema["allOf"] = [
+            {
+                "if": {"properties": {key: {"const": name}}, "required": [] if name == default else [key]},
+                "then": {"propertyNames": {"enum": [key, *method.parameters()]}},
+            }
+            for name, method in table.items()
+        ]
+
+    return ConfigDict(json_schema_extra=add)
+
+
+class DisplacementSettings(MethodSettings):
+    """Section ``[displacement]``: the method from bead images to displacement, and its parameters."""
+
+    model_config = _parameters_of("method", DISPLACEMENT)
+
+    method: str = "piv"
+    """Name of the method."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the method.
+
+        Returns
+        -------
+        str
+            Its key in the tables of `tfmkit.methods`.
+        """
+        return self.method
+
+
+class TractionSettings(MethodSettings):
+    """Section ``[traction]``: the estimator from displacement to traction, and its parameters."""
+
+    model_config = _parameters_of("estimator", TRACTION)
+
+    estimator: str = "FTTCCV"
+    """Name of the estimator."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the estimator.
+
+        Returns
+        -------
+        str
+            Its key in the tables of `tfmkit.methods`.
+        """
+        return self.estimator
+
+    @model_validator(mode="after")
+    def _finds_weights(self, info: ValidationInfo) -> TractionSettings:
+        extra = self.model_extra or {}
+        if str(extra.get("weights", "")).endswith(_WEIGHTS_FILE):
+            extra["weights"] = str(_home(info.context) / extra["weights"])
+        return self
+
+
+class RunSettings(Section):
+    """Section ``[run]``."""
+
+    results: Text | None = None
+    """Folder of the results, relative to the configuration file; by default the file's name with ``_results``."""
+    jobs: Count = 0
+    """Number of processes; 0 for one per core."""
+    samples: Count = 32
+    """Fields of noise behind the error bars of an item; 0 for none."""
+    seed: Count = 0
+    """Seed of that noise."""
+
+
+class Config(Section):
+    """All settings of a batch; `read_config` makes and checks them."""
 
     input: InputSettings
+    """The files."""
     gel: GelSettings
-    drift: DriftSettings
-    displacement: Method
-    traction: Method
-    run: RunSettings
-    home: Path
-    name: str
+    """The gel."""
+    drift: DriftSettings = DriftSettings()
+    """Drift between relaxed and deformed images."""
+    displacement: DisplacementSettings = DisplacementSettings()
+    """Method from bead images to displacement, and its parameters."""
+    traction: TractionSettings = TractionSettings()
+    """Estimator from displacement to traction, and its parameters."""
+    run: RunSettings = RunSettings()
+    """Processes, error bars and the folder of the results."""
+
+    _home: Path = PrivateAttr()
+    _name: str = PrivateAttr()
+
+    def model_post_init(self, context: Any) -> None:
+        """Keep the folder that relative paths start from, and the name of the configuration.
+
+        Parameters
+        ----------
+        context : dict or None
+            ``home`` and ``name``; by default the working folder and ``"batch"``.
+        """
+        self._home, self._name = _home(context), "batch" if context is None else context["name"]
+
+    @property
+    def name(self) -> str:
+        """Return the name of the configuration.
+
+        Returns
+        -------
+        str
+            Name of the file without its ending.
+        """
+        return self._name
 
     @property
     def images(self) -> Path:
-        """Return the folder that patterns start from.
+        """Return the folder that the patterns start from.
 
         Returns
         -------
         Path
             An absolute path.
         """
-        return self.home / self.input.folder
+        return self._home / self.input.folder
 
     @property
     def results(self) -> Path:
@@ -227,25 +344,29 @@ class Config:
         Path
             An absolute path.
         """
-        return self.home / (self.run.results or f"{self.name}_results")
+        return self._home / (self.run.results or f"{self.name}_results")
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the settings by section, defaults included.
+    @field_validator("drift", "displacement")
+    @classmethod
+    def _has_images(cls, value: Any, info: ValidationInfo) -> Any:
+        # A setting that changes nothing would only look as if it did.
+        if "input" in info.data and info.data["input"].displacement is not None:
+            raise ValueError("displacement files leave nothing to measure.")
+        return value
 
-        Returns
-        -------
-        dict of str to dict
-            What JSON can hold.
-        """
-        sections = ("input", "gel", "drift", "displacement", "traction", "run")
-        return {name: asdict(getattr(self, name)) for name in sections}
+    @field_validator("displacement")
+    @classmethod
+    def _can_be_measured(cls, method: DisplacementSettings) -> DisplacementSettings:
+        check_displacement(method.name, method.params)
+        return method
 
-
-_SECTIONS = {"input": InputSettings, "gel": GelSettings, "drift": DriftSettings, "run": RunSettings}
-_METHODS = {"displacement": ("method", "piv"), "traction": ("estimator", "FTTCCV")}
-_REQUIRED = ("input", "gel")
-# Weights are a packaged name or a file.
-_WEIGHTS_FILE = ".safetensors"
+    @field_validator("traction")
+    @classmethod
+    def _can_be_inverted(cls, method: TractionSettings, info: ValidationInfo) -> TractionSettings:
+        if "gel" in info.data:
+            gel = info.data["gel"]
+            check_traction(method.name, method.params, poisson=gel.poisson, layered=gel.layered)
+        return method
 
 
 def read_config(config: str | PathLike[str] | Mapping[str, Any]) -> Config:
@@ -267,83 +388,86 @@ def read_config(config: str | PathLike[str] | Mapping[str, Any]) -> Config:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no TOML, or a section or key is unknown, missing, of another type or out of its range; the message
-        names file, line and section.
+        If it is not TOML, or a section or key is unknown, missing, of another type or out of its range. The message
+        has one line for each mistake, with file, line and section.
     """
     if isinstance(config, Mapping):
-        return _build(config, Source("settings", []), Path.cwd(), "batch")
+        return _validate(config, "settings", [], {"home": Path.cwd(), "name": "batch"})
     path = Path(config)
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {path}")
-    values, source = load_toml(path)
-    return _build(values, source, path.resolve().parent, path.stem)
-
-
-def _build(values: Mapping[str, Any], source: Source, home: Path, name: str) -> Config:
-    refuse_unknown(values, [*_SECTIONS, *_METHODS], "", source)
-    for section in _REQUIRED:
-        if section not in values:
-            raise ValueError(f"{source.where('')}: the section [{section}] is missing.")
-    parts: dict[str, Any] = {
-        key: read_section(kind, values.get(key, {}), key, source) for key, kind in _SECTIONS.items()
-    }
-    parts |= {key: _read_method(values.get(key, {}), key, source, home) for key in _METHODS}
-    config = Config(**parts, home=home, name=name)
-    _check_input(config, values, source)
-    _check_gel(config.gel, source)
-    if config.input.displacement is None:
-        check_displacement_method(
-            config.displacement.name, config.displacement.params, partial(source.where, "displacement")
-        )
-    check_traction_method(
-        config.traction.name,
-        config.traction.params,
-        partial(source.where, "traction"),
-        config.gel.poisson,
-        layered=config.gel.thickness is not None or config.gel.depth > 0,
-    )
-    return config
-
-
-def _read_method(values: Any, section: str, source: Source, home: Path) -> Method:
-    check_section(values, section, source)
-    key, default = _METHODS[section]
-    params = {name: value for name, value in values.items() if name != key}
-    if str(params.get("weights", "")).endswith(_WEIGHTS_FILE):
-        params["weights"] = str(home / params["weights"])
-    return Method(values.get(key, default), params)
-
-
-def _check_input(config: Config, values: Mapping[str, Any], source: Source) -> None:
-    files, place = config.input, source.where("input")
-    if not config.images.is_dir():
-        raise ValueError(f"{source.where('input', 'folder')}: there is no folder {config.images}.")
-    if (files.displacement is None) == (files.relaxed is None) or (files.relaxed is None) != (files.deformed is None):
-        raise ValueError(f"{place}: expected both of relaxed and deformed, or displacement alone.")
-    if files.displacement is not None:
-        # A setting that changes nothing would only look as if it did.
-        for section in ("drift", "displacement"):
-            if section in values:
-                raise ValueError(f"{source.where(section)}: displacement files leave nothing to measure.")
-        idle: tuple[str, ...] = (
-            "channel",
-            "relaxed_channel",
-            "relaxed_frame",
-            "cell",
-            "cell_channel",
-            "z",
-            "position",
-            "exclude",
-        )
-    else:
-        idle = ("spacing", "interpolate")
-    for key in idle:
-        if key in values["input"]:
-            raise ValueError(f"{source.where('input', key)}: {key} does not go with these patterns.")
-
-
-def _check_gel(gel: GelSettings, source: Source) -> None:
     try:
-        check_layer(gel.thickness, gel.depth)
-    except ValueError as error:
-        raise ValueError(f"{source.where('gel')}: {error}") from error
+        content = path.read_text(encoding="utf-8-sig")
+        values = tomllib.loads(content)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"Expected a TOML file, got {path}: {error}.") from error
+    return _validate(values, str(path), content.splitlines(), {"home": path.resolve().parent, "name": path.stem})
+
+
+def json_schema() -> str:
+    """Return the JSON schema of the settings.
+
+    Returns
+    -------
+    str
+        Text of ``experiment.schema.json``.
+    """
+    return json.dumps(Config.model_json_schema(), indent=2) + "\n"
+
+
+def _home(context: Any) -> Path:
+    """Return the folder that relative paths start from."""
+    return Path.cwd() if context is None else Path(context["home"])
+
+
+def _refuse_idle(value: Any, info: ValidationInfo, *, idle: bool) -> Any:
+    # A setting that changes nothing would only look as if it did.
+    if idle:
+        raise ValueError(f"{info.field_name} does not go with these patterns.")
+    return value
+
+
+def _validate(values: Mapping[str, Any], file: str, lines: list[str], context: dict[str, Any]) -> Config:
+    try:
+        return Config.model_validate(dict(values), context=context)
+    except ValidationError as refused:
+        mistakes = sorted(_explain(error, file, _line_numbers(lines)) for error in refused.errors())
+        raise ValueError("\n".join(message for _, message in mistakes)) from refused
+
+
+def _line_numbers(lines: list[str]) -> dict[tuple[str, str], int]:
+    """Return the line of every section and key; a key before the first section belongs to the section ``""``."""
+    numbers: dict[tuple[str, str], int] = {}
+    section = ""
+    for number, line in enumerate(lines, start=1):
+        if header := _HEADER.match(line):
+            section = header[1]
+            numbers.setdefault((section, ""), number)
+        elif key := _KEY.match(line):
+            numbers.setdefault((section, key[1]), number)
+    return numbers
+
+
+def _explain(error: ErrorDetails, file: str, numbers: Mapping[tuple[str, str], int]) -> tuple[int, str]:
+    """Return the line that an error is about, and a message that names file, line and section."""
+    section, key = (*map(str, error["loc"]), "", "")[:2]
+    reason = error.get("ctx", {}).get("error")
+    if isinstance(reason, MethodError):
+        key = reason.key or ""
+    places = ((section, key), (section, ""), ("", section))
+    line = next((numbers[place] for place in places if place in numbers), 0)
+    where = f"{file}, line {line}" if line else file
+    message = _in_words(error, section, key) if reason is None else str(reason)
+    return line, f"{where}, [{section}]: {message}"
+
+
+def _in_words(error: ErrorDetails, section: str, key: str) -> str:
+    if error["type"] == "extra_forbidden":
+        model: Any = Config.model_fields[section].annotation if key else Config
+        return f"unknown key {key or section!r}; allowed are {', '.join(model.model_fields)}."
+    if error["type"] == "missing":
+        return f"the key {key!r} is missing; it has no default." if key else f"the section [{section}] is missing."
+    if not key:
+        return f"expected a section with keys, got {error['input']!r}."
+    wanted = _SUBJECT.sub("to", error["msg"]).replace("a valid boolean", "true or false")
+    return f"Expected {key} {wanted}, got {error['input']!r}."

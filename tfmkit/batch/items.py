@@ -1,4 +1,4 @@
-"""What there is to do: one item per position and frame."""
+"""The items of a batch: one per position and frame."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tfmkit.io import find_images, open_images, read_displacement
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 80
-# What files without a {position} in their pattern belong to.
+# Position of files without a {position} in their pattern.
 _ONLY_POSITION = "all"
 
 
@@ -25,9 +25,9 @@ class Item:
     key : str
         Unique name that is safe as the name of a file.
     position : str
-        What the placeholders other than ``{frame}`` stood for.
+        Text in place of the placeholders other than ``{frame}``.
     frame : int
-        Number of the frame: what ``{frame}`` stood for, or the place in the file, from 1.
+        Number of the frame: the number in place of ``{frame}``, or the place in the file, from 1.
     page : int
         Frame of the file, from 0.
     source : Path
@@ -48,19 +48,31 @@ class Item:
 
     @property
     def has_images(self) -> bool:
-        """Whether there are bead images, rather than a displacement file."""
+        """Return whether there are bead images, rather than a displacement file.
+
+        Returns
+        -------
+        bool
+            False for a displacement file.
+        """
         return self.relaxed is not None
 
     @property
     def files(self) -> list[Path]:
-        """All files that the item depends on."""
+        """Return the files that the item depends on.
+
+        Returns
+        -------
+        list of Path
+            Those that there are.
+        """
         paths = (self.source, self.relaxed, self.cell, self.mask, self.exclude)
         return [path for path in paths if path is not None]
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why an item, or a whole file, has no result.
+    """The reason why an item, or a whole file, has no result.
 
     Attributes
     ----------
@@ -69,7 +81,7 @@ class Failure:
     file : str
         The file.
     error : str
-        What was wrong.
+        Message of the error.
     """
 
     item: str
@@ -78,7 +90,7 @@ class Failure:
 
 
 def list_items(config: Config) -> tuple[list[Item], list[Failure]]:
-    """List what a configuration asks for.
+    """List the items of a configuration.
 
     Parameters
     ----------
@@ -90,7 +102,7 @@ def list_items(config: Config) -> tuple[list[Item], list[Failure]]:
     items : list of Item
         In the order of position and frame.
     failures : list of Failure
-        Files that do not open, or lack the ones that belong to them.
+        Files that do not open, or whose partners are missing.
 
     Raises
     ------

@@ -1,26 +1,43 @@
-"""One item from its files to its results, doing only what has not been done with the same files and settings."""
+"""One item from its files to its results: displacement, small images, traction, numbers of every cell.
+
+Steps that were done before, with the same files and settings, are not done again.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from skimage.transform import downscale_local_mean
 from threadpoolctl import threadpool_limits
 
-from tfmkit.batch._fields import read_channels, write_fields
-from tfmkit.batch._fingerprints import Fingerprints
-from tfmkit.batch._quantities import layer_in_pixels
-from tfmkit.batch._steps import invert_item, measure_item, preview_item
+from tfmkit._validation import FloatArray
+from tfmkit.batch._invert import invert
 from tfmkit.batch.config import Config
 from tfmkit.batch.items import Failure, Item
-from tfmkit.batch.record import describe, make_rows
-from tfmkit.batch.store import ItemFiles, load_measurement, read_record, save_measurement, write_record
+from tfmkit.batch.store import ItemFiles, Store, read_channels, write_fields
+from tfmkit.batch.table import cell_record, describe, make_rows
+from tfmkit.displacement import Flag, undo_drift
+from tfmkit.displacement.measure import Measurement, measure_pair, read_relaxed
+from tfmkit.io import Cells, open_images, read_cells, read_displacement, write_ome_tiff
+from tfmkit.methods import DISPLACEMENT, TRACTION
+from tfmkit.quantities import layer_in_pixels
+
+# Names of the only row where nobody outlined cells.
+_FIELD, _CELL = "field", "cell"
+_PREVIEW_NAMES = ("relaxed", "deformed", "cell")
+_PREVIEW_SIDE = 512
+# Percentiles of an image that become black and white.
+_BLACK, _WHITE = 1.0, 99.8
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What every item of a run needs to know.
+    """Settings that all items of a run share.
 
     Attributes
     ----------
@@ -39,7 +56,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What comes back of an item.
+    """The end of an item.
 
     Attributes
     ----------
@@ -48,7 +65,7 @@ class Outcome:
     rows : list of dict
         Its rows of the table.
     failure : Failure or None
-        Why there are none.
+        The reason why there are none.
     """
 
     key: str
@@ -57,14 +74,14 @@ class Outcome:
 
 
 def process(item: Item, plan: Plan) -> Outcome:
-    """Make the results of an item, or say why there are none.
+    """Make the results of an item, or tell why there are none.
 
     Parameters
     ----------
     item : Item
-        What to do.
+        The item.
     plan : Plan
-        How.
+        The settings.
 
     Returns
     -------
@@ -75,7 +92,7 @@ def process(item: Item, plan: Plan) -> Outcome:
     try:
         # Threads of several processes fight over the cores, and their number shows in the last digits.
         with threadpool_limits(1):
-            return Outcome(item.key, _rows(item, plan, files))
+            return Outcome(item.key, _make(item, plan.config, Store(files, item, plan.config, plan.weights)))
     except Exception as error:  # noqa: BLE001 - one bad file must not end the run
         files.remove()
         message = str(error) or type(error).__name__
@@ -83,31 +100,221 @@ def process(item: Item, plan: Plan) -> Outcome:
         return Outcome(item.key, [], Failure(item.key, str(about), message))
 
 
-def _rows(item: Item, plan: Plan, files: ItemFiles) -> list[dict[str, Any]]:
-    config = plan.config
-    prints = Fingerprints(item, config, plan.weights)
-    measurement = load_measurement(files, prints.measurement)
+def _make(item: Item, config: Config, store: Store) -> list[dict[str, Any]]:
+    """Do the steps of an item whose results do not hold, and return its rows."""
+    measurement = store.load_measurement()
     if measurement is None:
         measurement = measure_item(item, config)
-        save_measurement(files, measurement, prints.measurement)
+        store.save_measurement(measurement)
     pixel_size = config.input.pixel_size or measurement.pixel_size
     layer = layer_in_pixels(config.gel.thickness, config.gel.depth, pixel_size)
-    wanted = prints.of_item(layer, pixel_size)
-    record = read_record(files)
-    known = record.get("fingerprints", {})
-    if known == wanted and files.complete(preview=item.has_images):
+    record, stale = store.load_record(layer, pixel_size)
+    if not stale:
         return list(record["rows"])
-    # From here on the record no longer says what the other files hold, should the run be killed.
-    files.record.unlink(missing_ok=True)
-    if item.has_images and (known.get("preview") != wanted["preview"] or not files.preview.is_file()):
-        preview_item(item, config, measurement, files.preview)
+    if item.has_images and "preview" in stale:
+        preview_item(item, config, measurement, store.files.preview)
     grid_step = None if pixel_size is None else pixel_size * measurement.spacing
-    if known.get("traction") != wanted["traction"] or not files.fields.is_file():
+    if "traction" in stale:
         fields, record = invert_item(item, config, measurement, layer)
-        write_fields(files.fields, fields, grid_step)
-    elif known.get("scale") != wanted["scale"]:
-        write_fields(files.fields, read_channels(files.fields), grid_step)
+        write_fields(store.files.fields, fields, grid_step)
+    elif "scale" in stale:
+        write_fields(store.files.fields, read_channels(store.files.fields), grid_step)
     record |= describe(item, measurement, pixel_size, config.input.interval or measurement.interval)
-    record |= {"rows": make_rows(record), "fingerprints": wanted}
-    write_record(files, record)
+    record |= {"rows": make_rows(record)}
+    store.save_record(record, layer, pixel_size)
     return list(record["rows"])
+
+
+def measure_item(item: Item, config: Config) -> Measurement:
+    """Measure the displacement of an item, or read it.
+
+    Parameters
+    ----------
+    item : Item
+        The item.
+    config : Config
+        The settings.
+
+    Returns
+    -------
+    Measurement
+        Displacement on its grid.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged or does not fit.
+    """
+    if not item.has_images:
+        return _read_measurement(item, config)
+    pair, metadata = read_pair(item, config)
+    shape = (pair.shape[1], pair.shape[2])
+    masks = {
+        name: read_cells(path, shape, item.page).inside
+        for name, path in (("cells", item.mask), ("exclude", item.exclude))
+        if path is not None
+    }
+    transformer = DISPLACEMENT[config.displacement.name].make(**config.displacement.params)
+    drift = config.drift
+    settings: dict[str, Any] = {"drift": drift.enabled, "rotation": drift.rotation, "margin": drift.margin}
+    return measure_pair(pair, transformer, **settings | masks | metadata)
+
+
+def read_pair(item: Item, config: Config) -> tuple[FloatArray, dict[str, float | None]]:
+    """Read the relaxed and the deformed image of an item.
+
+    Parameters
+    ----------
+    item : Item
+        An item of images.
+    config : Config
+        The settings.
+
+    Returns
+    -------
+    pair : ndarray of shape (2, height, width)
+        The images.
+    metadata : dict of str to float or None
+        ``pixel_size`` and ``interval``, as the file of the deformed image says.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged, or the images differ in size.
+    """
+    assert item.relaxed is not None  # noqa: S101 - an item of images has both
+    files = config.input
+    relaxed = read_relaxed(
+        item.relaxed, files.relaxed_frame, channel=files.channel, own_channel=files.relaxed_channel, **files.opening
+    )
+    with open_images(item.source, **files.opening) as series:
+        deformed = series.read(item.page, files.channel)
+        metadata = {"pixel_size": series.stated_pixel_size, "interval": series.interval}
+    if relaxed.shape != deformed.shape:
+        raise ValueError(
+            f"Expected two images of one size, got {relaxed.shape} in {item.relaxed} and {deformed.shape} in "
+            f"{item.source}."
+        )
+    return np.stack([relaxed, deformed]), metadata
+
+
+def preview_item(item: Item, config: Config, measurement: Measurement, path: Path) -> None:
+    """Write the images of an item as 8-bit channels, small enough to look at, the deformed one without its drift.
+
+    Parameters
+    ----------
+    item : Item
+        An item of images.
+    config : Config
+        The settings.
+    measurement : Measurement
+        Its displacement.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    ValueError
+        If a file is damaged or the cell's image differs in size.
+    """
+    pair, _ = read_pair(item, config)
+    images: list[NDArray[Any]] = list(undo_drift(pair[None], measurement.drift[None])[0])
+    if item.cell is not None:
+        with open_images(item.cell, **config.input.opening) as series:
+            cell = series.read(item.page if series.n_frames > 1 else 0, config.input.cell_channel)
+        if cell.shape != images[0].shape:
+            raise ValueError(f"Expected an image of {images[0].shape} px, got {cell.shape} in {item.cell}.")
+        images.append(cell)
+    small = [_shrink(image) for image in images]
+    # The bead images share their greys.
+    grey = [*_to_bytes(np.stack(small[:2])), *(_to_bytes(image) for image in small[2:])]
+    write_ome_tiff(path, np.stack(grey)[None], channels=_PREVIEW_NAMES[: len(grey)])
+
+
+def invert_item(
+    item: Item, config: Config, measurement: Measurement, layer: dict[str, Any]
+) -> tuple[dict[str, FloatArray], dict[str, Any]]:
+    """Recover the traction of an item.
+
+    Parameters
+    ----------
+    item : Item
+        The item.
+    config : Config
+        The settings.
+    measurement : Measurement
+        Its displacement.
+    layer : dict
+        Thickness of the gel and depth of the beads in pixels.
+
+    Returns
+    -------
+    fields : dict of str to ndarray of shape (height, width)
+        Maps of displacement, traction, its standard deviation, flags, quality and cells.
+    record : dict
+        Choices of the estimator and numbers of the cells, with the pixel as the unit of length.
+    """
+    gel: dict[str, Any] = {"young": config.gel.young, "poisson": config.gel.poisson}
+    if any(layer.values()):
+        gel |= layer
+    estimator = TRACTION[config.traction.name].make(**config.traction.params, **gel, spacing=measurement.spacing)
+    inversion = invert(
+        measurement.displacement, estimator, n_samples=config.run.samples, rng=_stream(config.run.seed, item.key)
+    )
+    cells = _cells(item, measurement)
+    fields = dict(zip(("ux_px", "uy_px"), measurement.displacement, strict=True))
+    fields |= zip(("tx_Pa", "ty_Pa"), inversion.traction, strict=True)
+    if inversion.std is not None:
+        fields |= zip(("sx_Pa", "sy_Pa"), inversion.std, strict=True)
+    flags = measurement.flags.astype(np.float32)
+    fields |= {"flag": flags, "quality": measurement.quality, "cell": cells.labels}
+    each = zip(cells.names, cells.masks, cells.areas, strict=True)
+    record = {
+        "estimator": config.traction.name,
+        "choice": inversion.choice,
+        "lambda_path": inversion.path,
+        "noise_px": inversion.noise,
+        "cells": [cell_record(*cell, measurement, inversion, gel) for cell in each],
+    }
+    return fields, record
+
+
+def _read_measurement(item: Item, config: Config) -> Measurement:
+    data = read_displacement(item.source, interpolate=config.input.interpolate, spacing=config.input.spacing)
+    displacement = data.displacement[item.page].astype(np.float32)
+    flags = np.full(displacement.shape[1:], Flag.GOOD, dtype=np.uint8)
+    if data.measured is not None:
+        flags[~data.measured[item.page]] = Flag.OUTLIER
+    # A mask that belongs to the file was drawn on images whose borders are as far away on both sides.
+    image_shape = np.array([round(float(axis[0] + axis[-1])) + 1 for axis in (data.y, data.x)])
+    inside = np.ones(flags.shape, dtype=bool) if data.mask is None else data.mask[item.page]
+    quality = np.ones(flags.shape, dtype=np.float32)
+    return Measurement(displacement, flags, quality, data.x, data.y, data.spacing, np.zeros(3), image_shape, inside)
+
+
+def _cells(item: Item, measurement: Measurement) -> Cells:
+    """Return the cells of an item on the grid; without a mask the outline of the file, or the whole field."""
+    if item.mask is not None:
+        height, width = measurement.image_shape
+        return read_cells(item.mask, (int(height), int(width)), item.page).on_grid(measurement.x, measurement.y)
+    inside = measurement.inside
+    name = _FIELD if inside.all() else _CELL
+    return Cells([name], inside[None], [float(inside.sum() * measurement.spacing**2)])
+
+
+def _stream(seed: int, key: str) -> np.random.Generator:
+    """Return the random numbers of an item, which do not depend on the items before it."""
+    return np.random.default_rng([seed, *hashlib.sha256(key.encode()).digest()])
+
+
+def _shrink(image: NDArray[Any]) -> FloatArray:
+    factor = -(-max(image.shape) // _PREVIEW_SIDE)
+    height, width = (side // factor * factor for side in image.shape)
+    grey = np.asarray(image, dtype=np.float32)
+    return np.asarray(downscale_local_mean(grey[:height, :width], (factor, factor)))
+
+
+def _to_bytes(images: FloatArray) -> NDArray[np.uint8]:
+    """Stretch the greys of images between their darkest and brightest percentiles."""
+    black, white = np.percentile(images, (_BLACK, _WHITE))
+    return np.rint(255 * np.clip((images - black) / (white - black or 1.0), 0, 1)).astype(np.uint8)

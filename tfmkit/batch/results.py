@@ -13,8 +13,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
-from tfmkit.batch._fields import read_channels
-from tfmkit.batch.store import ItemFiles
+from tfmkit.batch.store import ItemFiles, read_channels
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
@@ -28,10 +27,10 @@ class ItemResult:
     key : str
         Key of the item.
     record : dict
-        What was chosen and found: ``position``, ``frame``, ``grid``, ``drift``, ``flags``, ``choice``,
+        Choices and numbers: ``position``, ``frame``, ``grid``, ``drift``, ``flags``, ``choice``,
         ``lambda_path``, ``rows`` and more.
     files : ItemFiles
-        Where its files lie.
+        Its files.
     """
 
     key: str
@@ -72,7 +71,7 @@ class ItemResult:
 
 @dataclass(frozen=True, eq=False)
 class Results:
-    """What a batch left behind.
+    """Results of a batch.
 
     Attributes
     ----------
@@ -81,7 +80,7 @@ class Results:
     table : DataFrame
         One row per position, frame and cell.
     failures : DataFrame
-        ``item``, ``file`` and ``error`` of what has no results.
+        ``item``, ``file`` and ``error`` of the items without results.
     settings : dict
         Configuration, versions and fingerprints.
     """
@@ -112,7 +111,7 @@ class Results:
         Raises
         ------
         ValueError
-            If the table names an item that is no key, or its record is missing or damaged.
+            If the table names an item whose key is not valid, or a record is missing or damaged.
         """
         for key in self.table["item"].drop_duplicates():
             # Keys become paths, and a table can be edited.
@@ -138,7 +137,7 @@ def read_results(folder: str | PathLike[str]) -> Results:
     Raises
     ------
     ValueError
-        If it is no such folder, or a file in it is damaged.
+        If the folder does not hold the results of a batch, or a file in it is damaged.
     """
     path = Path(folder)
     settings = _read_json(path / "settings.json")
@@ -146,7 +145,7 @@ def read_results(folder: str | PathLike[str]) -> Results:
         table = pd.read_parquet(path / "table.parquet")
         failures = pd.read_csv(path / "failures.csv", dtype="str", keep_default_na=False)
     except Exception as error:
-        # Parsers of tables raise whatever they stumble over on damaged bytes.
+        # On damaged bytes, parsers of tables raise errors of any kind.
         raise ValueError(
             f"Expected the results of a batch in {path}, got tables that cannot be read: {error}."
         ) from error

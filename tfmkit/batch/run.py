@@ -13,14 +13,14 @@ from joblib import Parallel, cpu_count, delayed, parallel_config
 from tqdm import tqdm
 
 from tfmkit._validation import check_count
-from tfmkit.batch._quantities import versions
-from tfmkit.batch._table import failure_table, make_table, write_csv_table, write_parquet_table
 from tfmkit.batch.config import Config, read_config
 from tfmkit.batch.items import Failure, Item, list_items
 from tfmkit.batch.process import Outcome, Plan, process
 from tfmkit.batch.results import Results, read_results
 from tfmkit.batch.store import digest, remove_unfinished
-from tfmkit.io import write_json
+from tfmkit.batch.table import failure_table, make_table, write_table
+from tfmkit.io import write_settings
+from tfmkit.methods import TRACTION
 
 _Task = Callable[[Item], Outcome]
 
@@ -37,7 +37,7 @@ def run(
     Parameters
     ----------
     config : path-like, mapping or Config
-        What to do, see `read_config`.
+        The settings, see `read_config`.
     results : path-like, optional
         Folder of the results, instead of the configuration's. Two runs must not share it at the same time.
     jobs : int, optional
@@ -48,7 +48,7 @@ def run(
     Returns
     -------
     Results
-        What `read_results` returns.
+        The results, as `read_results` returns them.
 
     Raises
     ------
@@ -62,7 +62,7 @@ def run(
     Notes
     -----
     Every item is read, computed and written by one process, with one thread; only its rows of the table come back.
-    What was finished before, with the same files and settings, is kept, whenever and however the last run ended.
+    Results of an earlier run with the same files and settings are kept, however that run ended.
 
     Examples
     --------
@@ -78,7 +78,7 @@ def run(
     task = partial(process, plan=Plan(settings, folder, _weights(settings)))
     outcomes: dict[str, Outcome] = {}
     each = _on_cores(task, items, n_jobs) if dask is None else _on_cluster(task, items, dask)
-    # On a pipe or in a log file the bar would only be noise.
+    # There is no progress bar on a pipe or in a log file.
     for outcome in tqdm(each, total=len(items), desc="batch", unit="item", disable=None):
         outcomes[outcome.key] = outcome
     _finish(settings, folder, items, [outcomes[item.key] for item in items], failures)
@@ -101,7 +101,7 @@ def _on_cluster(task: _Task, items: list[Item], address: str) -> Iterator[Outcom
     except ImportError as error:
         raise ValueError("Expected dask for a cluster: install tfmkit[dask].") from error
     with Client(address) as client:
-        # Results are files: a task that ran before must run again to find out whether they still hold.
+        # Results are files: a task that ran before runs again to find out whether they still hold.
         futures = client.map(task, items, pure=False)
         for future in as_completed(futures):
             yield future.result()
@@ -109,25 +109,26 @@ def _on_cluster(task: _Task, items: list[Item], address: str) -> Iterator[Outcom
 
 def _weights(config: Config) -> str:
     """Return a fingerprint of the network's weights, which can change under the same name."""
-    if config.traction.name != "DeepTFM":
+    params = TRACTION[config.traction.name].parameters() | config.traction.params
+    if "weights" not in params:
         return ""
     from tfmkit.deep.files import find_weights
 
-    return hashlib.sha256(find_weights(config.traction.params.get("weights", "default")).read_bytes()).hexdigest()
+    return hashlib.sha256(find_weights(params["weights"]).read_bytes()).hexdigest()
 
 
 def _finish(config: Config, folder: Path, items: list[Item], outcomes: list[Outcome], failures: list[Failure]) -> None:
     failed = [*failures, *(outcome.failure for outcome in outcomes if outcome.failure is not None)]
     table = make_table([row for outcome in outcomes for row in outcome.rows])
-    write_csv_table(folder / "table.csv", table)
-    write_parquet_table(folder / "table.parquet", table)
-    write_csv_table(folder / "failures.csv", failure_table(failed, config.images))
+    write_table(folder / "table.csv", table)
+    write_table(folder / "table.parquet", table)
+    write_table(folder / "failures.csv", failure_table(failed, config.images))
+    sections = config.model_dump()
     settings = {
         "name": config.name,
-        "config": config.as_dict(),
-        "fingerprint": digest(config.as_dict()),
+        "config": sections,
+        "fingerprint": digest(sections),
         "images": str(config.images),
         "items": [item.key for item in items],
-        "versions": versions(),
     }
-    write_json(folder / "settings.json", settings)
+    write_settings(folder / "settings.json", settings)

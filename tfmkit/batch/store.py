@@ -1,11 +1,16 @@
-"""Where the results of an item lie, and whether they still are those of its files and settings."""
+"""The files of an item's results, and whether they still belong to its images and settings.
+
+Every step of an item has a fingerprint of all that it depends on: a changed setting repeats the steps that depend on
+it and no others. Files count by their size and the time of their last change, and not by their place, so that a folder
+can be moved. The version of tfmkit is part of every fingerprint.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,11 +18,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmkit import __version__
+from tfmkit._validation import FloatArray
+from tfmkit.batch.config import Config
+from tfmkit.batch.items import Item
 from tfmkit.displacement.measure import Measurement
-from tfmkit.io import write_json, writing
+from tfmkit.io import open_images, write_json, write_ome_tiff, writing
 
 FOLDERS = ("displacement", "fields", "items", "previews")
-# What `tfmkit.io.writing` leaves behind when the process is killed.
+# Names of the files that `tfmkit.io.writing` leaves behind when the process is killed.
 _UNFINISHED = re.compile(r"\.\d+-.+")
 
 
@@ -38,28 +47,47 @@ class ItemFiles:
 
     @property
     def displacement(self) -> Path:
-        """What was measured on the images."""
+        """Return the file of the displacement as it was measured.
+
+        Returns
+        -------
+        Path
+            An ``.npz`` file.
+        """
         return self.results / "displacement" / f"{self.key}.npz"
 
     @property
     def fields(self) -> Path:
-        """Displacement and traction on the grid."""
+        """Return the file of the maps on the grid.
+
+        Returns
+        -------
+        Path
+            An OME-TIFF of displacement, traction and more.
+        """
         return self.results / "fields" / f"{self.key}.ome.tif"
 
     @property
     def preview(self) -> Path:
-        """Small images."""
+        """Return the file of the small images.
+
+        Returns
+        -------
+        Path
+            A TIFF.
+        """
         return self.results / "previews" / f"{self.key}.tif"
 
     @property
     def record(self) -> Path:
-        """Everything else; written last."""
-        return self.results / "items" / f"{self.key}.json"
+        """Return the file of the record, which is written last.
 
-    def complete(self, *, preview: bool) -> bool:
-        """Return whether all files are there, the small images only where `preview` asks for them."""
-        wanted = [self.record, self.displacement, self.fields, *([self.preview] if preview else [])]
-        return all(path.is_file() for path in wanted)
+        Returns
+        -------
+        Path
+            JSON with numbers and fingerprints.
+        """
+        return self.results / "items" / f"{self.key}.json"
 
     def remove(self) -> None:
         """Remove all of them."""
@@ -67,119 +95,187 @@ class ItemFiles:
             path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True)
+class Store:
+    """Results of one item that are kept from run to run, as long as they hold.
+
+    Attributes
+    ----------
+    files : ItemFiles
+        Files of the results.
+    item : Item
+        The item.
+    config : Config
+        The settings.
+    weights : str
+        Fingerprint of a network's weights.
+    """
+
+    files: ItemFiles
+    item: Item
+    config: Config
+    weights: str
+
+    def load_measurement(self) -> Measurement | None:
+        """Return the displacement that was measured before, on the same files with the same settings.
+
+        Returns
+        -------
+        Measurement or None
+            None where there is none, or none that still holds.
+        """
+        try:
+            with np.load(self.files.displacement, allow_pickle=False) as archive:
+                if str(archive["fingerprint"]) != self._measurement:
+                    return None
+                arrays = {part.name: archive[part.name] for part in fields(Measurement)}
+        except Exception:  # noqa: BLE001 - an old result that cannot be read is made again
+            return None
+        values: dict[str, Any] = {name: array if array.ndim else _number(array) for name, array in arrays.items()}
+        return Measurement(**values)
+
+    def save_measurement(self, measurement: Measurement) -> None:
+        """Write a measured displacement with its fingerprint.
+
+        Parameters
+        ----------
+        measurement : Measurement
+            The displacement.
+        """
+        values = {part.name: getattr(measurement, part.name) for part in fields(Measurement)}
+        # NumPy has no None without pickle.
+        arrays: dict[str, Any] = {name: np.nan if value is None else value for name, value in values.items()}
+        with writing(self.files.displacement) as temporary:
+            np.savez(temporary, allow_pickle=False, fingerprint=np.array(self._measurement), **arrays)
+
+    def load_record(self, layer: Mapping[str, Any], pixel_size: float | None) -> tuple[dict[str, Any], set[str]]:
+        """Return the record of the item, and the steps that have to be done for it to hold.
+
+        Parameters
+        ----------
+        layer : mapping
+            Thickness of the gel and depth of the beads in pixels.
+        pixel_size : float or None
+            Micrometres per pixel.
+
+        Returns
+        -------
+        record : dict
+            The record of the last run; empty if there is none.
+        stale : set of str
+            Those of ``"measurement"``, ``"preview"``, ``"traction"`` and ``"scale"`` whose results do not hold. If
+            there are any, the record has been removed from the folder, as it no longer fits the other files.
+        """
+        record = self._read_record()
+        known, wanted = record.get("fingerprints", {}), self._fingerprints(layer, pixel_size)
+        stale = {step for step, fingerprint in wanted.items() if known.get(step) != fingerprint}
+        if self.item.has_images and not self.files.preview.is_file():
+            stale.add("preview")
+        if not self.files.fields.is_file():
+            stale.add("traction")
+        if stale:
+            self.files.record.unlink(missing_ok=True)
+        return record, stale
+
+    def save_record(self, record: Mapping[str, Any], layer: Mapping[str, Any], pixel_size: float | None) -> None:
+        """Write the record of the item, with the fingerprints of its steps.
+
+        Parameters
+        ----------
+        record : mapping
+            Strings, numbers, lists and mappings of them.
+        layer : mapping
+            Thickness of the gel and depth of the beads in pixels.
+        pixel_size : float or None
+            Micrometres per pixel.
+        """
+        write_json(self.files.record, {**record, "fingerprints": self._fingerprints(layer, pixel_size)})
+
+    def _read_record(self) -> dict[str, Any]:
+        try:
+            record = json.loads(self.files.record.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return record if isinstance(record, dict) and isinstance(record.get("fingerprints"), dict) else {}
+
+    @property
+    def _measurement(self) -> str:
+        """Fingerprint of the displacement: images, drift and method; not the gel, traction or size of a pixel."""
+        item, config = self.item, self.config
+        files: list[Path | None] = [item.source, item.relaxed, item.exclude]
+        images = ["channel", "relaxed_channel", "relaxed_frame", "z", "position"]
+        names = images if item.has_images else ["spacing", "interpolate"]
+        settings: list[Any] = [__version__, item.page, [getattr(config.input, name) for name in names]]
+        if item.has_images:
+            settings += [config.drift.model_dump(), config.displacement.model_dump()]
+            # The drift is measured outside the mask.
+            files += [item.mask] if config.drift.enabled else []
+        return digest([*settings, _present(files)])
+
+    def _fingerprints(self, layer: Mapping[str, Any], pixel_size: float | None) -> dict[str, str]:
+        item, config, measurement = self.item, self.config, self._measurement
+        gel = [config.gel.young, config.gel.poisson, dict(layer)]
+        draws = [config.run.samples, config.run.seed]
+        traction = [measurement, gel, config.traction.model_dump(), self.weights, draws, _present([item.mask])]
+        return {
+            "measurement": measurement,
+            "preview": digest([measurement, config.input.cell_channel, _present([item.cell])]),
+            "traction": digest(traction),
+            "scale": digest([pixel_size, config.input.interval]),
+        }
+
+
 def digest(value: Any) -> str:
-    """Return a fingerprint of what JSON can hold.
+    """Return a fingerprint.
 
     Parameters
     ----------
     value : object
-        Strings, numbers, lists and mappings.
+        Strings, numbers, lists and mappings of them, and paths of files.
 
     Returns
     -------
     str
-        SHA-256 in hexadecimal digits.
+        SHA-256 in hexadecimal digits. A file counts by its size in bytes and the time of its last change.
     """
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(value, sort_keys=True, default=_file_state).encode()).hexdigest()
 
 
-def file_state(paths: Iterable[Path | None]) -> list[tuple[int, int]]:
-    """Return size and time of the last change of files.
+def write_fields(path: Path, maps: dict[str, FloatArray], pixel_size: float | None) -> None:
+    """Write maps on one grid as the channels of an OME-TIFF.
 
     Parameters
     ----------
-    paths : iterable of Path or None
-        The files; those that are absent are passed over.
+    path : Path
+        The file.
+    maps : dict of str to ndarray of shape (height, width)
+        Name and values of each channel.
+    pixel_size : float or None
+        Micrometres between grid points.
+    """
+    images = np.stack(list(maps.values())).astype(np.float32)
+    write_ome_tiff(path, images[None], channels=tuple(maps), pixel_size=pixel_size)
+
+
+def read_channels(path: Path) -> dict[str, NDArray[Any]]:
+    """Read the channels of an image file.
+
+    Parameters
+    ----------
+    path : Path
+        A file of maps or small images.
 
     Returns
     -------
-    list of (int, int)
-        Bytes and nanoseconds.
+    dict of str to ndarray of shape (height, width)
+        The channels by their names.
     """
-    states = [path.stat() for path in paths if path is not None]
-    return [(state.st_size, state.st_mtime_ns) for state in states]
-
-
-def read_record(files: ItemFiles) -> dict[str, Any]:
-    """Return the record of an item, empty where there is none that can be read.
-
-    Parameters
-    ----------
-    files : ItemFiles
-        Files of the item.
-
-    Returns
-    -------
-    dict
-        What the record says.
-    """
-    try:
-        record = json.loads(files.record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return record if isinstance(record, dict) and isinstance(record.get("fingerprints"), dict) else {}
-
-
-def write_record(files: ItemFiles, record: dict[str, Any]) -> None:
-    """Write the record of an item.
-
-    Parameters
-    ----------
-    files : ItemFiles
-        Files of the item.
-    record : dict
-        What JSON can hold.
-    """
-    write_json(files.record, record)
-
-
-def save_measurement(files: ItemFiles, measurement: Measurement, fingerprint: str) -> None:
-    """Write what was measured, with its fingerprint.
-
-    Parameters
-    ----------
-    files : ItemFiles
-        Files of the item.
-    measurement : Measurement
-        What was measured.
-    fingerprint : str
-        What it depends on.
-    """
-    values = {part.name: getattr(measurement, part.name) for part in fields(Measurement)}
-    # NumPy has no None without pickle.
-    arrays: dict[str, Any] = {name: np.nan if value is None else value for name, value in values.items()}
-    with writing(files.displacement) as temporary:
-        np.savez(temporary, allow_pickle=False, fingerprint=np.array(fingerprint), **arrays)
-
-
-def load_measurement(files: ItemFiles, fingerprint: str) -> Measurement | None:
-    """Return what was measured before, if it was measured on the same files with the same settings.
-
-    Parameters
-    ----------
-    files : ItemFiles
-        Files of the item.
-    fingerprint : str
-        What it depends on now.
-
-    Returns
-    -------
-    Measurement or None
-        None where there is nothing, or nothing that still holds.
-    """
-    try:
-        with np.load(files.displacement, allow_pickle=False) as archive:
-            if str(archive["fingerprint"]) != fingerprint:
-                return None
-            arrays = {part.name: archive[part.name] for part in fields(Measurement)}
-    except Exception:  # noqa: BLE001 - whatever is wrong with an old result, it is made again
-        return None
-    values: dict[str, Any] = {name: array if array.ndim else _number(array) for name, array in arrays.items()}
-    return Measurement(**values)
+    with open_images(path) as series:
+        return {name: series.read(0, number) for number, name in enumerate(series.channels)}
 
 
 def remove_unfinished(results: Path) -> None:
-    """Remove what a killed run had begun to write.
+    """Remove the files that a killed run had begun to write.
 
     Parameters
     ----------
@@ -190,6 +286,15 @@ def remove_unfinished(results: Path) -> None:
         for path in folder.glob(".*"):
             if _UNFINISHED.fullmatch(path.name):
                 path.unlink()
+
+
+def _present(files: list[Path | None]) -> list[Path]:
+    return [file for file in files if file is not None]
+
+
+def _file_state(path: Path) -> tuple[int, int]:
+    state = path.stat()
+    return state.st_size, state.st_mtime_ns
 
 
 def _number(array: NDArray[Any]) -> float | None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from tfmkit.batch import Measurement, versions
 from tfmkit.displacement import Flag
-from tfmkit.io import write_csv, write_fiji_displacement, write_json, write_ome_tiff, writing_folder
+from tfmkit.displacement.measure import Measurement
+from tfmkit.io import write_csv, write_fiji_displacement, write_ome_tiff, write_settings, writing_folder
 
 _CHANNELS = ("ux_px", "uy_px", "flag", "quality")
 
@@ -69,7 +69,7 @@ def save_measured(measured: Measured, output: Path) -> dict[str, NDArray[Any]]:
         )
         _save_figures(measured, folder)
         write_csv(folder / "summary.csv", summary)
-        write_json(folder / "settings.json", {**measured.settings, "versions": versions()})
+        write_settings(folder / "settings.json", measured.settings)
         # Frames of an earlier, longer run must not pass for frames of this one.
         for pattern in ("displacement_[0-9]*.txt", "displacement_[0-9]*.png"):
             for stale in output.glob(pattern):

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tfmkit._validation import FloatArray
-from tfmkit.batch import force_quantities, layer_in_pixels, residuals, versions, with_units
 from tfmkit.cli._inputs import hash_files
-from tfmkit.io import DisplacementData, write_csv, write_json, write_tiff, writing_folder
+from tfmkit.io import DisplacementData, write_csv, write_settings, write_tiff, writing_folder
+from tfmkit.metrics import displacement_residual
+from tfmkit.quantities import force_quantities, layer_in_pixels, with_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +85,7 @@ def save_results(results: Results, output: Path) -> dict[str, NDArray[Any]]:
         write_csv(folder / "traction_field.csv", _field_columns(results))
         write_csv(folder / "summary.csv", summary)
         write_tiff(folder / "traction.tif", images, pixel_size=pixel, labels=("|t| Pa", "tx Pa", "ty Pa"))
-        write_json(folder / "settings.json", _settings(results))
+        write_settings(folder / "settings.json", _settings(results))
         # Frames of an earlier, longer run must not pass for frames of this one.
         for figure in output.glob("traction_*_[0-9]*.png"):
             figure.unlink()
@@ -109,7 +110,8 @@ def summarise(results: Results) -> dict[str, NDArray[Any]]:
     sums = force_quantities(data.displacement, results.traction, spacing=data.spacing, mask=data.mask)
     gel = {"young": results.young, "poisson": results.poisson}
     gel |= layer_in_pixels(results.thickness, results.depth, results.pixel_size)
-    residual = residuals(data.displacement, results.traction, spacing=data.spacing, mask=data.mask, gel=gel)
+    options: dict[str, Any] = {"mask": data.mask, "spacing": data.spacing, "multioutput": "raw_values", **gel}
+    residual = displacement_residual(data.displacement, results.traction, **options)
     frames = np.arange(1, len(results.traction) + 1)
     columns = with_units(sums, results.pixel_size) | {"displacement_residual": residual}
     return {"frame": frames, **columns, **results.choice}
@@ -171,5 +173,4 @@ def _settings(results: Results) -> dict[str, Any]:
         "thickness_um": results.thickness,
         "depth_um": results.depth,
         "method": results.method,
-        "versions": versions(),
     }

@@ -12,7 +12,7 @@ from tqdm import tqdm
 from tfmkit._validation import FloatArray, check_count, check_number
 
 if TYPE_CHECKING:
-    from tfmkit.batch import Measurement
+    from tfmkit.displacement.measure import Measurement
     from tfmkit.io import ImageSeries
 
 # Options that are parameters of a method; those that are not given keep the method's default.
@@ -79,9 +79,9 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument or a file is refused; nothing is written then.
     """
-    from tfmkit.batch import read_relaxed
     from tfmkit.cli._inputs import hash_files
     from tfmkit.cli._measured import Measured, save_measured
+    from tfmkit.displacement.measure import read_relaxed
     from tfmkit.io import open_images
 
     check_number(options.margin, "margin", low=0)
@@ -123,12 +123,15 @@ def _z(text: str) -> int | str:
 
 def _params(options: argparse.Namespace) -> dict[str, Any]:
     """Return the parameters that were given, checked."""
-    from tfmkit.batch import check_displacement_method
+    from tfmkit.methods import MethodError, check_displacement
 
     params = {name: getattr(options, name) for name in _PARAMS if getattr(options, name) is not None}
     if options.method == "cross_correlation" and float(params.get("window", 0)).is_integer():
         params |= {name: int(value) for name, value in params.items() if name == "window"}
-    check_displacement_method(options.method, params, lambda name: f"--{name or 'method'}")
+    try:
+        check_displacement(options.method, params)
+    except MethodError as error:
+        raise ValueError(f"--{error.key or 'method'}: {error}") from error
     return params
 
 
@@ -145,19 +148,19 @@ def _pages(options: argparse.Namespace, series: ImageSeries) -> list[int]:
 def _measure(
     options: argparse.Namespace, params: dict[str, Any], relaxed: FloatArray, series: ImageSeries, pages: list[int]
 ) -> list[Measurement]:
-    from tfmkit.batch import make_transformer, measure_pair, read_masks, widen
+    from tfmkit.displacement.measure import measure_pair
+    from tfmkit.io import read_cells
+    from tfmkit.methods import DISPLACEMENT
 
     masks = {
-        name: np.any(read_masks(path, series.shape, 0)[1], axis=0)
+        name: read_cells(path, series.shape, 0).inside
         for name, path in (("cells", options.mask), ("exclude", options.exclude))
         if path is not None
     }
-    if "cells" in masks:
-        masks["cells"] = widen(masks["cells"], options.margin)
     if relaxed.shape != series.shape:
         raise ValueError(f"Expected two images of one size, got {relaxed.shape} and {series.shape}.")
-    transformer = make_transformer(options.method, params)
-    settings: dict[str, Any] = {"drift": not options.no_drift, "rotation": options.rotation}
+    transformer = DISPLACEMENT[options.method].make(**params)
+    settings: dict[str, Any] = {"drift": not options.no_drift, "rotation": options.rotation, "margin": options.margin}
     settings |= {"pixel_size": series.pixel_size, "interval": series.interval, **masks}
     frames = []
     # On a pipe or in a log file the bar would only be noise.

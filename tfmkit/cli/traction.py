@@ -77,9 +77,9 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument or the file is refused; nothing is written then.
     """
-    from tfmkit.batch import layer_in_pixels
     from tfmkit.cli._results import Results, save_results
     from tfmkit.io import read_displacement
+    from tfmkit.quantities import layer_in_pixels
 
     check_gel(options.young, options.poisson, options.spacing or 1.0)
     if options.pixel_size is not None:
@@ -108,8 +108,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> _Inversion:
-    from tfmkit.batch import layer_in_pixels
     from tfmkit.fttc import FTTC, FTTCCV
+    from tfmkit.quantities import layer_in_pixels
 
     gel = {"young": options.young, "poisson": options.poisson, "spacing": data.spacing}
     gel |= layer_in_pixels(options.thickness, options.depth, options.pixel_size)
@@ -121,7 +121,7 @@ def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> _Invers
 
 
 def _invert_deep(data: DisplacementData, options: argparse.Namespace) -> _Inversion:
-    from tfmkit.batch import doubts
+    from tfmkit.batch._invert import doubts
     from tfmkit.deep import DeepTFM
 
     network = DeepTFM.from_pretrained(

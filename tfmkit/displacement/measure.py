@@ -1,8 +1,9 @@
-"""From two bead images to displacement: drift, then whatever method is asked for."""
+"""From a pair of bead images to displacement: the drift is undone, then a transformer measures."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy import ndimage
 
 from tfmkit._validation import FloatArray
 from tfmkit.displacement import DisplacementTransformer, estimate_drift, undo_drift
+from tfmkit.io import open_images
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +24,7 @@ class Measurement:
     displacement : ndarray of shape (2, height, width)
         Displacement in pixels; x to the right, y down.
     flags : ndarray of shape (height, width)
-        A :class:`tfmkit.displacement.Flag` each.
+        Fate of every vector, a :class:`tfmkit.displacement.Flag` each.
     quality : ndarray of shape (height, width)
         Correlation of the images around each node; 1 for displacement files.
     x, y : ndarray of shape (width,) and (height,)
@@ -30,13 +32,13 @@ class Measurement:
     spacing : float
         Pixels between nodes.
     drift : ndarray of shape (3,)
-        Shift along x and y in pixels, and rotation in radians, that was undone; zero if none was looked for.
+        Shift along x and y in pixels, and rotation in radians, that was undone; zero if it was not measured.
     image_shape : ndarray of shape (2,)
         Height and width of the images in pixels.
     inside : ndarray of shape (height, width)
-        False where a displacement file says that there is no cell; True everywhere else.
+        False where a displacement file says that there is no cell, else True.
     pixel_size, interval : float or None
-        Micrometres per pixel and seconds per frame that the file gives.
+        Micrometres per pixel and seconds per frame, as the file says.
     """
 
     displacement: FloatArray
@@ -52,6 +54,37 @@ class Measurement:
     interval: float | None = None
 
 
+def read_relaxed(path: Path, frame: int, *, channel: int | None, own_channel: int | None, **opening: Any) -> FloatArray:
+    """Read the image of the relaxed gel.
+
+    Parameters
+    ----------
+    path : Path
+        Its file.
+    frame : int
+        Number of the frame, from 1.
+    channel : int or None
+        Channel of the beads in the deformed images, from 0. It holds for this file too if that has several.
+    own_channel : int or None
+        Channel of the beads in this file, if it is another one.
+    **opening : object
+        Arguments of `tfmkit.io.open_images`.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        The image.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or has no such frame or channel.
+    """
+    with open_images(path, **opening) as series:
+        shared = channel if series.n_channels > 1 else None
+        return series.read(frame - 1, shared if own_channel is None else own_channel)
+
+
 def measure_pair(
     pair: FloatArray,
     transformer: DisplacementTransformer,
@@ -59,8 +92,10 @@ def measure_pair(
     drift: bool = True,
     rotation: bool = False,
     cells: NDArray[np.bool_] | None = None,
+    margin: float = 0.0,
     exclude: NDArray[np.bool_] | None = None,
-    **metadata: float | None,
+    pixel_size: float | None = None,
+    interval: float | None = None,
 ) -> Measurement:
     """Undo the drift of a pair of images and measure its displacement.
 
@@ -69,33 +104,36 @@ def measure_pair(
     pair : ndarray of shape (2, height, width)
         Relaxed and deformed image; they stay as they are.
     transformer : DisplacementTransformer
-        How to measure.
+        Method that measures the displacement.
     drift : bool, default=True
-        Whether drift is looked for.
+        Whether the drift is measured and undone.
     rotation : bool, default=False
-        Whether a rotation is looked for too.
+        Whether a rotation is measured and undone too.
     cells : ndarray of shape (height, width), optional
-        True where a cell may move the gel, which does not count for drift.
+        True where a cell may move the gel. The drift is measured elsewhere.
+    margin : float, default=0.0
+        Pixels around `cells` where the drift is not measured either.
     exclude : ndarray of shape (height, width), optional
-        True where the images show nothing that counts, neither for drift nor for displacement.
-    **metadata : float or None
-        ``pixel_size`` and ``interval`` of the result.
+        True where the images show no beads of the gel. Neither drift nor displacement is measured there.
+    pixel_size, interval : float, optional
+        Micrometres per pixel and seconds per frame, kept in the result.
 
     Returns
     -------
     Measurement
-        What was found.
+        Displacement with flags, quality and drift.
 
     Raises
     ------
     ValueError
-        If the images are no pair of bead images, or the mask does not fit.
+        If the images are not a pair of bead images, or a mask does not fit.
     """
     pairs, motion = np.asarray(pair)[None], np.zeros(3)
     nowhere = np.zeros(pairs.shape[2:], dtype=bool)
     hidden = nowhere if exclude is None else exclude
     if drift:
-        motion = estimate_drift(pairs, mask=hidden | (nowhere if cells is None else cells), rotation=rotation)[0]
+        moving = nowhere if cells is None else _widen(cells, margin)
+        motion = estimate_drift(pairs, mask=hidden | moving, rotation=rotation)[0]
         pairs = undo_drift(pairs, motion[None])
         hidden = hidden | _outside(motion, (pairs.shape[2], pairs.shape[3]))
     result = transformer.measure(pairs, exclude=hidden)
@@ -109,25 +147,13 @@ def measure_pair(
         motion,
         np.array(pairs.shape[2:]),
         np.ones(result.flags[0].shape, dtype=bool),
-        **metadata,
+        pixel_size,
+        interval,
     )
 
 
-def widen(mask: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
-    """Return a mask with everything within `margin` pixels of it.
-
-    Parameters
-    ----------
-    mask : ndarray of shape (height, width)
-        The mask.
-    margin : float
-        Distance in pixels.
-
-    Returns
-    -------
-    ndarray of shape (height, width)
-        The wider mask.
-    """
+def _widen(mask: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
+    """Return a mask with all pixels within `margin` pixels of it."""
     if margin == 0 or not mask.any():
         return mask
     return np.asarray(ndimage.distance_transform_edt(~mask) <= margin)
@@ -135,7 +161,7 @@ def widen(mask: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
 
 def _outside(motion: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """Return the pixels whose piece of gel has drifted out of the second image."""
-    # A rotation moves corners most; a margin for it along every border keeps this simple.
+    # A rotation moves the corners most; the same margin along every border is simple and never too small.
     turned = abs(motion[2]) * max(shape) / 2
     mask = np.ones(shape, dtype=bool)
     rows, columns = (
@@ -147,5 +173,5 @@ def _outside(motion: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _pixels(length: Any) -> int:
-    # Less than half a pixel is interpolated as well as anything inside.
+    # Within half a pixel of the border, interpolation is as exact as inside.
     return max(int(np.rint(length)), 0)

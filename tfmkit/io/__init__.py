@@ -21,19 +21,22 @@ from tfmkit.io.fields import (
     write_fiji_traction,
 )
 from tfmkit.io.images import (
+    Cells,
     ImageSeries,
     Regions,
     find_images,
     match_images,
     open_images,
+    read_cells,
     read_region_set,
     read_regions,
     write_ome_tiff,
     write_tiff,
 )
-from tfmkit.io.writing import write_csv, write_json, writing, writing_folder
+from tfmkit.io.writing import write_csv, write_json, write_settings, writing, writing_folder
 
 __all__ = [
+    "Cells",
     "DisplacementData",
     "ImageSeries",
     "Regions",
@@ -42,6 +45,7 @@ __all__ = [
     "match_images",
     "open_images",
     "read_arrays",
+    "read_cells",
     "read_displacement",
     "read_easy_tfm",
     "read_fiji_piv",
@@ -57,6 +61,7 @@ __all__ = [
     "write_fiji_traction",
     "write_json",
     "write_ome_tiff",
+    "write_settings",
     "write_tiff",
     "writing",
     "writing_folder",

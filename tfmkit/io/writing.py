@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +16,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from tfmkit import __version__
+
+# Results depend on these.
+_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
 
 
 @contextmanager
@@ -115,3 +122,23 @@ def write_json(path: str | PathLike[str], settings: Mapping[str, Any]) -> None:
     text = json.dumps(settings, indent=2, allow_nan=False) + "\n"
     with writing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_settings(path: str | PathLike[str], settings: Mapping[str, Any]) -> None:
+    """Write the settings behind results as JSON, with the versions of tfmkit and of the packages that it calls.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The `.json` file.
+    settings : mapping of str to object
+        Strings, numbers, lists and mappings of them. The versions are added under ``"versions"``.
+
+    Raises
+    ------
+    ValueError
+        If a number is not finite, which JSON cannot say.
+    """
+    packages = {name: version(name) for name in _PACKAGES}
+    versions = {"tfmkit": __version__, "python": platform.python_version(), **packages}
+    write_json(path, {**settings, "versions": versions})

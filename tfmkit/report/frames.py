@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
-from tfmkit.batch import ItemResult, layer_in_pixels
+from tfmkit.batch import ItemResult
 from tfmkit.gel.operator import ForwardOperator
+from tfmkit.quantities import layer_in_pixels
 
 RULE = "the one with the largest residual, and others evenly spaced from the first to the last"
 

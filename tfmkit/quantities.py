@@ -1,22 +1,20 @@
-"""What is reported of a traction field: sums over cells in pixels, their units, and the gel in pixels."""
+"""Energy, forces and moments of cells: the sums, their columns and their units.
+
+Fields come in the pixels of the images, and so do the sums. :func:`with_units` turns them into SI units once the size
+of a pixel is known.
+"""
 
 from __future__ import annotations
 
-import platform
-from importlib.metadata import version
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit import __version__
 from tfmkit._validation import FloatArray, check_number
 from tfmkit.gel.layer import check_layer
 from tfmkit.mechanics import force_summary
-from tfmkit.metrics import displacement_residual
 
 _MICRO = 1e-6
-_PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
 # Quantity -> its column, and the power of the pixel's length in it. Those with a length need the size of a pixel.
 QUANTITIES = {
     "strain_energy": ("strain_energy_J", 3),
@@ -63,9 +61,9 @@ def with_units(quantities: dict[str, Any], pixel_size: float | None, suffix: str
     quantities : dict of str to float or ndarray
         From `force_quantities`.
     pixel_size : float or None
-        Micrometres per pixel. Without it, those that hold a length are left out.
+        Micrometres per pixel. Without it, quantities that hold a length are left out.
     suffix : str, default=""
-        What is put behind the names.
+        End of the names, such as ``"_std"``.
 
     Returns
     -------
@@ -80,38 +78,6 @@ def with_units(quantities: dict[str, Any], pixel_size: float | None, suffix: str
     return columns
 
 
-def residuals(
-    displacement: FloatArray,
-    traction: FloatArray,
-    *,
-    spacing: float,
-    mask: NDArray[Any] | None,
-    gel: dict[str, Any],
-) -> FloatArray:
-    """Return by how much the displacement that the traction makes differs from the measured one.
-
-    Parameters
-    ----------
-    displacement : ndarray of shape (n_fields, 2, height, width)
-        Displacement in pixels.
-    traction : ndarray of shape (n_fields, 2, height, width)
-        Traction in Pa.
-    spacing : float
-        Pixels between grid points.
-    mask : ndarray of shape (n_fields, height, width) or (height, width), or None
-        True inside the cell; the error counts there and close by.
-    gel : dict
-        ``young``, ``poisson`` and perhaps ``thickness`` and ``depth`` in pixels.
-
-    Returns
-    -------
-    ndarray of shape (n_fields,)
-        Relative errors.
-    """
-    errors = displacement_residual(displacement, traction, mask=mask, spacing=spacing, multioutput="raw_values", **gel)
-    return np.asarray(errors)
-
-
 def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | None) -> dict[str, Any]:
     """Return the parameters of estimators for a gel of finite thickness and beads below its surface.
 
@@ -122,7 +88,7 @@ def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | N
     depth : float
         Depth of the beads in micrometres.
     pixel_size : float or None
-        Micrometres per pixel; needed for any but the half-space.
+        Micrometres per pixel; needed for any gel but the half-space.
 
     Returns
     -------
@@ -142,15 +108,3 @@ def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | N
     if pixel_size is None:
         raise ValueError("Expected the pixel size (--pixel-size) with thickness or depth in micrometres, got none.")
     return {"thickness": None if thickness is None else height / pixel_size, "depth": below / pixel_size}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of tfmkit and of what its results depend on.
-
-    Returns
-    -------
-    dict of str to str
-        Version of each package.
-    """
-    packages = {name: version(name) for name in _PACKAGES}
-    return {"tfmkit": __version__, "python": platform.python_version(), **packages}

@@ -1,0 +1,241 @@
+"""The table of a batch: its columns, the rows of an item, and the frames in it that are in doubt."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from tfmkit.batch._invert import Inversion
+from tfmkit.batch.items import Failure, Item
+from tfmkit.displacement import Flag
+from tfmkit.displacement.measure import Measurement
+from tfmkit.io import writing
+from tfmkit.metrics import displacement_residual
+from tfmkit.quantities import QUANTITIES, force_quantities, with_units
+
+_PLACE = ("item", "position", "frame", "time_s", "cell", "area_um2")
+_QUALITY = (
+    "displacement_residual", "noise_px", "lam", "order", "misfit", "foreign", "replaced_fraction",
+    "drift_x_px", "drift_y_px", "drift_rotation_rad",
+)  # fmt: skip
+# Columns of the table in their order; error bars stand beside their quantities.
+COLUMNS = (*_PLACE, *(name + end for name, _ in QUANTITIES.values() for end in ("", "_std")), *_QUALITY)
+_TEXT = ("item", "position", "cell")
+# A map with a larger share of replaced vectors is more filling than measurement.
+MOST_REPLACED = 0.25
+
+
+def cell_record(
+    name: str,
+    mask: NDArray[np.bool_],
+    area: float,
+    measurement: Measurement,
+    inversion: Inversion,
+    gel: dict[str, Any],
+) -> dict[str, Any]:
+    """Return the numbers of a cell, with the pixel as the unit of length.
+
+    Parameters
+    ----------
+    name : str
+        Name of the cell.
+    mask : ndarray of shape (height, width)
+        True inside.
+    area : float
+        Its area in square pixels.
+    measurement : Measurement
+        Displacement.
+    inversion : Inversion
+        Traction.
+    gel : dict
+        ``young``, ``poisson`` and perhaps ``thickness`` and ``depth`` in pixels.
+
+    Returns
+    -------
+    dict
+        ``quantities`` in powers of Pa and px, ``stds`` of the same names where there are at least 2 draws, the
+        relative residual of the displacement, and the share of replaced vectors.
+    """
+    spacing = measurement.spacing
+    moved, traction = measurement.displacement[None], inversion.traction[None]
+    quantities = force_quantities(moved, traction, spacing=spacing, mask=mask)
+    stds = {}
+    if len(inversion.draws) > 1:
+        drawn = force_quantities(inversion.moved, inversion.draws, spacing=spacing, mask=mask)
+        stds = {key: float(values.std(ddof=1)) for key, values in drawn.items()}
+    # The residual of a whole field needs no mask.
+    region = None if mask.all() else mask
+    return {
+        "name": name,
+        "area_px2": area,
+        "quantities": {key: float(values[0]) for key, values in quantities.items()},
+        "stds": stds,
+        "displacement_residual": float(displacement_residual(moved, traction, mask=region, spacing=spacing, **gel)),
+        "replaced_fraction": float((measurement.flags[mask] != Flag.GOOD).mean()),
+    }
+
+
+def describe(item: Item, measurement: Measurement, pixel_size: float | None, interval: float | None) -> dict[str, Any]:
+    """Return the part of an item's record about its images and its displacement.
+
+    Parameters
+    ----------
+    item : Item
+        The item.
+    measurement : Measurement
+        Its displacement.
+    pixel_size : float or None
+        Micrometres per pixel.
+    interval : float or None
+        Seconds per frame.
+
+    Returns
+    -------
+    dict
+        Strings, numbers, lists and mappings of them.
+    """
+    rows, columns = measurement.flags.shape
+    drift = measurement.drift.tolist()
+    return {
+        "item": item.key,
+        "position": item.position,
+        "frame": item.frame,
+        "pixel_size_um": pixel_size,
+        "interval_s": interval,
+        "image_shape": measurement.image_shape.tolist(),
+        "grid": {
+            "shape": [rows, columns],
+            "spacing_px": measurement.spacing,
+            "x0_px": float(measurement.x[0]),
+            "y0_px": float(measurement.y[0]),
+        },
+        "drift": dict(zip(("x_px", "y_px", "rotation_rad"), drift, strict=True)),
+        "flags": {flag.name: int((measurement.flags == flag).sum()) for flag in Flag},
+    }
+
+
+def make_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of an item in SI units.
+
+    Parameters
+    ----------
+    record : dict
+        Its record.
+
+    Returns
+    -------
+    list of dict
+        One row per cell: the columns that are known.
+    """
+    pixel_size = record["pixel_size_um"]
+    shared = {name: record[name] for name in ("item", "position", "frame", "interval_s")}
+    shared |= {"noise_px": record["noise_px"], **record["choice"]}
+    shared |= {f"drift_{name}": value for name, value in record["drift"].items()}
+    rows = []
+    for cell in record["cells"]:
+        area = {} if pixel_size is None else {"area_um2": cell["area_px2"] * pixel_size**2}
+        quality = {name: cell[name] for name in ("displacement_residual", "replaced_fraction")}
+        quantities = with_units(cell["quantities"], pixel_size) | with_units(cell["stds"], pixel_size, "_std")
+        rows.append({**shared, "cell": cell["name"], **area, **quantities, **quality})
+    return rows
+
+
+def make_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+    """Return the table of all rows.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+        Rows of the items.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `COLUMNS`, NaN where a number is not known. The first frame of a position is at 0 s.
+    """
+    wide = pd.DataFrame(list(rows), columns=[*COLUMNS, "interval_s"])
+    first = wide.groupby("position")["frame"].transform("min")
+    wide["time_s"] = (wide["frame"] - first) * wide["interval_s"].astype("float64")
+    types = {name: "str" if name in _TEXT else "int64" if name == "frame" else "float64" for name in COLUMNS}
+    return wide[list(COLUMNS)].astype(types)
+
+
+def failure_table(failures: Iterable[Failure], folder: Path) -> pd.DataFrame:
+    """Return the table of the items that failed.
+
+    Parameters
+    ----------
+    failures : iterable of Failure
+        Items without results.
+    folder : Path
+        Folder of the input; files in it are named from there.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``item``, ``file`` and ``error``.
+    """
+    rows = [(failure.item, _below(failure.file, folder), failure.error) for failure in failures]
+    return pd.DataFrame(rows, columns=["item", "file", "error"]).astype("str")
+
+
+def write_table(path: Path, table: pd.DataFrame) -> None:
+    """Write a table.
+
+    Parameters
+    ----------
+    path : Path
+        The file: ``.parquet``, or CSV whose numbers read back as the same.
+    table : DataFrame
+        The table.
+    """
+    with writing(path) as temporary:
+        if path.suffix == ".parquet":
+            table.to_parquet(temporary, index=False)
+        else:
+            table.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def find_doubtful(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the frames of a table whose numbers should not be believed as they stand.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a batch.
+
+    Returns
+    -------
+    DataFrame
+        ``item``, ``position``, ``frame`` and ``reason``, one row for each frame and reason, in the order of the table:
+        more than a quarter of the vectors were replaced, or the network calls the field foreign.
+    """
+    columns = ["item", "position", "frame"]
+    frames = table.groupby("item", sort=False).first().reset_index()
+    frames["replaced_fraction"] = table.groupby("item", sort=False)["replaced_fraction"].max().to_numpy()
+    replaced = frames[frames["replaced_fraction"] > MOST_REPLACED]
+    foreign = frames[frames["foreign"] == 1]
+    replaced = replaced.assign(
+        reason=[
+            f"{part:.0%} of the vectors were replaced: do both images show the same beads?"
+            for part in replaced["replaced_fraction"]
+        ]
+    )
+    foreign = foreign.assign(
+        reason=[
+            f"the network leaves {misfit:.3g} times what noise would: forces beyond the border, drift, strong noise "
+            "that is correlated over many vectors, or tractions unlike those it has learned"
+            for misfit in foreign["misfit"]
+        ]
+    )
+    return pd.concat([replaced, foreign])[[*columns, "reason"]].sort_index(kind="stable").reset_index(drop=True)
+
+
+def _below(file: str, folder: Path) -> str:
+    path = Path(file)
+    return str(path.relative_to(folder)) if path.is_relative_to(folder) else file
