@@ -7,10 +7,14 @@ import pickle
 import numpy as np
 import pytest
 from sklearn import config_context
-from sklearn.model_selection import GridSearchCV, KFold, cross_validate
+from sklearn.metrics import make_scorer, r2_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate, learning_curve
+from sklearn.pipeline import Pipeline
 
-from tfmkit import metrics
-from tfmkit.fttc import FTTC
+from tfmkit import DeepTFM, metrics
+from tfmkit.estimator_checks import FoldedEstimator
+from tfmkit.filters import CutoffFilter
+from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel.operator import ForwardOperator
 from tfmkit.scoring import get_scorer, get_scorer_names
 
@@ -55,6 +59,40 @@ def test_absolute_scores_do_not_let_fields_cancel(cells):
 def test_unknown_name():
     with pytest.raises(ValueError, match="'neg_relative_rmse'.*got 'r2'"):
         get_scorer("r2")
+
+
+@pytest.mark.parametrize(
+    "scoring",
+    ["r2", make_scorer(r2_score), ["r2", "neg_mean_squared_error"], {"ours": get_scorer("csta"), "theirs": "r2"}],
+)
+@pytest.mark.parametrize(
+    "estimator",
+    [FTTC(), Pipeline([("solver", FTTC())]), CutoffFilter(FTTC()), DeepTFM(module__widths=(2, 4), verbose=0)],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_metrics_of_tables_are_refused_before_the_first_fold(cells, estimator, scoring):
+    X, y, _ = cells
+    message = r"Expected a scorer of fields, got .*get_scorer\(name\) with one of 'csta', .*'neg_relative_rmse'"
+    with pytest.raises(ValueError, match=message):
+        GridSearchCV(estimator, {}, cv=2, scoring=scoring, refit=False).fit(X, y)
+    with pytest.raises(ValueError, match=message):
+        cross_validate(estimator, X, y, cv=2, scoring=scoring)
+
+
+def test_metrics_of_tables_are_refused_by_curves_and_by_the_search_of_fttccv(cells):
+    X, y, _ = cells
+    with pytest.raises(ValueError, match="Expected a scorer of fields, got 'r2'"):
+        learning_curve(FTTC(), X, y, cv=2, scoring="r2", train_sizes=[2])
+    with pytest.raises(ValueError, match="Expected a scorer of fields, got 'r2_score'"):
+        cross_val_score(FTTC(), X, y, cv=2, scoring="r2")
+    with pytest.raises(ValueError, match="Expected a scorer of fields, got 'r2'"):
+        FTTCCV([0.1, 1.0], cv=2, scoring="r2").fit(X, y)
+
+
+def test_metrics_of_tables_serve_for_tables(cells):
+    rows = np.random.default_rng(0).normal(size=(6, 5))
+    scores = cross_validate(FoldedEstimator(FTTC()), rows, rows, cv=2, scoring="r2", error_score="raise")
+    assert np.isfinite(scores["test_score"]).all()
 
 
 def test_cross_validation_cuts_the_mask_with_the_folds(cells):

@@ -14,6 +14,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 from tfmkit._validation import FloatArray, check_data, check_gel
 from tfmkit.gel.layer import Layer, check_layer
 from tfmkit.metrics import relative_rmse
+from tfmkit.scoring import refuse_table_scoring
 
 
 class TractionEstimator(RegressorMixin, BaseEstimator):
@@ -65,6 +66,22 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
         tags.target_tags.multi_output = True
         tags.target_tags.single_output = False
         return tags
+
+    def __sklearn_clone__(self) -> Self:
+        """Return an unfitted copy, unless a search that asks for it scores fields by a metric of tables.
+
+        Returns
+        -------
+        estimator
+            Estimator with the same parameters.
+
+        Raises
+        ------
+        ValueError
+            If the `scoring` of a search or cross-validation of scikit-learn cannot take fields.
+        """
+        refuse_table_scoring()
+        return super().__sklearn_clone__()
 
 
 class ClosedFormEstimator(TractionEstimator):

@@ -7,8 +7,10 @@ the fields. The displacement residual has no scorer on purpose: a solver that fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
 from functools import partial
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -60,6 +62,50 @@ def get_scorer_names() -> tuple[str, ...]:
         Names for :func:`get_scorer`, sorted.
     """
     return tuple(sorted(_SCORERS))
+
+
+def refuse_table_scoring() -> None:
+    """Raise an error if a search or cross-validation that is running scores fields by a metric of tables.
+
+    scikit-learn's own metrics refuse 4-D arrays. Its searches and cross-validations catch that error in every fold,
+    warn with a traceback, and continue with NaN. An estimator does not see the scorer, but it is cloned before the
+    first fold. At this moment, this function reads `scoring` and `y` of the callers.
+
+    Raises
+    ------
+    ValueError
+        If a caller in `sklearn.model_selection` has 4-D targets and a scorer with a metric of scikit-learn.
+    """
+    for frame in _callers(sys._getframe(1)):
+        if str(frame.f_globals.get("__name__")).startswith("sklearn.model_selection."):
+            caller = frame.f_locals
+            scoring = caller.get("scoring", getattr(caller.get("self"), "scoring", None))
+            refused = [name for name in _table_scorers(scoring) if getattr(caller.get("y"), "ndim", 0) == 4]
+            if refused:
+                raise ValueError(
+                    f"Expected a scorer of fields, got {', '.join(refused)}: the metrics of scikit-learn take tables "
+                    "only. Leave scoring out for the estimator's own score (minus the relative error), or pass "
+                    f"tfmkit.scoring.get_scorer(name) with one of {', '.join(map(repr, get_scorer_names()))}."
+                )
+
+
+def _callers(frame: FrameType | None) -> Iterator[FrameType]:
+    while frame:
+        yield frame
+        frame = frame.f_back
+
+
+def _table_scorers(scoring: Any) -> Iterator[str]:
+    """Yield the names of the metrics of scikit-learn in a value of `scoring`."""
+    if isinstance(scoring, str):
+        yield repr(scoring)
+    elif isinstance(scoring, (list, tuple, set, dict)):
+        for part in scoring.values() if isinstance(scoring, dict) else scoring:
+            yield from _table_scorers(part)
+    else:
+        metric = getattr(scoring, "_score_func", None)
+        if getattr(metric, "__module__", "").startswith("sklearn."):
+            yield repr(getattr(metric, "__name__", metric))
 
 
 def _mean_absolute(metric: Callable[..., Any], *args: Any, **kwargs: Any) -> float:
