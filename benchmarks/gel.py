@@ -23,7 +23,7 @@ from benchmarks.command import study_parser
 from benchmarks.families import CORRELATION, LEVELS, family_fields
 from benchmarks.saving import write_table
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import add_noise
 

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.deep import DeepTFM
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
 from tfmkit.scoring import get_scorer
 from tfmkit.sparse import ElasticNetTFM

@@ -15,7 +15,7 @@ from batch_images import SIDE, contents, settings, write_position
 from tfmkit.batch import read_results, run
 from tfmkit.displacement import PIV, DriftCorrection, Flag
 from tfmkit.fttc import FTTC
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.io import open_images, write_fiji_displacement
 from tfmkit.mechanics import contractile_moment, strain_energy, total_force
 

@@ -11,7 +11,9 @@ from numpy.testing import assert_allclose
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.bayes.bayesian_fttc import STATISTICS
 from tfmkit.bayes.posterior import LAM_RANGE, evidence_lam, posterior_std
-from tfmkit.gel.operator import ForwardOperator, wavenumbers
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel import ForwardOperator, Gel
+from tfmkit.gel.fourier import wavenumbers
 from tfmkit.mechanics import total_force
 
 LAM, SIGMA = 2.0, 0.3
@@ -31,7 +33,7 @@ def gaussian() -> tuple[np.ndarray, np.ndarray]:
 
 def test_evidence_finds_the_lambda_that_made_the_fields(gaussian: Any) -> None:
     u, _ = gaussian
-    found = evidence_lam(u, np.full(len(u), SIGMA), poisson=0.45, order=1.0)
+    found = evidence_lam(u, np.full(len(u), SIGMA), Gel(poisson=0.45), order=1.0)
     assert_allclose(np.exp(np.log(found).mean()), LAM, rtol=0.25)
 
 
@@ -86,7 +88,7 @@ def test_lambda_stays_finite_without_signal_or_noise(scale: float, noisy: bool) 
     mean, std = BayesianFTTC().fit(u).predict(u, return_std=True)
     assert np.isfinite(mean).all()
     assert np.isfinite(std).all()
-    lam = evidence_lam(u, np.array([1.0]), poisson=0.45, order=1.0)
+    lam = evidence_lam(u, np.array([1.0]), Gel(poisson=0.45), order=1.0)
     assert LAM_RANGE[0] <= lam[0] <= LAM_RANGE[1]
 
 
@@ -99,7 +101,7 @@ def test_pixel_variance_is_the_sum_over_wave_vectors() -> None:
         along = np.outer(direction, direction)
         symbol = 2 * 1.3 / np.hypot(x, y) * (np.eye(2) - 0.3 * along)
         total += np.linalg.inv(symbol @ symbol + 0.7 * np.hypot(x, y) ** 2 * np.eye(2)) * 0.01 / ky.size
-    got = posterior_std(shape, 0.7, 0.1, poisson=0.3, order=1.0)
+    got = posterior_std(shape, 0.1, Gel(poisson=0.3), Penalty(0.7, 1.0))
     assert_allclose(got, np.sqrt(np.diag(total)))
 
 

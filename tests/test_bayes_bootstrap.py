@@ -9,10 +9,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tfmkit.bayes.bootstrap import Recovery, certain, interval, matched_noise, off_grid, recover, resample, undecided
-from tfmkit.gel.layer import Layer
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.noise.draw import draw_noise
-from tfmkit.noise.level import mean_level, noise_spectrum
+from tfmkit.noise.level import level_of, noise_spectrum
 from tfmkit.noise.spectrum import rings_of
 from tfmkit.simulate import add_noise
 from tfmkit.sparse.problem import convolve, slope
@@ -40,7 +39,7 @@ def measure(tau: np.ndarray, **parameters: float) -> np.ndarray:
 @pytest.fixture(scope="module")
 def recovery(truth: np.ndarray) -> Recovery:
     """Recovery of white noise."""
-    return recover(measure(truth), np.ones(SHAPE, bool), None, poisson=0.45, order=1.0)
+    return recover(measure(truth), np.ones(SHAPE, bool), None, Gel(poisson=0.45), order=1.0)
 
 
 def length(traction: np.ndarray, displacement: np.ndarray) -> np.ndarray:
@@ -48,9 +47,9 @@ def length(traction: np.ndarray, displacement: np.ndarray) -> np.ndarray:
     return np.array([np.hypot(*traction).sum(), (traction * displacement).sum() / 2])
 
 
-@pytest.mark.parametrize("layer", [Layer(), Layer(6.0, 0.5)])
-def test_moved_truth_keeps_its_force_and_nearly_its_displacement(recovery: Recovery, layer: Layer) -> None:
-    gel = replace(recovery, problem=replace(recovery.problem, layer=layer))
+@pytest.mark.parametrize("layer", [{}, {"thickness": 6.0, "depth": 0.5}])
+def test_moved_truth_keeps_its_force_and_nearly_its_displacement(recovery: Recovery, layer: dict[str, float]) -> None:
+    gel = replace(recovery, problem=replace(recovery.problem, gel=Gel(1.0, 0.45, **layer)))
     plain = convolve(gel.problem, recovery.traction)
     seen = set()
     for seed in range(4):
@@ -75,7 +74,7 @@ def test_drawn_noise_has_the_spectrum_that_is_asked_for(correlation: float) -> N
     power = 0.04 * np.exp(-((correlation * rings.wavenumber) ** 2))
     rng = np.random.default_rng(3)
     drawn = np.stack([draw_noise(power, np.zeros((2, 64, 64)), rng) for _ in range(20)])
-    assert_allclose(drawn.std(), mean_level(power, (64, 64)), rtol=0.02)
+    assert_allclose(drawn.std(), level_of(power, (64, 64)), rtol=0.02)
     neighbours = (drawn[..., 1:] * drawn[..., :-1]).mean() / drawn.var()
     assert_allclose(neighbours, np.exp(-1 / (4 * correlation**2)) if correlation else 0.0, atol=0.03)
 
@@ -85,8 +84,8 @@ def test_matched_noise_is_measured_as_the_given_noise(recovery: Recovery) -> Non
     assert (power <= recovery.power).all()
     clean, rng = convolve(recovery.problem, recovery.traction), np.random.default_rng(1)
     made_up = np.stack([clean + draw_noise(power, clean, rng) for _ in range(12)])
-    measured = mean_level(noise_spectrum(made_up, 0.45), SHAPE).mean()
-    assert_allclose(measured, mean_level(recovery.power, SHAPE), rtol=0.1)
+    measured = level_of(noise_spectrum(made_up, Gel(poisson=0.45)), SHAPE).mean()
+    assert_allclose(measured, level_of(recovery.power, SHAPE), rtol=0.1)
 
 
 def test_certain_traction_is_a_fit_without_penalty_on_lengths(recovery: Recovery) -> None:
@@ -100,14 +99,14 @@ def test_certain_traction_is_a_fit_without_penalty_on_lengths(recovery: Recovery
 
 
 def test_correlated_noise_leaves_fewer_certain_places(truth: np.ndarray) -> None:
-    recovery = recover(measure(truth, correlation=1.5), np.ones(SHAPE, bool), None, poisson=0.45, order=1.0)
+    recovery = recover(measure(truth, correlation=1.5), np.ones(SHAPE, bool), None, Gel(poisson=0.45), order=1.0)
     assert (np.hypot(*certain(recovery)) > 0).sum() < (np.hypot(*recovery.traction) > 0).sum()
 
 
 def test_undecided_energy_is_the_trace_over_the_posterior() -> None:
     shape = (9, 8)
     u = np.random.default_rng(0).normal(size=(2, *shape))
-    recovery = recover(u, np.ones(shape, bool), 0.02, poisson=0.3, order=0.5)
+    recovery = recover(u, np.ones(shape, bool), 0.02, Gel(poisson=0.3), order=0.5)
     support = np.flatnonzero(np.broadcast_to(np.hypot(*recovery.traction) > 0, u.shape))
     problem = replace(recovery.problem, lam2=recovery.problem.lam2 / SMOOTHER)
     unit = np.eye(u.size).reshape(-1, *u.shape)[support]
@@ -119,7 +118,7 @@ def test_undecided_energy_is_the_trace_over_the_posterior() -> None:
 
 
 def test_told_noise_is_white_and_stays_what_it_is(truth: np.ndarray) -> None:
-    recovery = recover(measure(truth).astype(np.float32), np.ones(SHAPE, bool), 0.01, poisson=0.45, order=1.0)
+    recovery = recover(measure(truth).astype(np.float32), np.ones(SHAPE, bool), 0.01, Gel(poisson=0.45), order=1.0)
     assert not recovery.measured
     assert_allclose(recovery.power, 1e-4)
     assert_allclose(recovery.level, 0.01, rtol=1e-6)

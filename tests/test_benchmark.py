@@ -23,7 +23,7 @@ from tfmkit.benchmark import (
 )
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 
 
 class Recorder(TractionEstimator):

@@ -13,7 +13,7 @@ from scipy.io import savemat
 
 from tfmkit.cli import main
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.io import read_displacement
 from tfmkit.mechanics import strain_energy, total_force
 from tfmkit.metrics import displacement_residual, relative_rmse

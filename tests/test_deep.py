@@ -13,7 +13,7 @@ from sklearn.model_selection import GridSearchCV
 from skorch.callbacks import Callback, EpochScoring, LRScheduler
 
 from tfmkit.deep import DeepTFM, RelativeError
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 
 TINY = {
     "module": "tracnet",

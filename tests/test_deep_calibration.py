@@ -11,6 +11,7 @@ from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration, inte
 from tfmkit.deep.files import read_tensors, write_tensors
 from tfmkit.deep.misfit import smooth_misfit
 from tfmkit.deep.turns import turn
+from tfmkit.gel import Gel
 from tfmkit.gel.operator import convolve
 
 SHAPE = (24, 28)
@@ -79,32 +80,44 @@ def test_without_a_pixel_inside_there_is_nothing_to_learn():
 def cell():
     traction, _, _ = blobs(3)
     centred = 0.05 * (traction - traction.mean(axis=(2, 3), keepdims=True))
-    displacement = convolve(centred, 0.45)
+    displacement = convolve(centred, Gel(poisson=0.45))
     noise = np.random.default_rng(0).normal(size=displacement.shape)
     return displacement + 0.05 * np.sqrt(np.square(displacement).mean()) * noise, centred
 
 
 def test_the_right_traction_leaves_noise(cell):
     displacement, traction = cell
-    assert (smooth_misfit(displacement, traction, 0.45) < 2).all()
+    assert (smooth_misfit(displacement, traction, Gel(poisson=0.45)) < 2).all()
 
 
 def test_motion_of_the_stage_is_a_misfit(cell):
     displacement, traction = cell
     moved = displacement + 0.5 * np.sqrt(np.square(displacement).mean())
-    assert (smooth_misfit(moved, traction, 0.45) > 5).all()
+    assert (smooth_misfit(moved, traction, Gel(poisson=0.45)) > 5).all()
 
 
 def test_misfit_knows_no_unit_and_a_field_of_zeros_has_none(cell):
     displacement, traction = cell
-    reference = smooth_misfit(displacement, traction, 0.45)
-    np.testing.assert_allclose(smooth_misfit(1e-3 * displacement, 1e-3 * traction, 0.45), reference, rtol=1e-6)
-    assert not smooth_misfit(0 * displacement, 0 * traction, 0.45).any()
+    reference = smooth_misfit(displacement, traction, Gel(poisson=0.45))
+    np.testing.assert_allclose(
+        smooth_misfit(
+            0.001 * displacement,
+            0.001 * traction,
+            Gel(poisson=0.45),
+        ),
+        reference,
+        rtol=1e-6,
+    )
+    assert not smooth_misfit(
+        0 * displacement,
+        0 * traction,
+        Gel(poisson=0.45),
+    ).any()
 
 
 def test_noise_alone_is_explained_by_nothing(cell):
     noise = np.random.default_rng(1).normal(size=cell[0].shape)
-    assert (smooth_misfit(noise, 0 * noise, 0.45) > 3).all()
+    assert (smooth_misfit(noise, 0 * noise, Gel(poisson=0.45)) > 3).all()
 
 
 # ---------------------------------------------------------------- estimator and file

@@ -5,6 +5,7 @@ import torch
 
 from tfmkit.deep.networks.fourier_unet import FourierUNet, noise_level
 from tfmkit.deep.networks.inverses import FILTERS, filtered_inverses
+from tfmkit.gel import Gel
 from tfmkit.gel.operator import convolve
 
 
@@ -65,7 +66,7 @@ def test_weakest_filter_undoes_the_operator_away_from_the_border():
     y, x = torch.meshgrid(*(torch.arange(n) - n / 2 for n in shape), indexing="ij")
     bump = torch.exp(-(x**2 + y**2) / 18)
     traction[0, 0], traction[0, 1] = x * bump, y * bump
-    inverses = filtered_inverses(convolve(traction, 0.45), 0.45)
+    inverses = filtered_inverses(convolve(traction, Gel(poisson=0.45)), 0.45)
     assert inverses.shape == (1, len(FILTERS), 2, *shape)
     assert (inverses[:, 0] - traction).norm() < 0.02 * traction.norm()
 

@@ -10,7 +10,7 @@ from tfmkit.deep.pretraining import loop, measured, stream
 from tfmkit.deep.pretraining.cells import training_cells
 from tfmkit.deep.pretraining.loop import Recipe
 from tfmkit.deep.pretraining.measured import MeasuredFields, make_files, read_fields
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.turns import average_over_turns, turn, turn_back
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 
 TURNS = list(itertools.product(range(4), (False, True)))
 

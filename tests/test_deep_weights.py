@@ -6,7 +6,7 @@ import pytest
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM, packaged_weights
 from tfmkit.fttc import FTTC
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import CellSimulator, add_noise
 

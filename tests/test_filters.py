@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from tfmkit.base import TractionEstimator
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
 
 

@@ -8,10 +8,13 @@ import pytest
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.fttc.closed_form import fourier_inverse
 from tfmkit.fttc.criteria import CRITERIA, Path, pass_shares, scores, statistics
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel import Gel
+from tfmkit.gel.layer import gains
 from tfmkit.gel.operator import convolve
-from tfmkit.gel.symbol import gains
 from tfmkit.metrics import relative_rmse
-from tfmkit.noise.bands import BANDS, correlation_length, noise_bands, noise_power
+from tfmkit.noise.bands import BANDS, noise_bands, noise_power
+from tfmkit.noise.level import correlation_length
 from tfmkit.noise.spectrum import ring_power, rings_of, taper, tapered_spectrum
 from tfmkit.simulate import CellSimulator, add_noise
 
@@ -22,7 +25,7 @@ def _noisy(seed: int = 0, correlation: float = 0.0) -> tuple[np.ndarray, np.ndar
     traction = np.zeros((2, 2, 48, 40))
     traction[:, 0, 20:26, 15:21] = 0.1
     traction[:, 0, 20:26, 22:28] = -0.1
-    clean = convolve(traction, 0.45)
+    clean = convolve(traction, Gel(poisson=0.45))
     return traction, add_noise(clean, 0.2, unit="rms", correlation=correlation, random_state=seed)
 
 
@@ -43,14 +46,16 @@ def test_rings_hold_the_power_of_the_field() -> None:
 
 def test_residual_norms_of_the_path_need_no_inverse_transform() -> None:
     _, displacement = _noisy()
-    data = statistics(displacement, poisson=0.45)
-    shares = pass_shares(data.rings.wavenumber, LAMS, 1.0, 0.45)
+    data = statistics(displacement, Gel(poisson=0.45))
+    shares = pass_shares(data.rings.wavenumber, LAMS, 1.0, Gel(poisson=0.45))
     by_rings = data.power.reshape(2, -1) @ ((1 - shares) ** 2).reshape(len(LAMS), -1).T
     window = taper((48, 40)) / np.linalg.norm(taper((48, 40)))
     tapered = displacement * window
     tapered = tapered - tapered.mean(axis=(-2, -1), keepdims=True)
     for i, lam in enumerate(LAMS):
-        fit = convolve(fourier_inverse(tapered, lam, poisson=0.45, order=1.0), 0.45, boundary="periodic")
+        fit = convolve(
+            fourier_inverse(tapered, Gel(poisson=0.45), Penalty(lam, 1.0)), Gel(poisson=0.45), boundary="periodic"
+        )
         direct = ((tapered - fit) ** 2).sum(axis=(1, 2, 3)) * 48 * 40
         np.testing.assert_allclose(by_rings[:, i], direct, rtol=0.15)
 
@@ -58,10 +63,10 @@ def test_residual_norms_of_the_path_need_no_inverse_transform() -> None:
 def test_blocked_choice_is_close_to_the_best_on_white_noise() -> None:
     traction, displacement = _noisy()
     orders = (0.0, 1.0, 2.0)
-    data = statistics(displacement, poisson=0.45)
+    data = statistics(displacement, Gel(poisson=0.45))
     score = np.concatenate([scores(data, LAMS, order, criterion="blocked_cv") for order in orders], axis=1)
     recovered = [
-        fourier_inverse(displacement, lam, poisson=0.45, order=order, boundary="extended")
+        fourier_inverse(displacement, Gel(poisson=0.45), Penalty(lam, order), boundary="extended")
         for order in orders
         for lam in LAMS
     ]
@@ -71,8 +76,10 @@ def test_blocked_choice_is_close_to_the_best_on_white_noise() -> None:
 
 def test_fields_of_one_batch_may_differ_in_their_blocks() -> None:
     both = np.concatenate([_noisy(0)[1], _noisy(0, 1.5)[1]])
-    together = scores(statistics(both, poisson=0.45), LAMS, 1.0, criterion="blocked_cv")
-    apart = [scores(statistics(part, poisson=0.45), LAMS, 1.0, criterion="blocked_cv") for part in (both[:2], both[2:])]
+    together = scores(statistics(both, Gel(poisson=0.45)), LAMS, 1.0, criterion="blocked_cv")
+    apart = [
+        scores(statistics(part, Gel(poisson=0.45)), LAMS, 1.0, criterion="blocked_cv") for part in (both[:2], both[2:])
+    ]
     np.testing.assert_allclose(together, np.concatenate(apart))
 
 
@@ -93,11 +100,11 @@ def test_weak_noise_is_measured_on_small_fields(side: int, correlation: float) -
 
 @pytest.mark.parametrize("correlation", [0.0, 1.0])
 def test_noise_spectrum_is_measured_beside_a_signal(correlation: float) -> None:
-    clean = convolve(_noisy()[0], 0.45)
+    clean = convolve(_noisy()[0], Gel(poisson=0.45))
     clean = np.repeat(clean, 4, axis=0)
     noisy = add_noise(clean, 0.05, unit="rms", correlation=correlation, random_state=2)
     variance = 0.05**2 * np.square(clean[0]).mean()
-    levels, excess = noise_bands(tapered_spectrum(noisy), clean.shape[-2:], 0.45)
+    levels, excess = noise_bands(tapered_spectrum(noisy), clean.shape[-2:], Gel(poisson=0.45))
     k = np.array([0.8, 1.2, 1.7])
     true = variance * np.exp(-((correlation * k) ** 2)) * (4 * np.pi * correlation**2 or 1)
     measured = np.median(noise_power(levels, excess, k), axis=0)
@@ -109,13 +116,13 @@ def test_noise_spectrum_is_measured_beside_a_signal(correlation: float) -> None:
 def test_bands_tell_the_power_of_gaussian_noise(correlation: float) -> None:
     fields = add_noise(np.ones((40, 2, 64, 64)), 1.0, unit="rms", correlation=correlation, random_state=0) - 1
     rings = rings_of((64, 64))
-    levels, excess = noise_bands(tapered_spectrum(fields), (64, 64), 0.45)
+    levels, excess = noise_bands(tapered_spectrum(fields), (64, 64), Gel(poisson=0.45))
     measured = np.median(noise_power(levels, excess, rings.wavenumber), axis=0)
     true = np.exp(-((correlation * rings.wavenumber) ** 2))
     true *= rings.n_vectors.sum() / (true @ rings.n_vectors)
     strong = (true > 0.01 * true.max()) & (rings.wavenumber < BANDS[2])
     np.testing.assert_allclose(measured[strong], true[strong], rtol=0.25)
-    assert correlation_length(measured[None], rings.n_vectors)[0] == correlation
+    assert correlation_length(measured[None], rings)[0] == correlation
 
 
 def test_noise_does_not_rise_with_the_wave_number() -> None:
@@ -127,7 +134,7 @@ def test_noise_does_not_rise_with_the_wave_number() -> None:
 
 @pytest.mark.parametrize("criterion", CRITERIA)
 def test_every_criterion_scores_every_lambda(criterion: str) -> None:
-    data = statistics(_noisy()[1], poisson=0.45)
+    data = statistics(_noisy()[1], Gel(poisson=0.45))
     score = scores(data, LAMS, 1.0, criterion=criterion)
     assert score.shape == (2, len(LAMS))
     assert np.isfinite(score).all()
@@ -136,14 +143,14 @@ def test_every_criterion_scores_every_lambda(criterion: str) -> None:
 def test_risk_is_the_error_of_the_traction() -> None:
     # On a periodic field with known noise: the score and the true squared error differ by a constant.
     traction, displacement = _noisy()
-    clean = convolve(traction, 0.45)
+    clean = convolve(traction, Gel(poisson=0.45))
     variance = np.square(displacement - clean).mean()
-    data = statistics(displacement, poisson=0.45, noise=float(np.sqrt(variance)))
+    data = statistics(displacement, Gel(poisson=0.45), noise=float(np.sqrt(variance)))
     best = scores(data, LAMS, 0.5, criterion="risk").argmin(axis=1)
     errors = [
-        np.square(fourier_inverse(displacement, lam, poisson=0.45, order=0.5, boundary="extended") - traction).sum(
-            axis=(1, 2, 3)
-        )
+        np.square(
+            fourier_inverse(displacement, Gel(poisson=0.45), Penalty(lam, 0.5), boundary="extended") - traction
+        ).sum(axis=(1, 2, 3))
         for lam in LAMS
     ]
     chosen = np.array(errors)[best, [0, 1]]
@@ -152,6 +159,6 @@ def test_risk_is_the_error_of_the_traction() -> None:
 
 def test_shares_are_those_of_the_inverse() -> None:
     k = np.array([0.5, 2.0])
-    shares = pass_shares(k, np.array([0.1]), 1.0, 0.3)[0]
-    np.testing.assert_allclose(shares, gains(k, 0.3) ** 2 / (gains(k, 0.3) ** 2 + 0.1 * k**2))
+    shares = pass_shares(k, np.array([0.1]), 1.0, Gel(poisson=0.3))[0]
+    np.testing.assert_allclose(shares, gains(k, Gel(poisson=0.3)) ** 2 / (gains(k, Gel(poisson=0.3)) ** 2 + 0.1 * k**2))
     assert Path(np.array([0.1]), 1.0, shares[None]).order == 1.0

@@ -11,9 +11,10 @@ from tfmkit.fttc.closed_form import fourier_inverse
 from tfmkit.fttc.conjugate_gradients import conjugate_gradients
 from tfmkit.fttc.iterative import bounded_inverse
 from tfmkit.fttc.lambdas import lam_from_danuser, lam_from_easy_tfm, lam_from_fiji
-from tfmkit.gel.layer import HALF_SPACE, Layer
-from tfmkit.gel.operator import convolve, irfft2, multiply, padded_grid, rfft2
-from tfmkit.gel.symbol import bandlimited_symbol, penalty
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel import Gel
+from tfmkit.gel.fourier import irfft2, padded_grid, rfft2
+from tfmkit.gel.operator import bandlimited_symbol, convolve
 
 SHAPES = [(8, 8), (9, 9), (8, 11), (11, 8)]
 
@@ -30,13 +31,13 @@ def _matrix(apply, shape: tuple[int, int]) -> np.ndarray:
 
 def _normal_equations(shape: tuple[int, int], lam: float, order: float, weight: np.ndarray) -> tuple[np.ndarray, ...]:
     """Dense elastic operator and penalty of the open boundary, with the band-limited symbol."""
-    symbol, grid = bandlimited_symbol(shape, 0.4), padded_grid(shape)
+    symbol, grid = bandlimited_symbol(shape, Gel(poisson=0.4)), padded_grid(shape)
 
     def crop(field: np.ndarray) -> np.ndarray:
         return field[..., : shape[0], : shape[1]]
 
-    elastic = _matrix(lambda t: crop(irfft2(multiply(symbol, rfft2(t, grid)), grid)), shape)
-    rough = _matrix(lambda t: crop(irfft2(penalty(grid, order) * rfft2(t, grid), grid)), shape)
+    elastic = _matrix(lambda t: crop(irfft2(symbol.multiply(rfft2(t, grid)), grid)), shape)
+    rough = _matrix(lambda t: crop(irfft2(Penalty(1.0, order).on(grid) * rfft2(t, grid), grid)), shape)
     scale = np.broadcast_to(weight, (2, *shape)).ravel()
     forward = elastic * scale
     return forward, forward.T @ forward + lam * rough, scale
@@ -46,12 +47,12 @@ def _normal_equations(shape: tuple[int, int], lam: float, order: float, weight: 
 @pytest.mark.parametrize("order", [0.0, 0.7, 1.0])
 def test_periodic_inverse_is_the_minimiser(shape: tuple[int, int], order: float) -> None:
     displacement, lam = _random((2, 2, *shape)), 0.3
-    forward = _matrix(lambda t: convolve(t, 0.4, boundary="periodic"), shape)
-    rough = _matrix(lambda t: irfft2(penalty(shape, order) * rfft2(t, shape), shape), shape)
+    forward = _matrix(lambda t: convolve(t, Gel(poisson=0.4), boundary="periodic"), shape)
+    rough = _matrix(lambda t: irfft2(Penalty(1.0, order).on(shape) * rfft2(t, shape), shape), shape)
     # The mean carries no traction; a minimum-norm solution leaves it out where the penalty does not see it.
     system = forward.T @ forward + lam * rough
     expected = np.linalg.lstsq(system, forward.T @ displacement.reshape(2, -1).T, rcond=1e-12)[0].T
-    computed = fourier_inverse(displacement, lam, poisson=0.4, order=order)
+    computed = fourier_inverse(displacement, Gel(poisson=0.4), Penalty(lam, order))
     np.testing.assert_allclose(computed.reshape(2, -1), expected, atol=1e-10)
 
 
@@ -59,28 +60,30 @@ def test_periodic_inverse_is_the_minimiser(shape: tuple[int, int], order: float)
 def test_round_trip(shape: tuple[int, int]) -> None:
     traction = _random((2, 2, *shape))
     traction -= traction.mean(axis=(-2, -1), keepdims=True)
-    recovered = fourier_inverse(convolve(traction, 0.45, boundary="periodic"), 0.0, poisson=0.45)
+    recovered = fourier_inverse(
+        convolve(traction, Gel(poisson=0.45), boundary="periodic"), Gel(poisson=0.45), Penalty(0.0)
+    )
     assert np.linalg.norm(recovered - traction) < 1e-10 * np.linalg.norm(traction)
 
 
 @pytest.mark.parametrize("shape", [(9, 14), (8, 11), (24, 17)])
 def test_continuation_keeps_the_field_and_meets_the_mirror_image(shape: tuple[int, int]) -> None:
     field, grid, up = _random((1, 2, *shape)), extended_grid(shape), np.array([1.0, -1.0])[:, None, None]
-    extended = extend(field, grid, poisson=0.4)
+    extended = extend(field, grid, Gel(poisson=0.4))
     assert extended.shape[-2:] == grid
     np.testing.assert_allclose(extended[..., : shape[0], : shape[1]], field, atol=1e-14)
-    mirrored = extend(up * field[..., ::-1, :], grid, poisson=0.4)
+    mirrored = extend(up * field[..., ::-1, :], grid, Gel(poisson=0.4))
     np.testing.assert_allclose(np.roll(up * mirrored[..., ::-1, :], shape[0], axis=-2), extended, atol=1e-13)
 
 
-@pytest.mark.parametrize("layer", [HALF_SPACE, Layer(10.0, 0.5)])
-def test_continuation_is_that_of_the_gel(layer: Layer) -> None:
+@pytest.mark.parametrize("gel", [Gel(poisson=0.4), Gel(poisson=0.4, thickness=10.0, depth=0.5)])
+def test_continuation_is_that_of_the_gel(gel: Gel) -> None:
     traction = np.zeros((1, 2, 96, 96))
     traction[0, :, 52:60, 34:38] = 1
-    truth = convolve(traction, 0.4, layer=layer)
+    truth = convolve(traction, gel)
     height, width = 48, 40
     inside = truth[..., 24 : 24 + height, 24 : 24 + width]
-    extended = extend(inside, extended_grid((height, width)), poisson=0.4, layer=layer)
+    extended = extend(inside, extended_grid((height, width)), gel)
     # The pixels past the right border, up to where the continuation begins to fade; traction is within three of it.
     known, continued = truth[..., 24 : 24 + height, 64:68], extended[..., :height, width : width + 4]
     edge = np.repeat(inside[..., -1:], 4, axis=-1)
@@ -92,14 +95,14 @@ def test_correlated_noise_weighs_the_data_by_its_covariance(order: float) -> Non
     shape, lam, correlation = (8, 9), 0.3, 0.8
     displacement = _random((1, 2, *shape))
     displacement -= displacement.mean(axis=(-2, -1), keepdims=True)
-    forward = _matrix(lambda t: convolve(t, 0.4, boundary="periodic"), shape)
+    forward = _matrix(lambda t: convolve(t, Gel(poisson=0.4), boundary="periodic"), shape)
     rough, noise = (
         _matrix(lambda t, w=weight: irfft2(w * rfft2(t, shape), shape), shape)
-        for weight in (penalty(shape, order), penalty(shape, 0.0, correlation))
+        for weight in (Penalty(1.0, order).on(shape), Penalty(1.0, 0.0, correlation).on(shape))
     )
     weighed = forward.T @ np.linalg.inv(noise)
     expected = np.linalg.lstsq(weighed @ forward + lam * rough, weighed @ displacement.ravel(), rcond=1e-12)[0]
-    computed = fourier_inverse(displacement, lam, poisson=0.4, order=order, noise_correlation=correlation)
+    computed = fourier_inverse(displacement, Gel(poisson=0.4), Penalty(lam, order, correlation))
     np.testing.assert_allclose(computed.ravel(), expected, atol=1e-10)
 
 
@@ -109,7 +112,7 @@ def test_open_inverse_is_the_minimiser(shape: tuple[int, int], order: float) -> 
     displacement, lam = _random((2, 2, *shape)), 0.3
     forward, system, _ = _normal_equations(shape, lam, order, np.ones(shape))
     expected = np.linalg.solve(system, forward.T @ displacement.reshape(2, -1).T).T.reshape(displacement.shape)
-    solution = bounded_inverse(displacement, lam, poisson=0.4, order=order, tol=1e-10, max_iter=300)
+    solution = bounded_inverse(displacement, Gel(poisson=0.4), Penalty(lam, order), tol=1e-10, max_iter=300)
     np.testing.assert_allclose(solution.x, expected, atol=1e-8)
     assert (solution.residual <= 1e-10).all()
     assert (solution.n_iter < 60).all()
@@ -127,9 +130,8 @@ def test_masked_inverse_is_the_minimiser_on_the_support(soft: bool) -> None:
     expected[inside] = np.linalg.solve(system[np.ix_(inside, inside)], (forward.T @ displacement.ravel())[inside])
     solution = bounded_inverse(
         displacement,
-        lam,
-        poisson=0.4,
-        order=0.5,
+        Gel(poisson=0.4),
+        Penalty(lam, 0.5),
         mask=weight[None],
         tol=1e-10,
         max_iter=300,
@@ -141,17 +143,19 @@ def test_masked_inverse_is_the_minimiser_on_the_support(soft: bool) -> None:
 def test_an_empty_mask_and_no_displacement_give_no_traction() -> None:
     displacement = _random((2, 2, 8, 8))
     displacement[1] = 0
-    empty = bounded_inverse(displacement, 0.1, poisson=0.4, mask=np.zeros((2, 8, 8)))
+    empty = bounded_inverse(displacement, Gel(poisson=0.4), Penalty(0.1), mask=np.zeros((2, 8, 8)))
     np.testing.assert_array_equal(empty.x, 0)
-    nothing = bounded_inverse(displacement, 0.1, poisson=0.4)
+    nothing = bounded_inverse(displacement, Gel(poisson=0.4), Penalty(0.1))
     np.testing.assert_array_equal(nothing.x[1], 0)
     assert nothing.residual[1] == 0
 
 
 def test_periodic_conjugate_gradients_find_the_closed_form() -> None:
     displacement = _random((1, 2, 9, 12))
-    iterated = bounded_inverse(displacement, 0.5, poisson=0.3, order=1.0, boundary="periodic", tol=1e-11, max_iter=200)
-    closed = fourier_inverse(displacement, 0.5, poisson=0.3, order=1.0)
+    iterated = bounded_inverse(
+        displacement, Gel(poisson=0.3), Penalty(0.5, 1.0), boundary="periodic", tol=1e-11, max_iter=200
+    )
+    closed = fourier_inverse(displacement, Gel(poisson=0.3), Penalty(0.5, 1.0))
     # The mean moves nothing and costs nothing under a first-order penalty: it is whatever the iteration leaves.
     np.testing.assert_allclose(iterated.x - iterated.x.mean(axis=(-2, -1), keepdims=True), closed, atol=1e-8)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from tfmkit.gel import ForwardOperator
 from tfmkit.gel.closed_forms import disc_displacement, hertz_displacement
-from tfmkit.gel.operator import ForwardOperator
 
 
 def uniform(s):

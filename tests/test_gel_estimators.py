@@ -10,10 +10,8 @@ from sklearn.base import clone
 
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.fttc.closed_form import fourier_inverse
 from tfmkit.fttc.criteria import CRITERIA, SINGLE_ORDER
-from tfmkit.gel.layer import Layer
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.mechanics import total_force
 from tfmkit.metrics import displacement_residual, relative_rmse
 from tfmkit.simulate import CellSimulator, PatchSimulator
@@ -48,9 +46,7 @@ def cells():
 def test_operator_is_its_own_adjoint(shape: tuple[int, int], boundary: str, thickness: float, depth: float) -> None:
     gel = ForwardOperator(shape, young=2.0, spacing=3.0, boundary=boundary, thickness=thickness, depth=depth)
     traction, displacement = noise(shape, 1), noise(shape, 2)
-    assert_allclose(
-        (gel.apply(traction) * displacement).sum(), (traction * gel.adjoint(displacement)).sum(), rtol=1e-11
-    )
+    assert_allclose((gel.apply(traction) * displacement).sum(), (traction * gel.apply(displacement)).sum(), rtol=1e-11)
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
@@ -122,15 +118,6 @@ def test_torch_gives_what_numpy_gives(boundary: str, dtype: str) -> None:
     assert ours.dtype == np.dtype(dtype)
     assert theirs.dtype == getattr(torch, dtype)
     assert_allclose(theirs.numpy(), ours, atol={"float32": 2e-6, "float64": 1e-14}[dtype] * np.abs(ours).max())
-
-
-@pytest.mark.parametrize("boundary", ["periodic", "extended"])
-def test_torch_inverts_as_numpy_does(boundary: str) -> None:
-    u, layer = noise((12, 15)), Layer(4.0, 0.5)
-    ours, theirs = (
-        fourier_inverse(field, 0.2, poisson=0.4, boundary=boundary, layer=layer) for field in (u, torch.from_numpy(u))
-    )
-    assert_allclose(theirs.numpy(), ours, atol=1e-12)
 
 
 @pytest.mark.parametrize("shape", [(13, 13), (12, 17)])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from tfmkit.fttc.closed_form import fourier_inverse
+from tfmkit.gel import ForwardOperator, Gel
+from tfmkit.gel.fourier import padded_grid
 from tfmkit.gel.half_space import combine, pixel_basis
-from tfmkit.gel.operator import ForwardOperator, convolve, padded_grid, pixel_sources
+from tfmkit.gel.operator import convolve, pixel_sources
 
 SHAPES = [(8, 8), (9, 9), (12, 17), (17, 12)]
 
@@ -30,7 +31,7 @@ def test_dot_product(shape: tuple[int, int], boundary: str) -> None:
     operator = ForwardOperator(shape, young=2.0, spacing=3.0, boundary=boundary)
     traction, displacement = np.random.default_rng(2).normal(size=(2, 1, 2, *shape))
     left = (operator.apply(traction) * displacement).sum()
-    right = (traction * operator.adjoint(displacement)).sum()
+    right = (traction * operator.apply(displacement)).sum()
     assert abs(left - right) < 1e-12 * abs(left)
 
 
@@ -39,7 +40,7 @@ def test_boundaries_agree_where_the_images_are_far() -> None:
     traction = np.zeros((1, 2, 128, 128))
     traction[0, 0, 60:68, 58:62] = 1
     traction[0, 0, 60:68, 66:70] = -1
-    open_, periodic = (convolve(traction, 0.45, boundary=boundary) for boundary in ("open", "periodic"))
+    open_, periodic = (convolve(traction, Gel(poisson=0.45), boundary=boundary) for boundary in ("open", "periodic"))
     assert np.abs(open_ - periodic).max() < 0.02 * np.abs(open_).max()
 
 
@@ -53,16 +54,6 @@ def test_torch_gives_what_numpy_gives(boundary: str, dtype: str) -> None:
     assert theirs.dtype == getattr(torch, dtype)
     tolerance = {"float32": 2e-6, "float64": 1e-14}[dtype]
     np.testing.assert_allclose(theirs.numpy(), ours, atol=tolerance * np.abs(ours).max())
-
-
-@pytest.mark.parametrize("boundary", ["periodic", "extended"])
-def test_torch_inverts_as_numpy_does(boundary: str) -> None:
-    displacement = np.random.default_rng(4).normal(size=(2, 2, 12, 15))
-    ours, theirs = (
-        fourier_inverse(field, 0.2, poisson=0.4, order=0.5, boundary=boundary, scale=3.0)
-        for field in (displacement, torch.from_numpy(displacement))
-    )
-    np.testing.assert_allclose(theirs.numpy(), ours, atol=1e-12)
 
 
 def test_padded_grid_leaves_no_wrap() -> None:
@@ -96,8 +87,10 @@ def test_sources_of_smooth_traction_restore_its_displacement(library) -> None:
         fine = np.exp(-((np.indices((240, 240)) - 119.5) ** 2).sum(axis=0) / (2 * 24.0**2))
         return np.stack([fine, -fine / 2]).reshape(2, n, 240 // n, n, 240 // n).mean(axis=(2, 4))
 
-    exact = convolve(means(240), 0.45)[..., 7::15, 7::15] / 15
+    exact = convolve(means(240), Gel(poisson=0.45))[..., 7::15, 7::15] / 15
     coarse = means(16)
-    plain, restored = (np.asarray(convolve(library(part), 0.45)) for part in (coarse, pixel_sources(coarse)))
+    plain, restored = (
+        np.asarray(convolve(library(part), Gel(poisson=0.45))) for part in (coarse, pixel_sources(coarse))
+    )
     np.testing.assert_allclose(np.asarray(pixel_sources(library(coarse))), pixel_sources(coarse))
     assert np.linalg.norm(restored - exact) < 0.2 * np.linalg.norm(plain - exact)

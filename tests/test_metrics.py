@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tfmkit import metrics
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 
 PATCH_METRICS = (metrics.dtma, metrics.dtmb, metrics.snr, metrics.dma, metrics.dta, metrics.csta)
 

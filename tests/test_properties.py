@@ -15,7 +15,7 @@ from sklearn.base import clone
 
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.sparse import ElasticNetTFM
 
 Field = np.ndarray

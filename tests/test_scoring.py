@@ -15,7 +15,7 @@ from tfmkit import DeepTFM, metrics
 from tfmkit.estimator_checks import FoldedEstimator
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC, FTTCCV
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.scoring import get_scorer, get_scorer_names
 
 

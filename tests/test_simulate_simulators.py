@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.simulate import CELL_FAMILIES, PATCH_FAMILIES, CellSimulator, PatchSimulator
 
 SIMULATORS = [*(CellSimulator(f, shape=64) for f in CELL_FAMILIES), *(PatchSimulator(f) for f in PATCH_FAMILIES)]

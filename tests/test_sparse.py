@@ -10,7 +10,7 @@ from numpy.testing import assert_allclose
 from sklearn.exceptions import ConvergenceWarning
 
 from tfmkit.fttc import FTTC
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import CellSimulator, PatchSimulator, add_noise
 from tfmkit.sparse import ElasticNetTFM

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.noise.level import effective_noise, noise_level
 from tfmkit.simulate import add_noise
 from tfmkit.sparse.on_support import degrees_of_freedom, polish
-from tfmkit.sparse.problem import SparseProblem, convolve, duality_gap, inner, roughness, slope
+from tfmkit.sparse.problem import SparseProblem, convolve, duality_gap, inner, slope, unit_penalty
 from tfmkit.sparse.solver import elastic_net, shrink
 from tfmkit.sparse.weights import adaptive_elastic_net, symmetric_signs
 
@@ -25,13 +25,13 @@ def problem(
     tau[0, 4:6, 4:6], tau[:, 10:12, 11:13] = 0.5, -0.4
     noise = np.random.default_rng(0).normal(scale=0.02, size=tau.shape)
     u = ForwardOperator(shape, young=1.0).apply(tau[None])[0] + noise
-    return SparseProblem(u, np.full(shape, lam1), lam2, 0.45, order)
+    return SparseProblem(u, np.full(shape, lam1), lam2, Gel(1.0, 0.45), order)
 
 
 def objective(p: SparseProblem, z: np.ndarray) -> float:
     """Written out, term by term."""
-    misfit = p.displacement - ForwardOperator(z.shape[-2:], young=1.0, poisson=p.poisson).apply(z[None])[0]
-    return float(0.5 * (misfit**2).sum() + (p.lam1 * np.hypot(*z)).sum() + 0.5 * p.lam2 * roughness(p, z))
+    misfit = p.displacement - ForwardOperator(z.shape[-2:], young=1.0, poisson=p.gel.poisson).apply(z[None])[0]
+    return float(0.5 * (misfit**2).sum() + (p.lam1 * np.hypot(*z)).sum() + 0.5 * p.lam2 * unit_penalty(p, z))
 
 
 @pytest.mark.parametrize("order", [0.0, 1.0])
@@ -121,7 +121,7 @@ def test_noise_is_measured_whether_neighbours_share_it_or_not(correlation: float
     clean = np.repeat(ForwardOperator(64, young=1.0).apply(tau), 6, axis=0)
     noisy = add_noise(clean, 0.3, unit="rms", correlation=correlation, random_state=8)
     true = np.std(noisy - clean, axis=(1, 2, 3))
-    assert_allclose(np.median(noise_level(noisy, 0.45) / true), 1, rtol=0.25)
+    assert_allclose(np.median(noise_level(noisy, Gel(poisson=0.45)) / true), 1, rtol=0.25)
 
 
 def test_quadratic_weight_grows_with_the_noise() -> None:

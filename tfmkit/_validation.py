@@ -319,35 +319,6 @@ def root_stream(random_state: Any) -> np.random.Generator:
     return np.random.default_rng(int(stream.integers(2**63))) if stream is random_state else stream
 
 
-def check_gel(young: Any, poisson: Any, spacing: Any) -> tuple[float, float, float]:
-    """Return Young's modulus, Poisson ratio and grid spacing as floats.
-
-    Parameters
-    ----------
-    young : float
-        Young's modulus, > 0.
-    poisson : float
-        Poisson ratio in [0, 0.5].
-    spacing : float
-        Distance between grid points in the unit of the displacement, > 0.
-
-    Returns
-    -------
-    (float, float, float)
-        The three numbers.
-
-    Raises
-    ------
-    ValueError
-        If one of them is not a number in its range.
-    """
-    return (
-        check_number(young, "young", low=0, include_low=False),
-        check_number(poisson, "poisson", low=0, high=0.5),
-        check_number(spacing, "spacing", low=0, include_low=False),
-    )
-
-
 def _as_float(X: ArrayLike, name: str, dtype: Any) -> FloatArray:
     try:
         array = np.asarray(X)

@@ -1,31 +1,48 @@
-"""What every tfmkit estimator shares: its tags, its default score, and how it gets told where the cell is."""
+"""The contract of traction estimators: from displacement fields to traction fields, behind fit and predict."""
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import Tags
 from sklearn.utils.metadata_routing import get_routing_for_object
+from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import FloatArray, check_data, check_gel
-from tfmkit.gel.layer import Layer, check_layer
+from tfmkit._validation import FloatArray, check_count, check_data, check_field, check_mask, check_random_state
+from tfmkit.gel import Gel
 from tfmkit.metrics import relative_rmse
+from tfmkit.noise.draw import draw_noise_of
 from tfmkit.scoring import refuse_table_scoring
 
 
-class TractionEstimator(RegressorMixin, BaseEstimator):
-    """Base class of regressors from displacement fields to traction fields.
+class Draws(NamedTuple):
+    """Pairs of displacement and traction that are as likely as the measured ones.
 
-    It tells scikit-learn that the data are 4-D and replaces the coefficient of determination, which is
-    undefined for fields, by the negative relative error of the traction. With metadata routing enabled,
-    the score asks for `mask`, so that ``cross_validate(..., params={"mask": mask})`` needs no further set-up.
+    Attributes
+    ----------
+    displacement : ndarray of shape (n_draws, n_fields, 2, height, width)
+        Displacement under each draw of noise, in the unit of the measured one.
+    traction : ndarray of shape (n_draws, n_fields, 2, height, width)
+        Traction of each draw, in the unit of Young's modulus.
     """
 
-    # The error inside the cell is what a mask given to a search or a cross-validation is for.
+    displacement: FloatArray
+    traction: FloatArray
+
+
+class FieldRegressor(RegressorMixin, BaseEstimator):
+    """Base class of regressors from fields to fields.
+
+    It tells scikit-learn that the data are 4-D. It replaces the coefficient of determination, which is undefined for
+    fields, by the negative relative error of the traction. With metadata routing enabled, the score asks for `mask`, so
+    that ``cross_validate(..., params={"mask": mask})`` needs no further set-up.
+    """
+
+    # The error inside the cell is the purpose of a mask that is given to a search or a cross-validation.
     __metadata_request__score: ClassVar[dict[str, bool]] = {"mask": True}
 
     def score(
@@ -84,24 +101,63 @@ class TractionEstimator(RegressorMixin, BaseEstimator):
         return super().__sklearn_clone__()
 
 
-class ClosedFormEstimator(TractionEstimator):
-    """Base class of solvers that learn nothing: `fit` checks parameters and data and keeps the gel."""
+class TractionEstimator(FieldRegressor):
+    """Base class of traction estimators.
 
-    young: float
-    poisson: float
-    spacing: float
-    thickness: float | None
-    depth: float
+    An estimator of your own is a constructor that stores its parameters, and one method, `_recover`. Everything else is
+    here: the checks of the data, the gel, the mask, the score, error bars by draws, and scikit-learn's tags.
+    `tfmkit.estimator_checks` tells whether the result keeps the contract.
+
+    Attributes
+    ----------
+    gel_ : Gel
+        The gel, as `fit` saw it: a parameter that is changed after `fit` counts from the next `fit` on.
+    choices_ : dict of str to ndarray of shape (n_fields,)
+        Parameters that the estimator chose for the fields of `fit`, by their names.
+
+    Notes
+    -----
+    A subclass may have a parameter ``support``, ``"cut"`` or ``"fit"``. With ``"cut"``, and without the parameter, a
+    mask multiplies the traction. With ``"fit"`` the mask is handed on to `_recover`.
+
+    Examples
+    --------
+    Every wave longer than a cutoff, without a penalty:
+
+    >>> import numpy as np
+    >>> from tfmkit.fttc.closed_form import fourier_inverse
+    >>> from tfmkit.fttc.penalty import Penalty
+    >>> class Unregularised(TractionEstimator):
+    ...     def __init__(self, *, young=10_670.0, poisson=0.45, spacing=1.0):
+    ...         self.young = young
+    ...         self.poisson = poisson
+    ...         self.spacing = spacing
+    ...
+    ...     def _recover(self, displacement, mask):
+    ...         gel = self.gel_
+    ...         return gel.young * fourier_inverse(gel.in_pixels(displacement), gel, Penalty(0.0))
+    >>> Unregularised().fit(np.zeros((1, 2, 16, 16))).predict(np.zeros((1, 2, 16, 16))).shape
+    (1, 2, 16, 16)
+    """
+
+    # A mask on its way to a filter or a score is not a support prior, unless set_predict_request(mask=True) says so.
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": False}
+
+    # Whether `predict` takes `return_std`, a keyword, and then returns a standard deviation too.
+    gives_std: ClassVar[bool] = False
+    # Names of the parameters that the estimator chooses in `fit`; each is stored under its name and an underscore.
+    _chosen: ClassVar[tuple[str, ...]] = ()
+    gel_: Gel
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Check the parameters and the data; there is nothing to learn.
+        """Check the parameters and the data, and learn what the estimator learns.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`.
+            Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
         y : array-like of shape (n_fields, 2, height, width), optional
-            Traction; checked and not used.
+            Traction in the unit of `young`. Estimators that learn nothing from it only check it.
 
         Returns
         -------
@@ -111,20 +167,150 @@ class ClosedFormEstimator(TractionEstimator):
         Raises
         ------
         ValueError
-            If a parameter is out of its range or the data are no fields.
+            If a parameter is out of its range or the data are not fields.
         """
-        gel = check_gel(self.young, self.poisson, self.spacing)
-        check_layer(self.thickness, self.depth)
+        gel = Gel.of(self)
         self._check_parameters()
-        check_data(X, y)
+        displacement = check_data(X, y)
         self.gel_ = gel
+        self._learn(displacement, y)
         return self
 
-    def _check_parameters(self) -> None:
-        raise NotImplementedError
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Any:
+        """Recover traction from displacement.
 
-    def _layer(self) -> Layer:
-        return check_layer(self.thickness, self.depth, self.gel_[2])
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            Where traction is expected, from 0 (none) to 1.
+
+        Returns
+        -------
+        ndarray of shape (n_fields, 2, height, width)
+            Traction in the unit of `young`, in the precision of `X`.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a batch of finite fields, or the mask does not fit.
+        """
+        check_is_fitted(self)
+        displacement = check_field(X)
+        if mask is None:
+            return self._recover(displacement, None)
+        weight = check_mask(mask, displacement.shape, soft=True)
+        if getattr(self, "support", "cut") == "fit":
+            return self._recover(displacement, weight)
+        traction = self._recover(displacement, None)
+        return traction * weight[:, None].astype(traction.dtype)
+
+    def draw(self, X: ArrayLike, n: int = 32, random_state: Any = None, *, predicted: Any = None) -> Draws:
+        """Draw tractions that are as likely as the predicted one, for error bars of any sum.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        n : int, default=32
+            Number of draws per field.
+        random_state : None, int, numpy Generator or RandomState, optional
+            Seed of the draws.
+        predicted : ndarray or tuple of two ndarrays, optional
+            The result of `predict` for `X` (with `return_std` where the estimator has it), if it is at hand. It is
+            computed otherwise.
+
+        Returns
+        -------
+        Draws
+            Displacement and traction of every draw.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a batch of finite fields or `n` is not a positive integer.
+
+        Notes
+        -----
+        The noise of every field is measured on the field, and noise of the same spectrum is drawn. By default the
+        displacement is inverted again under each draw. The spread of the draws is then the effect of the noise. It does
+        not hold the bias of the regularisation.
+        """
+        check_is_fitted(self)
+        check_count(n, "n")
+        displacement = check_field(X)
+        rng = check_random_state(random_state)
+        if predicted is None:
+            predicted = self._predicted(displacement)
+        moved, drawn = [], []
+        for index, field in enumerate(displacement):
+            noise = draw_noise_of(field, self.gel_, n, rng)
+            moved.append(field + noise)
+            own = predicted[index] if isinstance(predicted, np.ndarray) else [part[index] for part in predicted]
+            drawn.append(self._draw_field(field, own, noise, rng))
+        return Draws(np.stack(moved, axis=1), np.stack(drawn, axis=1))
+
+    @property
+    def choices_(self) -> dict[str, NDArray[np.float64]]:
+        """Parameters that the estimator chose for the fields of `fit`.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_fields,) or (1,)
+            Values by the name of the parameter. Empty for an estimator that chooses nothing.
+        """
+        return {name: np.atleast_1d(np.asarray(getattr(self, f"{name}_"), dtype=float)) for name in self._chosen}
+
+    def path(self, field: int = 0) -> dict[str, list[float]]:  # noqa: ARG002
+        """Return the path of candidates that was searched for one field of `fit`.
+
+        Parameters
+        ----------
+        field : int, default=0
+            Index of the field.
+
+        Returns
+        -------
+        dict of str to list of float
+            ``"lams"`` and their scores, ``"criterion"``. Empty for an estimator that searches no path.
+        """
+        return {}
+
+    def doubts(self, X: ArrayLike, traction: ArrayLike) -> dict[str, NDArray[Any]]:  # noqa: ARG002
+        """Return the signs that the estimator is not made for some fields.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        traction : array-like of shape (n_fields, 2, height, width)
+            The traction that `predict` returned for `X`.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_fields,)
+            ``"misfit"`` and ``"foreign"`` of a network. Empty for an estimator that holds for every field.
+        """
+        return {}
+
+    def _check_parameters(self) -> None:
+        """Raise a ValueError if a parameter besides those of the gel is out of its range."""
+
+    def _learn(self, displacement: FloatArray, y: ArrayLike | None) -> None:
+        """Learn from checked data, with `gel_` at hand. Estimators that learn nothing leave it out."""
+
+    def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
+        """Return the traction of checked displacement, in the unit of `young`. Every estimator has this method."""
+        raise NotImplementedError(f"Expected {type(self).__name__} to define `_recover(displacement, mask)`.")
+
+    def _predicted(self, displacement: FloatArray) -> Any:
+        settings = {"return_std": True} if self.gives_std else {}
+        return self.predict(displacement, **settings)
+
+    def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
+        """Return tractions of shape (n, 2, height, width) for one field and its draws of noise."""
+        return np.asarray(self.predict(displacement + noise))
 
 
 def negative_error(

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_number
-from tfmkit.gel.layer import check_layer
+from tfmkit.gel import Gel
 from tfmkit.mechanics import force_summary
 
 _MICRO = 1e-6
@@ -102,9 +102,9 @@ def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | N
     """
     if thickness is not None:
         check_number(thickness, "thickness", low=0, include_low=False)
-    height, below = check_layer(thickness, depth)
+    Gel(thickness=thickness, depth=depth)
     if thickness is None and not depth:
         return {"thickness": None, "depth": 0.0}
     if pixel_size is None:
         raise ValueError("Expected the pixel size (--pixel-size) with thickness or depth in micrometres, got none.")
-    return {"thickness": None if thickness is None else height / pixel_size, "depth": below / pixel_size}
+    return {"thickness": None if thickness is None else thickness / pixel_size, "depth": depth / pixel_size}

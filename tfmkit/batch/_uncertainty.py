@@ -19,8 +19,9 @@ import numpy as np
 from tfmkit._validation import FloatArray
 from tfmkit.bayes import BayesianFTTC
 from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.gel import Gel
 from tfmkit.noise.draw import draw_noise
-from tfmkit.noise.level import mean_level, noise_spectrum
+from tfmkit.noise.level import level_of, noise_spectrum
 
 _SHARED = ("young", "poisson", "spacing", "boundary", "tol", "max_iter", "thickness", "depth")
 _CHOSEN = ("lam", "order", "noise_correlation")
@@ -49,8 +50,8 @@ def noise_draws(
     level : float
         Standard deviation of that noise per component.
     """
-    power = noise_spectrum(displacement[None], poisson)[0]
-    level = float(mean_level(power, (displacement.shape[-2], displacement.shape[-1])))
+    power = noise_spectrum(displacement[None], Gel(poisson=poisson))[0]
+    level = float(level_of(power, (displacement.shape[-2], displacement.shape[-1])))
     like = np.broadcast_to(displacement, (n_samples, *displacement.shape))
     return draw_noise(power, like, rng), level
 

@@ -28,7 +28,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from tfmkit.gel.layer import check_layer
+from tfmkit.gel import Gel
 from tfmkit.io.images.series import check_z
 from tfmkit.methods import DISPLACEMENT, TRACTION, Method, MethodError, check_displacement, check_traction
 
@@ -160,7 +160,7 @@ class GelSettings(Section):
 
     @model_validator(mode="after")
     def _holds_its_beads(self) -> GelSettings:
-        check_layer(self.thickness, self.depth)
+        Gel(thickness=self.thickness, depth=self.depth)
         return self
 
 

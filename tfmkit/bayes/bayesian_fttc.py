@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import check_count, check_field, check_mask, check_number, check_random_state
-from tfmkit.base import ClosedFormEstimator
+from tfmkit._validation import FloatArray, check_count, check_field, check_mask, check_number, check_random_state
+from tfmkit.base import TractionEstimator
 from tfmkit.bayes.bootstrap import interval, recover, resample, undecided
 from tfmkit.bayes.posterior import evidence_lam, posterior_samples, posterior_std
 from tfmkit.fttc.closed_form import fourier_inverse
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel.gel import Gel
 from tfmkit.mechanics import contractile_moment, strain_energy, total_force
 from tfmkit.noise.level import effective_noise, noise_level
 
 STATISTICS = ("total_force", "strain_energy", "contractile_moment")
 
 
-class BayesianFTTC(ClosedFormEstimator):
+class BayesianFTTC(TractionEstimator):
     """Fourier-transform traction cytometry with lambda by evidence and error bars.
 
     Parameters
@@ -44,8 +46,8 @@ class BayesianFTTC(ClosedFormEstimator):
 
     Attributes
     ----------
-    gel_ : (float, float, float)
-        Young's modulus, Poisson ratio and spacing in use.
+    gel_ : Gel
+        The gel, as `fit` saw it.
 
     Notes
     -----
@@ -66,6 +68,8 @@ class BayesianFTTC(ClosedFormEstimator):
     >>> bool((std > 0).all())
     True
     """
+
+    gives_std: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -91,13 +95,15 @@ class BayesianFTTC(ClosedFormEstimator):
             check_number(self.noise, "noise", low=0, include_low=False)
         check_number(self.order, "order", low=0)
 
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None, *, return_std: bool = False) -> Any:
         """Return the posterior mean of the traction, and its standard deviation.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            Where traction is expected, from 0 (none) to 1. It multiplies the mean.
         return_std : bool, default=False
             Whether to return the standard deviation too.
 
@@ -111,16 +117,17 @@ class BayesianFTTC(ClosedFormEstimator):
         Raises
         ------
         ValueError
-            If `X` is no batch of finite fields.
+            If `X` is not a batch of finite fields, or the mask does not fit.
         """
+        if not return_std:
+            return super().predict(X, mask)
         check_is_fitted(self)
         fields, noise, lams = self._evidence(check_field(X))
-        mean = self._mean(fields, lams)
-        if not return_std:
-            return mean
-        shape = (fields.shape[-2], fields.shape[-1])
-        pairs = zip(lams.tolist(), noise.tolist(), strict=True)
-        std = np.stack([posterior_std(shape, lam, level, **self._prior()) for lam, level in pairs]) * self.gel_[0]
+        mean, shape = self._mean(fields, lams), (fields.shape[-2], fields.shape[-1])
+        if mask is not None:
+            mean = mean * check_mask(mask, fields.shape, soft=True)[:, None].astype(mean.dtype)
+        modes = [posterior_std(shape, *pair) for pair in self._modes(noise, lams)]
+        std = np.stack(modes) * self.gel_.young
         return mean, np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)
 
     def sample_y(self, X: ArrayLike, n_samples: int = 32, random_state: Any = None) -> NDArray[Any]:
@@ -144,17 +151,16 @@ class BayesianFTTC(ClosedFormEstimator):
         Raises
         ------
         ValueError
-            If `X` is no batch of finite fields or there are no draws.
+            If `X` is not a batch of finite fields or there are no draws.
         """
         check_is_fitted(self)
         check_count(n_samples, "n_samples")
         fields, noise, lams = self._evidence(check_field(X))
         mean = self._mean(fields, lams)
-        settings = self._prior() | {"n_samples": n_samples, "rng": check_random_state(random_state)}
-        shape = (fields.shape[-2], fields.shape[-1])
-        pairs = zip(lams.tolist(), noise.tolist(), strict=True)
-        draws = np.stack([posterior_samples(shape, lam, level, **settings) for lam, level in pairs], axis=1)
-        return (mean + self.gel_[0] * draws).astype(mean.dtype)
+        shape, rng = (fields.shape[-2], fields.shape[-1]), check_random_state(random_state)
+        modes = self._modes(noise, lams)
+        draws = np.stack([posterior_samples(shape, *pair, n_samples=n_samples, rng=rng) for pair in modes], axis=1)
+        return (mean + self.gel_.young * draws).astype(mean.dtype)
 
     def intervals(
         self, X: ArrayLike, mask: ArrayLike | None = None, *, n_samples: int = 16, random_state: Any = None
@@ -196,38 +202,51 @@ class BayesianFTTC(ClosedFormEstimator):
         displacement = check_field(X)
         inside = check_mask(np.ones(displacement.shape[2:], bool) if mask is None else mask, displacement.shape)
         rng = check_random_state(random_state)
-        spacing = self.gel_[2]
-        told = None if self.noise is None else self.noise / spacing
+        gel = self.gel_
         rows: list[dict[str, Any]] = []
-        for index, field in enumerate(displacement / displacement.dtype.type(spacing)):
-            recovery = recover(field, inside[index], told, **self._prior())
+        for index, field in enumerate(gel.in_pixels(displacement)):
+            recovery = recover(field, inside[index], self._told(), gel, order=self.order)
             estimate = self._statistics(recovery.traction, field)
             errors = resample(recovery, self._statistics, n_samples=n_samples, rng=rng)
-            unseen = np.array([0.0, undecided(recovery, rng) * self.gel_[0] * spacing**3, 0.0])
+            unseen = np.array([0.0, undecided(recovery, rng) * gel.young * gel.spacing**3, 0.0])
             table = zip(STATISTICS, *(part.tolist() for part in interval(estimate, errors, unseen)), strict=True)
             rows += [{"field": index, "statistic": s, "estimate": e, "low": a, "high": b} for s, e, a, b in table]
         return pd.DataFrame(rows)
 
-    def _prior(self) -> dict[str, Any]:
-        """Gel and order, as the inverses take them."""
-        return {"poisson": self.gel_[1], "order": self.order, "layer": self._layer()}
+    def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:  # noqa: ARG002
+        fields, _, lams = self._evidence(displacement)
+        return self._mean(fields, lams)
 
-    def _evidence(self, displacement: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
+        return self.sample_y(displacement[None], len(noise), rng)[:, 0]
+
+    def _told(self) -> float | None:
+        """Noise level in pixels, where the user knows it."""
+        return None if self.noise is None else self.noise / self.gel_.spacing
+
+    def _evidence(self, displacement: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the fields in pixels, their noise and their lambda."""
-        _, poisson, spacing = self.gel_
-        fields = displacement / displacement.dtype.type(spacing)
-        measured = noise_level(fields, poisson) if self.noise is None else np.full(len(fields), self.noise / spacing)
-        noise = np.array([effective_noise(*pair) for pair in zip(fields, measured.tolist(), strict=True)])
-        return fields, noise, evidence_lam(fields, noise, **self._prior())
+        fields = self.gel_.in_pixels(displacement)
+        levels = noise_level(fields, self.gel_, self._told())
+        noise = np.array([effective_noise(*pair) for pair in zip(fields, levels.tolist(), strict=True)])
+        return fields, noise, evidence_lam(fields, noise, self.gel_, order=self.order)
 
-    def _mean(self, fields: NDArray[Any], lams: NDArray[Any]) -> NDArray[Any]:
+    def _modes(self, noise: FloatArray, lams: FloatArray) -> list[tuple[float, Gel, Penalty]]:
+        """Noise, gel and prior of every field."""
+        pairs = zip(noise.tolist(), lams.tolist(), strict=True)
+        return [(level, self.gel_, Penalty(lam, float(self.order))) for level, lam in pairs]
+
+    def _mean(self, fields: FloatArray, lams: FloatArray) -> FloatArray:
         """Return the mean of the posterior of fields in pixels, each with its lambda."""
-        settings = {"boundary": "extended", "scale": self.gel_[0], **self._prior()}
-        pairs = zip(fields, lams.tolist(), strict=True)
-        return np.concatenate([fourier_inverse(field[None], lam, **settings) for field, lam in pairs])
+        gel, order = self.gel_, float(self.order)
+        means = [
+            fourier_inverse(field[None], gel, Penalty(lam, order), boundary="extended", scale=gel.young)
+            for field, lam in zip(fields, lams.tolist(), strict=True)
+        ]
+        return np.concatenate(means)
 
-    def _statistics(self, tau: NDArray[Any], displacement: NDArray[Any]) -> NDArray[Any]:
-        young, _, spacing = self.gel_
+    def _statistics(self, tau: FloatArray, displacement: FloatArray) -> FloatArray:
+        young, spacing = self.gel_.young, self.gel_.spacing
         traction, moved = tau[None].astype(float) * young, displacement[None].astype(float) * spacing
         parts = (
             total_force(traction, spacing=spacing),

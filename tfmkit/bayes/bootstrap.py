@@ -30,11 +30,11 @@ import scipy.ndimage
 import scipy.stats
 from numpy.typing import NDArray
 
-from tfmkit.gel.layer import HALF_SPACE, Layer
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.layer import gains
 from tfmkit.gel.operator import convolve
-from tfmkit.gel.symbol import gains
 from tfmkit.noise.draw import draw_noise
-from tfmkit.noise.level import effective_noise, mean_level, noise_spectrum
+from tfmkit.noise.level import effective_noise, level_of, noise_spectrum
 from tfmkit.noise.spectrum import rings_of
 from tfmkit.sparse.on_support import refit, undecided_energy
 from tfmkit.sparse.problem import SparseProblem
@@ -98,15 +98,7 @@ class Recovery:
         return np.asarray(self.problem.lam1 < np.inf)
 
 
-def recover(
-    displacement: Array,
-    inside: NDArray[np.bool_],
-    noise: float | None,
-    *,
-    poisson: float,
-    order: float,
-    layer: Layer = HALF_SPACE,
-) -> Recovery:
+def recover(displacement: Array, inside: NDArray[np.bool_], noise: float | None, gel: Gel, *, order: float) -> Recovery:
     """Recover one field as `ElasticNetTFM` does.
 
     Parameters
@@ -117,24 +109,20 @@ def recover(
         True where traction may be, somewhere at least.
     noise : float or None
         Standard deviation of white noise per component, in pixels; None to measure it.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel.
     order : float
         Order of the quadratic penalty.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
     Recovery
         The recovery.
     """
-    shape = (displacement.shape[-2], displacement.shape[-1])
-    told = np.full(len(rings_of(shape).n_vectors), 0.0 if noise is None else noise**2)
-    power = noise_spectrum(displacement[None], poisson)[0] if noise is None else told
-    level = effective_noise(displacement, float(mean_level(power, shape)))
+    power = noise_spectrum(displacement[None], gel, noise)[0]
+    level = effective_noise(displacement, float(level_of(power, (displacement.shape[-2], displacement.shape[-1]))))
     lam1 = np.where(inside, LENGTH_WEIGHT * level, np.inf).astype(displacement.dtype)
-    problem = SparseProblem(displacement, lam1, 1.0, poisson, order, layer)
+    problem = SparseProblem(displacement, lam1, 1.0, gel.dimensionless, order)
     problem, solution = adaptive_elastic_net(problem, level, tol=_TOL, max_iter=_MAX_ITER)
     return Recovery(problem, solution.traction, power, noise is None)
 
@@ -218,8 +206,9 @@ def certain(recovery: Recovery) -> Array:
     Noise that neighbours share passes the smoothing ``K'`` more easily than white noise of the same strength; the
     weight of the lengths grows by as much.
     """
-    problem, rings = recovery.problem, rings_of(_shape(recovery))
-    passed = np.square(gains(rings.wavenumber, problem.poisson, problem.layer)).sum(axis=0) * rings.n_vectors
+    problem = recovery.problem
+    rings = rings_of(problem.shape)
+    passed = np.square(gains(rings.wavenumber, problem.gel)).sum(axis=0) * rings.n_vectors
     ratio = max(float(np.sqrt(recovery.power @ passed / passed.sum())) / recovery.level, 1.0)
     strict = replace(problem, lam1=problem.lam1 * problem.lam1.dtype.type(ratio))
     solution = elastic_net(strict, start=recovery.traction, tol=_TOL, max_iter=_MAX_ITER)
@@ -242,11 +231,12 @@ def matched_noise(recovery: Recovery, rng: np.random.Generator) -> Array:
         Power of the noise: the measured one, weakened by what the measurement adds to it in the presence of the
         recovered traction.
     """
-    shape, problem = _shape(recovery), recovery.problem
-    clean = convolve(recovery.traction, problem.poisson, layer=problem.layer)
+    problem = recovery.problem
+    clean = convolve(recovery.traction, problem.gel)
     made_up = np.stack([clean + draw_noise(recovery.power, clean, rng) for _ in range(_MATCHES)])
-    again = np.square(mean_level(noise_spectrum(made_up, problem.poisson), shape)).mean()
-    return recovery.power * min(float(mean_level(recovery.power, shape)) ** 2 / float(again), 1.0)
+    mean = rings_of(problem.shape).mean
+    again = mean(noise_spectrum(made_up, problem.gel)).mean()
+    return recovery.power * min(float(mean(recovery.power)) / float(again), 1.0)
 
 
 def off_grid(recovery: Recovery, traction: Array, rng: np.random.Generator) -> tuple[Array, Array]:
@@ -278,9 +268,7 @@ def off_grid(recovery: Recovery, traction: Array, rng: np.random.Generator) -> t
         fine = np.pad(np.kron(np.where(shift == number, traction, 0), block), ((0, 0), (half, half), (half, half)))
         moved += fine[:, y : y + moved.shape[1], x : x + moved.shape[2]]
     moved = np.where(np.kron(recovery.inside, block[0] > 0), moved, 0)
-    thickness, depth = recovery.problem.layer
-    fine_layer = Layer(_FINER * thickness, _FINER * depth)
-    displacement = convolve(moved, recovery.problem.poisson, layer=fine_layer) / moved.dtype.type(_FINER)
+    displacement = convolve(moved, recovery.problem.gel.on_grid(1 / _FINER)) / moved.dtype.type(_FINER)
     means = moved.reshape(2, height, _FINER, width, _FINER).mean(axis=(2, 4))
     return means, displacement[:, half::_FINER, half::_FINER]
 
@@ -310,8 +298,8 @@ def interval(estimate: Array, errors: Array, undecided: Array, *, level: float =
 
     Notes
     -----
-    The next error of a few Gaussian ones: Student's distribution, with the uncertainty of their mean. What is undecided
-    is anything from nothing to twice itself.
+    The interval is the prediction interval of Student's t for one more error, given a few Gaussian ones. The undecided
+    part is taken as uniform between 0 and twice its value.
     """
     n = len(errors)
     centre = estimate - errors.mean(axis=0) + undecided
@@ -324,11 +312,7 @@ def _with_data(recovery: Recovery, displacement: Array) -> SparseProblem:
     """Put other data into the problem, with penalties for the noise that is measured on them."""
     problem, ratio = recovery.problem, 1.0
     if recovery.measured:
-        power = noise_spectrum(displacement[None], problem.poisson)[0]
-        ratio = effective_noise(displacement, float(mean_level(power, _shape(recovery)))) / recovery.level
+        power = noise_spectrum(displacement[None], problem.gel)[0]
+        ratio = effective_noise(displacement, float(level_of(power, problem.shape))) / recovery.level
     lam1 = problem.lam1 * problem.lam1.dtype.type(ratio)
     return replace(problem, displacement=displacement, lam1=lam1, lam2=problem.lam2 * ratio**2)
-
-
-def _shape(recovery: Recovery) -> tuple[int, int]:
-    return recovery.traction.shape[-2], recovery.traction.shape[-1]

@@ -18,9 +18,10 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from tfmkit.gel.layer import HALF_SPACE, Layer
-from tfmkit.gel.operator import wavenumbers
-from tfmkit.gel.symbol import gains
+from tfmkit.fttc.penalty import Penalty, penalty_at
+from tfmkit.gel.fourier import Shape, wavenumber, wavenumbers
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.layer import gains
 from tfmkit.noise.spectrum import ring_power, rings_of, tapered_spectrum
 
 Array = NDArray[np.floating[Any]]
@@ -30,7 +31,7 @@ LAM_RANGE = (1e-6, 1e6)
 _LAMS = np.geomspace(*LAM_RANGE, 241)
 
 
-def evidence(displacement: Array, noise: Array, *, poisson: float, order: float, layer: Layer = HALF_SPACE) -> Array:
+def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float) -> Array:
     """Evaluate the log evidence of fields along the search path of lambda.
 
     Parameters
@@ -39,12 +40,10 @@ def evidence(displacement: Array, noise: Array, *, poisson: float, order: float,
         Displacement in pixels.
     noise : ndarray of shape (n_fields,)
         Standard deviation of the noise per component, in pixels, > 0.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel.
     order : float
         Order of the prior.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
@@ -59,15 +58,13 @@ def evidence(displacement: Array, noise: Array, *, poisson: float, order: float,
     shape = (displacement.shape[-2], displacement.shape[-1])
     rings = rings_of(shape)
     power = ring_power(tapered_spectrum(displacement), shape) / np.square(noise)[:, None, None]
-    signal = np.square(gains(rings.wavenumber, poisson, layer)) / rings.wavenumber ** (2 * order)
+    signal = np.square(gains(rings.wavenumber, gel)) / penalty_at(rings.wavenumber, order)
     variance = 1 + signal / _LAMS[:, None, None]
     constant = (rings.n_vectors * np.log(variance)).sum(axis=(1, 2))
     return np.asarray(-0.5 * (constant + np.einsum("ncr,lcr->nl", power, 1 / variance)))
 
 
-def evidence_lam(
-    displacement: Array, noise: Array, *, poisson: float, order: float, layer: Layer = HALF_SPACE
-) -> Array:
+def evidence_lam(displacement: Array, noise: Array, gel: Gel, *, order: float) -> Array:
     """Return the lambda with the largest evidence, the noise being known.
 
     Parameters
@@ -76,40 +73,32 @@ def evidence_lam(
         Displacement in pixels.
     noise : ndarray of shape (n_fields,)
         Standard deviation of the noise per component, in pixels, > 0.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel.
     order : float
         Order of the prior.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
     ndarray of shape (n_fields,)
         Lambda, within `LAM_RANGE`.
     """
-    return np.asarray(_LAMS[evidence(displacement, noise, poisson=poisson, order=order, layer=layer).argmax(axis=1)])
+    return np.asarray(_LAMS[evidence(displacement, noise, gel, order=order).argmax(axis=1)])
 
 
-def posterior_std(
-    shape: tuple[int, int], lam: float, noise: float, *, poisson: float, order: float, layer: Layer = HALF_SPACE
-) -> Array:
+def posterior_std(shape: Shape, noise: float, gel: Gel, prior: Penalty) -> Array:
     """Return the posterior standard deviation of the traction at a pixel.
 
     Parameters
     ----------
     shape : (int, int)
         Height and width of the field.
-    lam : float
-        Regularisation, > 0.
     noise : float
         Standard deviation of the noise per component, in pixels.
-    poisson : float
-        Poisson ratio.
-    order : float
-        Order of the prior.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
+    gel : Gel
+        The gel.
+    prior : Penalty
+        Lambda, > 0, and order of the prior.
 
     Returns
     -------
@@ -118,50 +107,35 @@ def posterior_std(
 
     Notes
     -----
-    The variance of a mode is ``noise^2 / (g^2 + lam |k|^(2 order))``; that of a pixel is its mean over the wave
+    The variance of a mode is ``noise^2 / (g^2 + lam |k|^(2 order))``. That of a pixel is its mean over the wave
     vectors, each turned into x and y.
     """
     ky, kx = (2 * np.pi * np.fft.fftfreq(n) for n in shape)
     ky, kx = np.meshgrid(ky, kx, indexing="ij")
     k = np.hypot(ky, kx)
     inside = k > 0
-    along, across = 1 / (np.square(gains(k[inside], poisson, layer)) + lam * k[inside] ** (2 * order))
+    along, across = np.square(_deviations(k[inside], noise, gel, prior))
     turn = np.square(np.stack([kx, ky])[:, inside] / k[inside])
-    variance = (turn * along + (1 - turn) * across).sum(axis=1) / k.size
-    return np.asarray(noise * np.sqrt(variance))
+    return np.sqrt((turn * along + (1 - turn) * across).sum(axis=1) / k.size)
 
 
-def posterior_samples(
-    shape: tuple[int, int],
-    lam: float,
-    noise: float,
-    *,
-    poisson: float,
-    order: float,
-    n_samples: int,
-    rng: Any,
-    layer: Layer = HALF_SPACE,
-) -> Array:
+def posterior_samples(shape: Shape, noise: float, gel: Gel, prior: Penalty, *, n_samples: int, rng: Any) -> Array:
     """Draw deviations of the traction from its posterior mean.
 
     Parameters
     ----------
     shape : (int, int)
         Height and width of the field.
-    lam : float
-        Regularisation, > 0.
     noise : float
         Standard deviation of the noise per component, in pixels.
-    poisson : float
-        Poisson ratio.
-    order : float
-        Order of the prior.
+    gel : Gel
+        The gel.
+    prior : Penalty
+        Lambda, > 0, and order of the prior.
     n_samples : int
         Number of draws.
     rng : numpy.random.Generator
         Source of randomness.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
@@ -169,12 +143,17 @@ def posterior_samples(
         Deviations over Young's modulus, with the variances of `posterior_std` and their correlation between pixels.
     """
     ky, kx = wavenumbers(shape)
-    k = np.hypot(ky, kx)
+    k = wavenumber(shape)
     k[0, 0] = 1
-    along, across = noise / np.sqrt(np.square(gains(k, poisson, layer)) + lam * k ** (2 * order))
+    along, across = _deviations(k, noise, gel, prior)
     along[0, 0] = across[0, 0] = 0
     white_x, white_y = np.moveaxis(scipy.fft.rfft2(rng.standard_normal((n_samples, 2, *shape))), 1, 0)
     # White noise stays white however it is turned: its part along k gets one deviation, that across the other.
     parallel = (along - across) * (kx * white_x + ky * white_y) / k**2
     spectrum = np.stack([across * white_x + parallel * kx, across * white_y + parallel * ky], axis=1)
     return np.asarray(scipy.fft.irfft2(spectrum, s=shape))
+
+
+def _deviations(k: NDArray[np.float64], noise: float, gel: Gel, prior: Penalty) -> Array:
+    """Posterior standard deviation of the modes along and across the wave vector."""
+    return noise / np.sqrt(np.square(gains(k, gel)) + prior.lam * penalty_at(k, prior.order))

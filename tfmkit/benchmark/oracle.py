@@ -11,14 +11,14 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import FloatArray, check_field, check_number, check_pair
-from tfmkit.base import TractionEstimator
+from tfmkit.base import FieldRegressor
 from tfmkit.metrics import relative_rmse
 
 # A quarter of a decade apart, the error at the best of them is within a percent of the best of all.
 DEFAULT_LAMS = tuple(float(lam) for lam in np.logspace(-6, 4, 41))
 
 
-class OracleLambda(TractionEstimator):
+class OracleLambda(FieldRegressor):
     """Choose the lambda of every field that gives the least error against the true traction.
 
     Measured data have no true traction, so this is not a method for them. It shows the best that a solver can reach

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit._validation import FloatArray, check_gel, check_number
+from tfmkit._validation import FloatArray, check_number
+from tfmkit.gel import Gel
 
 if TYPE_CHECKING:
     from tfmkit.cli._results import Results
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> None:
     from tfmkit.io import read_displacement
     from tfmkit.quantities import layer_in_pixels
 
-    check_gel(options.young, options.poisson, options.spacing or 1.0)
+    Gel(options.young, options.poisson, options.spacing or 1.0)
     if options.pixel_size is not None:
         check_number(options.pixel_size, "pixel size", low=0, include_low=False)
     if options.lam is not None and options.method != "fttc":

@@ -22,14 +22,13 @@ from tfmkit._validation import check_count, check_random_state
 from tfmkit.deep._training import default_callbacks
 from tfmkit.deep.calibration import Calibration
 from tfmkit.deep.networks import make_network
+from tfmkit.gel import Gel
 
 
 class FieldNet(NeuralNetRegressor):
     """A skorch network whose input and output are fields in physical units. skorch calls its hooks."""
 
-    young: float
-    poisson: float
-    spacing: float
+    gel_: Gel
     seed_: int
     calibration_: Calibration | None
 
@@ -47,7 +46,7 @@ class FieldNet(NeuralNetRegressor):
         amplitude = _amplitude(displacement)
         unit = (displacement / amplitude.where(amplitude > 0, 1.0)).float()
         if self.knows_poisson():
-            fit_params["poisson"] = float(self.poisson)
+            fit_params["poisson"] = self.gel_.poisson
         factor = self._traction_scale(amplitude)
         output = self.module_(unit, **fit_params)
         if isinstance(output, tuple):
@@ -70,7 +69,7 @@ class FieldNet(NeuralNetRegressor):
         """Compute the loss of a batch on the scale of the network."""
         traction = y_pred[0] if isinstance(y_pred, tuple) else y_pred
         factor = self._traction_scale(_amplitude(to_tensor(X, device=traction.device)))
-        factor = factor.where(factor > 0, self.young)
+        factor = factor.where(factor > 0, self.gel_.young)
         truth = (to_tensor(y_true, device=traction.device) / factor).float()
         if isinstance(y_pred, tuple):
             return self.criterion_(tuple((part / factor).float() for part in y_pred), truth)
@@ -109,7 +108,7 @@ class FieldNet(NeuralNetRegressor):
         return {name: value for name, value in params.items() if not isinstance(value, Callback)}
 
     def _traction_scale(self, amplitude: Tensor) -> Tensor:
-        return amplitude * (self.young / self.spacing)
+        return amplitude * (self.gel_.young / self.gel_.spacing)
 
     def _check_device(self, requested_device: Any, map_device: Any) -> Any:
         # None means a choice at run time. skorch would replace it, with a warning, when it unpickles.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from typing import Any, Self
 
-from tfmkit._validation import check_gel
 from tfmkit.deep._field_net import FieldNet
 from tfmkit.deep.files import Weights, find_weights, load_state, read_weights, write_weights
 from tfmkit.deep.networks import NETWORKS
 from tfmkit.deep.training_state import describe_params
+from tfmkit.gel import Gel
 
 
 class PretrainedNet(FieldNet):
@@ -47,7 +47,7 @@ class PretrainedNet(FieldNet):
         ValueError
             If there are no such weights, the file is damaged or foreign, or they are for another Poisson ratio.
         """
-        check_gel(young, poisson, spacing)
+        Gel(young, poisson, spacing)
         path = find_weights(name)
         weights = read_weights(path)
         kwargs |= {f"module__{key}": value for key, value in weights.params.items()}
@@ -71,7 +71,7 @@ class PretrainedNet(FieldNet):
         """
         self.check_is_fitted()
         settings = {
-            "poisson": self.poisson,
+            "poisson": self.gel_.poisson,
             "epochs": len(self.history),
             "training": describe_params(self.get_params(deep=False)),
         }

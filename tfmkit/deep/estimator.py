@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
 
-from tfmkit._validation import check_count, check_field, check_gel, check_mask, check_number, check_pair
+from tfmkit._validation import check_count, check_field, check_mask, check_number, check_pair
 from tfmkit.base import TractionEstimator
 from tfmkit.deep._field_net import draw_seed, seeded
 from tfmkit.deep._pretrained import PretrainedNet
@@ -20,6 +20,8 @@ from tfmkit.deep.calibration import fit_calibration
 from tfmkit.deep.misfit import smooth_misfit
 from tfmkit.deep.training_state import describe_params, digest
 from tfmkit.deep.turns import average_over_turns
+from tfmkit.fttc import FTTCCV
+from tfmkit.gel import Gel
 
 # Half of the central 90 % interval of a normal distribution, in standard deviations.
 HALF_WIDTH = 1.6448536269514722
@@ -212,13 +214,15 @@ class DeepTFM(TractionEstimator, PretrainedNet):
             self._begin()
         return self._train_further(displacement, traction, fit_params)
 
-    def predict(self, X: ArrayLike, return_std: bool = False) -> Any:
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None, *, return_std: bool = False) -> Any:
         """Predict traction, `batch_size` fields at a time; eight times as slowly with `average_turns`.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement, in the unit of `spacing`.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            Where traction is expected, from 0 (none) to 1. It multiplies the traction.
         return_std : bool, default=False
             Whether to return the standard deviation of the traction, too. The network must be one that knows it.
 
@@ -234,12 +238,56 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         ValueError
             If `X` is no batch of fields, or the network gives no standard deviation.
         """
+        weight = None if mask is None else check_mask(mask, check_field(X).shape, soft=True)
         if not return_std:
-            return self._outputs(X)[0]
+            return _cut(self._outputs(X)[0], weight)
         traction, half_width = self._with_interval(X)
         if self.calibration_ is not None:
             half_width = (half_width * self.calibration_.factor(traction, half_width)).astype(half_width.dtype)
-        return traction, half_width / HALF_WIDTH
+        return _cut(traction, weight), half_width / HALF_WIDTH
+
+    @property
+    def gives_std(self) -> bool:  # type: ignore[override]
+        """Whether the network knows the standard deviation of its traction.
+
+        Returns
+        -------
+        bool
+            True if `predict` takes `return_std`.
+        """
+        return bool(getattr(getattr(self, "module_", None), "gives_interval", False))
+
+    def doubts(self, X: ArrayLike, traction: ArrayLike) -> dict[str, NDArray[Any]]:
+        """Return the signs that fields are unlike those that the network was trained on.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement, in the unit of `spacing`.
+        traction : array-like of shape (n_fields, 2, height, width)
+            The traction that `predict` returned for `X`.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_fields,)
+            ``"misfit"`` and, of a calibrated network, ``"foreign"``, 0 or 1.
+        """
+        misfit = self.misfit(X, traction)
+        if self.calibration_ is None:
+            return {"misfit": misfit}
+        return {"misfit": misfit, "foreign": (misfit > self.calibration_.misfit_limit).astype(int)}
+
+    def _draw_field(self, displacement: NDArray[Any], predicted: Any, noise: NDArray[Any], rng: Any) -> NDArray[Any]:
+        """Give the errors of a linear inverse the standard deviation that the network states for every pixel."""
+        if not self.gives_std:
+            return super()._draw_field(displacement, predicted, noise, rng)
+        traction, std = predicted
+        linear = FTTCCV(young=self.gel_.young, poisson=self.gel_.poisson, spacing=self.gel_.spacing).fit(
+            displacement[None]
+        )
+        zero = np.zeros_like(displacement)
+        errors = linear._draw_field(displacement, zero, noise, rng)
+        return np.asarray(traction + errors * (std / np.maximum(errors.std(axis=0), np.finfo(errors.dtype).tiny)))
 
     def misfit(self, X: ArrayLike, traction: ArrayLike | None = None) -> NDArray[np.float64]:
         """Tell how much of each displacement field its predicted traction leaves unexplained.
@@ -258,7 +306,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         """
         displacement = check_field(X)
         predicted = self._outputs(displacement)[0] if traction is None else check_field(traction, name="traction")
-        return smooth_misfit(displacement / self.spacing, predicted / self.young, float(self.poisson))
+        return smooth_misfit(self.gel_.in_pixels(displacement), predicted / self.gel_.young, self.gel_)
 
     def is_foreign(self, X: ArrayLike) -> NDArray[np.bool_]:
         """Tell which fields are unlike those that the network was calibrated on.
@@ -313,7 +361,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         displacement, truth = check_pair(X, y)
         inside = check_mask(np.ones(truth.shape[2:], dtype=bool) if mask is None else mask, displacement.shape)
         parts = self._with_interval(displacement)
-        misfit = smooth_misfit(displacement / self.spacing, parts[0] / self.young, float(self.poisson))
+        misfit = smooth_misfit(self.gel_.in_pixels(displacement), parts[0] / self.gel_.young, self.gel_)
         self.calibration_ = fit_calibration(*parts, truth, inside, misfit)
         return self
 
@@ -328,7 +376,6 @@ class DeepTFM(TractionEstimator, PretrainedNet):
     def _outputs(self, X: ArrayLike) -> tuple[NDArray[Any], ...]:
         """Traction and, where the network knows it, the half-width of its interval as the network gives it."""
         self.check_is_fitted()
-        check_gel(self.young, self.poisson, self.spacing)
         displacement = check_field(X)
         if not self.average_turns:
             return self.evaluate(displacement)
@@ -337,7 +384,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
     def _check_training(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        check_gel(self.young, self.poisson, self.spacing)
+        Gel.of(self)
         check_number(self.lr, "lr", low=0, include_low=False)
         for name in ("max_epochs", "batch_size"):
             check_count(getattr(self, name), name)
@@ -348,6 +395,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
 
     def _begin(self) -> None:
         self.initialized_ = False  # or skorch prints that it replaces the network
+        self.gel_ = Gel.of(self)
         self.seed_ = draw_seed(self.random_state)
         self.first_epoch_ = 0
         self.training_ = None
@@ -381,6 +429,10 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         tags.non_deterministic = self.random_state is None
         tags.target_tags.required = True
         return tags
+
+
+def _cut(traction: NDArray[Any], weight: NDArray[Any] | None) -> NDArray[Any]:
+    return traction if weight is None else traction * weight[:, None].astype(traction.dtype)
 
 
 def _writeable(field: NDArray[Any]) -> NDArray[Any]:

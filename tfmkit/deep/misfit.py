@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from tfmkit.gel import Gel
 from tfmkit.gel.operator import convolve
-from tfmkit.noise.bands import noise_bands, noise_power
+from tfmkit.noise.level import spectrum_noise
 from tfmkit.noise.spectrum import rings_of, tapered_spectrum
 
 # Standard deviation of the Gaussian, in pixels, that takes the noise out of the residual.
@@ -22,7 +23,7 @@ _ALWAYS_ALLOWED = 0.01
 _MOST_ALLOWED = 0.25
 
 
-def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], poisson: float) -> NDArray[np.float64]:
+def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) -> NDArray[np.float64]:
     """Compare the smooth part of the residual with that of the measured noise.
 
     Parameters
@@ -31,8 +32,8 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], poisson: f
         Measured displacement in pixels.
     traction : ndarray of shape (n_fields, 2, height, width)
         Recovered traction over Young's modulus.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel.
 
     Returns
     -------
@@ -48,19 +49,19 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], poisson: f
     second term of the minimum catches fields of noise alone.
     """
     u = np.asarray(displacement, dtype=float)
-    residual = u - convolve(np.asarray(traction, dtype=float), float(poisson))
-    allowed = np.minimum(_smooth_noise(u, poisson) + _ALWAYS_ALLOWED * _rms(u), _MOST_ALLOWED * _rms(_smooth(u)))
+    residual = u - convolve(np.asarray(traction, dtype=float), gel)
+    allowed = np.minimum(_smooth_noise(u, gel) + _ALWAYS_ALLOWED * _rms(u), _MOST_ALLOWED * _rms(_smooth(u)))
     return np.divide(_rms(_smooth(residual)), allowed, out=np.zeros(len(u)), where=allowed > 0)
 
 
-def _smooth_noise(displacement: NDArray[Any], poisson: float) -> NDArray[np.float64]:
+def _smooth_noise(displacement: NDArray[Any], gel: Gel) -> NDArray[np.float64]:
     """RMS of the smooth part of the noise, from its power spectrum."""
     shape = displacement.shape[-2:]
     rings = rings_of(shape)
     # Waves of the cell are kept: if noise were taken for signal, every noisy field would count as foreign.
-    power = noise_power(*noise_bands(tapered_spectrum(displacement), shape, poisson), rings.wavenumber)
-    kept = np.exp(-np.square(_SMOOTHING * rings.wavenumber)) * rings.n_vectors
-    return np.sqrt(power @ kept / rings.n_vectors.sum())
+    power = spectrum_noise(tapered_spectrum(displacement), shape, gel, most_excess=None)
+    kept = np.exp(-np.square(_SMOOTHING * rings.wavenumber))
+    return np.sqrt(rings.mean(power * kept))
 
 
 def _smooth(fields: NDArray[Any]) -> NDArray[np.float64]:

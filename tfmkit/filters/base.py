@@ -9,10 +9,10 @@ from sklearn.base import MetaEstimatorMixin
 from sklearn.utils import Bunch, Tags, get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 
-from tfmkit.base import TractionEstimator
+from tfmkit.base import FieldRegressor
 
 
-class Filter(MetaEstimatorMixin, TractionEstimator):
+class Filter(MetaEstimatorMixin, FieldRegressor):
     """Base class of estimators that have another estimator as their parameter `estimator`."""
 
     # Names of the metadata of the filter itself, with or without routing.

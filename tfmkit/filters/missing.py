@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from tfmkit._validation import FloatArray, check_count, check_field
 from tfmkit.base import negative_error
 from tfmkit.filters.base import Filter
-from tfmkit.gel.operator import ForwardOperator
+from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.holes import fill
 
 # Parameters of an estimator that describe its gel; estimators of the half-space lack the last two.
@@ -118,7 +118,7 @@ class MissingVectorFilter(Filter):
         traction = self.estimator_.predict(displacement, **routed)
         if not self.n_rounds or not missing.any():
             return traction
-        operator = ForwardOperator(displacement.shape[2:], **_gel(self.estimator_))
+        operator = ForwardOperator.of_gel(displacement.shape[2:], _gel(self.estimator_))
         for _ in range(self.n_rounds):
             displacement = np.where(missing[:, None], operator.apply(traction), displacement)
             traction = self.estimator_.predict(displacement, **routed)
@@ -181,8 +181,8 @@ def _filled(X: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
     return displacement, missing
 
 
-def _gel(estimator: Any) -> dict[str, Any]:
-    """Return the parameters of the gel of an estimator, or of the estimators inside."""
+def _gel(estimator: Any) -> Gel:
+    """Return the gel of an estimator, or of the estimators inside."""
     found: dict[str, Any] = {}
     for name, value in _params(estimator):
         if name in _GEL and found.setdefault(name, value) != value:
@@ -193,7 +193,7 @@ def _gel(estimator: Any) -> dict[str, Any]:
             f"Expected an estimator with the parameters {', '.join(_GEL[:3])} for n_rounds > 0, but "
             f"{type(estimator).__name__} lacks {', '.join(sorted(wanted))}."
         )
-    return found
+    return Gel(**found)
 
 
 def _params(estimator: Any) -> Iterator[tuple[str, Any]]:

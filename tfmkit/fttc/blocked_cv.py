@@ -1,9 +1,10 @@
-"""Error of the traction of a vector whose neighbours, with itself, were left out of the fit.
+"""Cross-validation with blocks of neighbours left out: the error of the traction in the middle of a gap.
 
-Noise that neighbours share is fitted as if it were signal, and a prediction of one of them from the others proves
-nothing. Leave out a block of them, fit the rest, and noise at the block's centre is independent of the fit: the
-product of the two has the expectation of the true displacement's. As the smoother is a convolution, all blocks share
-one matrix, and the fit at the centre of its own gap is one more convolution of the field.
+Noise that neighbours share is fitted as if it were signal. A prediction of one vector from its neighbours then proves
+nothing. A block of neighbours is therefore left out, and the rest is fitted. The noise at the centre of the block is
+independent of this fit, so the product of the fit and the noisy vector has the expectation of the product of the fit
+and the true displacement. The smoother is a convolution. All blocks therefore share one matrix, and the fit at the
+centre of its own gap is one more convolution of the field.
 """
 
 from __future__ import annotations
@@ -14,24 +15,26 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from tfmkit.gel.operator import wavenumbers
+from tfmkit.gel.fourier import Shape, wavenumbers
+from tfmkit.gel.symbol import Symbol
+from tfmkit.noise.level import sharing_vectors
+from tfmkit.noise.spectrum import Rings
 
 Array = NDArray[np.float64]
-Shape = tuple[int, int]
 
 # Blocks grow as the square of this, their matrices as its fourth power.
 _MOST = 6
 
 
-def half_width(noise: Array, n_vectors: Array, shape: Shape) -> NDArray[np.intp]:
+def half_width(noise: Array, rings: Rings, shape: Shape) -> NDArray[np.intp]:
     """Return the size of the block that holds as many vectors as share their noise.
 
     Parameters
     ----------
     noise : ndarray of shape (n_fields, n_rings)
         Power of the noise per wave vector and component, from long waves to short ones.
-    n_vectors : ndarray of shape (n_rings,)
-        Number of wave vectors in each ring.
+    rings : Rings
+        The rings.
     shape : (int, int)
         Height and width of the field.
 
@@ -39,16 +42,9 @@ def half_width(noise: Array, n_vectors: Array, shape: Shape) -> NDArray[np.intp]
     -------
     ndarray of shape (n_fields,)
         Vectors between the centre of a square block and its edge: 0 for white noise, at most 6 and a quarter field.
-
-    Notes
-    -----
-    The power of the longest waves over the mean power is the sum of the autocorrelation: the number of vectors that
-    share their noise, ``4 pi s^2`` for white noise under a Gaussian of standard deviation ``s``.
     """
-    mean = noise @ n_vectors / n_vectors.sum()
-    shared = np.divide(noise[:, 0], mean, out=np.ones_like(mean), where=mean > 0)
     most = min(_MOST, min(shape) // 4)
-    return np.clip(np.rint((np.sqrt(shared) - 1) / 2), 0, most).astype(np.intp)
+    return np.clip(np.rint((np.sqrt(sharing_vectors(noise, rings)) - 1) / 2), 0, most).astype(np.intp)
 
 
 def gap_error(share: Array, gain: Array, half: int, shape: Shape) -> Array:
@@ -57,7 +53,7 @@ def gap_error(share: Array, gain: Array, half: int, shape: Shape) -> Array:
     Parameters
     ----------
     share : ndarray of shape (2, height, width // 2 + 1)
-        What the smoother lets through along every wave vector and across it; 0 at ``k = 0``.
+        Share of the displacement that the smoother keeps, along every wave vector and across it; 0 at ``k = 0``.
     gain : ndarray of shape (2, height, width // 2 + 1)
         Displacement over traction, along and across; not 0.
     half : int
@@ -87,28 +83,25 @@ def gap_error(share: Array, gain: Array, half: int, shape: Shape) -> Array:
     cos, sin = kx / k, ky / k
     pixel = np.sinc(ky / (2 * np.pi)) * np.sinc(kx / (2 * np.pi))
     offsets = np.stack(np.meshgrid(*2 * [np.arange(-half, half + 1)], indexing="ij"), axis=-1).reshape(-1, 2)
-    inverse = np.asarray(np.linalg.inv(np.eye(2 * len(offsets)) - _block(share, (cos, sin), shape, offsets)), float)
+    inverse = np.asarray(np.linalg.inv(np.eye(2 * len(offsets)) - _block(share, shape, offsets)), float)
     fits = share / gain, pixel * share / gain**2
     (traction, mixed), (product, _) = (
-        _without_block(
-            fit, share, _kernels(_block(fit, (cos, sin), shape, offsets), inverse, offsets, shape), (cos, sin)
-        )
+        _without_block(fit, share, _kernels(_block(fit, shape, offsets), inverse, offsets, shape), (cos, sin))
         for fit in fits
     )
     return np.asarray(traction**2 + mixed**2 - 2 * product)
 
 
-def _block(part: Array, direction: tuple[Array, Array], shape: Shape, offsets: NDArray[Any]) -> Array:
+def _block(part: Array, shape: Shape, offsets: NDArray[Any]) -> Array:
     """Entries of a convolution between the vectors of a block: first x of all, then y."""
-    (along, across), (cos, sin) = part, direction
-    planes = along * cos**2 + across * sin**2, along * sin**2 + across * cos**2, (along - across) * cos * sin
     lags = offsets[:, None] - offsets[None]
-    xx, yy, xy = (scipy.fft.irfft2(plane, s=shape)[lags[..., 0], lags[..., 1]] for plane in planes)
+    symbol = Symbol.from_along_across(part[0], part[1], shape)
+    xx, yy, xy = (scipy.fft.irfft2(entry, s=shape)[lags[..., 0], lags[..., 1]] for entry in symbol)
     return np.block([[xx, xy], [xy, yy]])
 
 
 def _kernels(fit: Array, inverse: Array, offsets: NDArray[Any], shape: Shape) -> Array:
-    """Transforms of what the block's residuals add to a fit at its centre: xx, yy, xy and yx."""
+    """Transforms of the kernels that add the residuals of the block to a fit at its centre: xx, yy, xy and yx."""
     n, middle = len(offsets), len(offsets) // 2
     x, y = fit[[middle, n + middle]] @ inverse
     kernels = np.zeros((4, *shape))
@@ -118,7 +111,7 @@ def _kernels(fit: Array, inverse: Array, offsets: NDArray[Any], shape: Shape) ->
 
 
 def _without_block(fit: Array, share: Array, kernels: Array, direction: tuple[Array, Array]) -> tuple[Array, Array]:
-    """Take what the block adds to its centre from a convolution: along and across, and what mixes the two."""
+    """Take the part of the block out of a convolution: along and across the wave vector, and the two mixed parts."""
     (xx, yy, xy, yx), (cos, sin) = kernels, direction
     along = xx * cos**2 + yy * sin**2 + (xy + yx) * cos * sin
     across = xx * sin**2 + yy * cos**2 - (xy + yx) * cos * sin

@@ -1,9 +1,10 @@
 """Continuation of a displacement field past its border.
 
-The gel goes on past the border of the field, the discrete Fourier transform thinks that it repeats. What the traction
-inside moves outside is known well enough from a coarse inversion, on square cells of four pixels a side: its far field
-is continued from the open gel, and only the rest, what the coarse traction does not explain along the border, by its
-edge values under a linear taper. Both have faded where the transform wraps, a fifth of the field away on every side.
+The gel goes on past the border of the field. The discrete Fourier transform takes the field as repeated. The
+displacement outside the field is extrapolated in two parts. The first is the far field of a coarse traction, inverted
+on square cells of four pixels a side and displaced on the open gel. The second is the rest of the displacement at the
+edge, continued by its edge values under a linear taper. Both have faded where the transform wraps, a fifth of the field
+away on every side.
 """
 
 from __future__ import annotations
@@ -13,13 +14,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.fft
-from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from tfmkit.gel.layer import HALF_SPACE, Layer
-from tfmkit.gel.operator import green_symbol, irfft2, multiply, padded_grid, regularised_inverse, rfft2
+from tfmkit.gel.fourier import Shape, irfft2, padded_grid, rfft2
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.operator import green_symbol
 
-Shape = tuple[int, int]
+Array = NDArray[np.floating[Any]]
 
 # Width of the continuation on either side over that of the field.
 MARGIN = 0.2
@@ -52,79 +53,67 @@ def extended_grid(shape: Shape) -> Shape:
     return height, width
 
 
-def extend(displacement: Any, grid: Shape, *, poisson: float, layer: Layer = HALF_SPACE) -> Any:
-    """Continue displacement past its border as the gel does, but for what leaves no trace inside.
+def extend(displacement: Array, grid: Shape, gel: Gel) -> Array:
+    """Extrapolate the displacement by the far field of a coarse traction and a tapered edge.
 
     Parameters
     ----------
-    displacement : array of shape (n_fields, 2, height, width)
-        Displacement in pixels (numpy or torch).
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Displacement in pixels.
     grid : (int, int)
         Height and width of the result; those of the field give the field itself.
-    poisson : float
-        Poisson ratio.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
+    gel : Gel
+        The gel.
 
     Returns
     -------
-    array of shape (n_fields, 2, grid[0], grid[1])
-        The field in the first rows and columns. The continuation past its last row follows, then, by the period of the
-        transform, the one before its first row; likewise along the columns.
+    ndarray of shape (n_fields, 2, grid[0], grid[1])
+        The field in the first rows and columns. The continuation past its last row follows. Then comes, by the period
+        of the transform, the continuation before its first row; likewise along the columns.
 
     Notes
     -----
-    Linear, and free of the lambda of the inversion that follows. Both continuations are of one width, so that mirroring
-    commutes with them.
+    The continuation is linear, and does not depend on the lambda of the inversion that follows. It has one width on
+    both sides, so that mirroring the field mirrors the continuation.
     """
-    shape = tuple(displacement.shape[-2:])
+    shape = (displacement.shape[-2], displacement.shape[-1])
     if shape == tuple(grid):
         return displacement
     cells = _map(displacement, *map(_cell_means, shape)) / _COARSE
-    far = _COARSE * _far_field(cells, grid, poisson, Layer(layer.thickness / _COARSE, layer.depth / _COARSE))
+    far = _COARSE * _far_field(cells, grid, gel.on_grid(_COARSE))
     far = _map(far, *map(_interpolation, shape, grid, far.shape[-2:]))
     return far + _taper_out(displacement - far[..., : shape[0], : shape[1]], grid)
 
 
-def _far_field(cells: Any, extended: Shape, poisson: float, layer: Layer) -> Any:
-    """Displacement of the open gel under the traction of a coarse field; what lies before the first cell comes last."""
-    shape = cells.shape[-2:]
+def _far_field(cells: Array, extended: Shape, gel: Gel) -> Array:
+    """Displacement of the open gel under the traction of a coarse field; the part before the first cell comes last."""
+    shape = (cells.shape[-2], cells.shape[-1])
     grid = extended_grid(shape)
-    inverse = regularised_inverse(
-        green_symbol(grid, poisson, boundary="periodic", like=cells, layer=layer), _COARSE_LAM
-    )
-    traction = irfft2(multiply(inverse, rfft2(_taper_out(cells, grid), grid)), grid)[..., : shape[0], : shape[1]]
-    # Beside the cells, half of what is continued, and one for the interpolation.
-    reach = tuple((n + -(-total // _COARSE)) // 2 + 2 for n, total in zip(shape, extended, strict=True))
-    symbol = green_symbol(reach, poisson, boundary="open", like=cells, layer=layer)
+    inverse = green_symbol(grid, gel, boundary="periodic", like=cells).regularised_inverse(_COARSE_LAM)
+    traction = inverse.convolve(_taper_out(cells, grid), grid)[..., : shape[0], : shape[1]]
+    # Beside the cells, half of the continuation, and one for the interpolation.
+    reach = (_reach(shape[0], extended[0]), _reach(shape[1], extended[1]))
+    symbol = green_symbol(reach, gel, boundary="open", like=cells)
     grid = padded_grid(reach)
-    return irfft2(multiply(symbol, rfft2(traction, grid)), grid)
+    return np.asarray(irfft2(symbol.multiply(rfft2(traction, grid)), grid))
 
 
-def _taper_out(field: Any, grid: Shape) -> Any:
+def _reach(n_cells: int, total: int) -> int:
+    return (n_cells + -(-total // _COARSE)) // 2 + 2
+
+
+def _taper_out(field: Array, grid: Shape) -> Array:
     """Continue fields past their border by their edge values under a linear taper."""
     return _map(field, *map(_taper, field.shape[-2:], grid))
 
 
-def _map(field: Any, rows: _Taps, columns: _Taps) -> Any:
+def _map(field: Array, rows: _Taps, columns: _Taps) -> Array:
     """Apply one sparse map along the rows and one along the columns."""
     for taps, axis in ((rows, -2), (columns, -1)):
-        weights = taps.weight[:, None] if axis == -2 else taps.weight
-        terms = (
-            _take(field, taps.source[:, i], axis) * _like(weights[..., i], field) for i in range(taps.source.shape[1])
-        )
+        weights = (taps.weight[:, None] if axis == -2 else taps.weight).astype(field.dtype)
+        terms = (field.take(taps.source[:, i], axis=axis) * weights[..., i] for i in range(taps.source.shape[1]))
         field = sum(terms, next(terms))
     return field
-
-
-def _take(field: Any, index: NDArray[np.intp], axis: int) -> Any:
-    if is_torch_array(field):
-        return field[..., index, :] if axis == -2 else field[..., index]
-    return field.take(index, axis=axis)
-
-
-def _like(weights: NDArray[np.float64], field: Any) -> Any:
-    return field.new_tensor(weights) if is_torch_array(field) else weights.astype(field.dtype)
 
 
 @lru_cache(maxsize=64)
@@ -139,7 +128,7 @@ def _cell_means(n: int) -> _Taps:
 
 @lru_cache(maxsize=64)
 def _interpolation(n: int, total: int, n_cells_total: int) -> _Taps:
-    """Linear interpolation between the middles of cells, fading to 0 in the outer half of the continuation."""
+    """Linear interpolation between the middles of cells. It fades to 0 in the outer half of the continuation."""
     margin = (total - n) // 2
     pixel = np.arange(total)
     place = np.where(pixel < total - margin, pixel, pixel - total)
@@ -155,7 +144,7 @@ def _interpolation(n: int, total: int, n_cells_total: int) -> _Taps:
 
 @lru_cache(maxsize=64)
 def _taper(n: int, total: int) -> _Taps:
-    """Edge values under a linear taper; where an odd number of pixels is to be filled, the middle one is 0."""
+    """Edge values under a linear taper. Where an odd number of pixels is filled, the middle one is 0."""
     margin = (total - n) // 2
     fall = 1 - np.arange(1, margin + 1) / (margin + 1)
     source = np.zeros(total, dtype=np.intp)

@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit.fttc.blocked_cv import gap_error, half_width
-from tfmkit.gel.layer import HALF_SPACE, Layer
-from tfmkit.gel.operator import wavenumbers
-from tfmkit.gel.symbol import gains, penalty_weight
-from tfmkit.noise.bands import noise_bands, noise_power, without_signal
+from tfmkit.fttc.penalty import penalty_at
+from tfmkit.gel.fourier import Shape, wavenumber
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.layer import gains
+from tfmkit.noise.level import spectrum_noise
 from tfmkit.noise.spectrum import Rings, ring_mean, ring_power, rings_of, signal_power, tapered_spectrum
 
 Array = NDArray[np.float64]
-Shape = tuple[int, int]
 
 CRITERIA = ("risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discrepancy", "l_curve")
 # These two compare lambdas of one order only: their scores have no common zero.
@@ -37,30 +37,27 @@ _MOST_EXCESS = 1.5
 
 
 class Statistics(NamedTuple):
-    """What the criteria need to know about a batch of fields.
+    """Spectra of a batch of fields, from which all criteria are computed.
 
     Attributes
     ----------
     shape : (int, int)
         Height and width.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel.
     rings : Rings
         Rings of wave vectors.
     power : ndarray of shape (n_fields, 2, n_rings)
         Power of the displacement, summed over each ring.
     noise : ndarray of shape (n_fields, n_rings)
         Power of its noise per wave vector and component.
-    layer : Layer
-        Thickness of the gel and depth of the beads, in pixels.
     """
 
     shape: Shape
-    poisson: float
+    gel: Gel
     rings: Rings
     power: Array
     noise: Array
-    layer: Layer = HALF_SPACE
 
 
 class Path(NamedTuple):
@@ -81,38 +78,31 @@ class Path(NamedTuple):
     shares: Array
 
 
-def statistics(
-    displacement: NDArray[Any], *, poisson: float, noise: float | None = None, layer: Layer = HALF_SPACE
-) -> Statistics:
+def statistics(displacement: NDArray[Any], gel: Gel, *, noise: float | None = None) -> Statistics:
     """Measure the spectra of displacement and noise.
 
     Parameters
     ----------
     displacement : ndarray of shape (n_fields, 2, height, width)
         Displacement in pixels.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel.
     noise : float, optional
         Standard deviation of white noise per component, in pixels; by default its spectrum is measured.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
     Statistics
-        Everything that `scores` needs.
+        The input of `scores`.
     """
     shape = (displacement.shape[-2], displacement.shape[-1])
     rings = rings_of(shape)
     spectrum = tapered_spectrum(displacement)
     if noise is None:
-        # Where traction is confined, so is what the half-space makes of its displacement: a layer and depth only damp.
-        levels, excess = noise_bands(spectrum, shape, poisson)
-        levels = without_signal(levels, excess, shape, most_excess=_MOST_EXCESS)
-        noise_spectrum = noise_power(levels, excess, rings.wavenumber)
+        measured = spectrum_noise(spectrum, shape, gel, most_excess=_MOST_EXCESS)
     else:
-        noise_spectrum = np.full((len(displacement), len(rings.n_vectors)), noise**2)
-    return Statistics(shape, poisson, rings, ring_power(spectrum, shape), noise_spectrum, layer)
+        measured = np.full((len(displacement), len(rings.n_vectors)), noise**2)
+    return Statistics(shape, gel.dimensionless, rings, ring_power(spectrum, shape), measured)
 
 
 def scores(
@@ -131,7 +121,7 @@ def scores(
     criterion : {"risk", "gcv", "evidence", "profiled_evidence", "blocked_cv", "discrepancy", "l_curve"}, default="risk"
         How to score; see the function of that name.
     noise_correlation : float, default=0.0
-        As for `tfmkit.fttc.closed_form.penalty_weight`; all criteria but ``"risk"`` take the noise as white.
+        As for `tfmkit.fttc.penalty.penalty_at`; all criteria but ``"risk"`` take the noise as white.
 
     Returns
     -------
@@ -139,42 +129,33 @@ def scores(
         Lower is better.
     """
     lams = np.asarray(lams, float)
-    shares = pass_shares(data.rings.wavenumber, lams, order, data.poisson, data.layer, noise_correlation)
+    shares = pass_shares(data.rings.wavenumber, lams, order, data.gel, noise_correlation)
     return _CRITERIA[criterion](data, Path(lams, order, shares))
 
 
-def pass_shares(
-    wavenumber: Array,
-    lams: Array,
-    order: float,
-    poisson: float,
-    layer: Layer = HALF_SPACE,
-    noise_correlation: float = 0.0,
-) -> Array:
+def pass_shares(k: Array, lams: Array, order: float, gel: Gel, noise_correlation: float = 0.0) -> Array:
     """Return the share of the displacement that each lambda explains.
 
     Parameters
     ----------
-    wavenumber : ndarray of shape (n_rings,)
+    k : ndarray of shape (n_rings,)
         Lengths of wave vectors in rad per pixel.
     lams : ndarray of shape (n_lams,)
         Regularisation.
     order : float
         Order of the penalty.
-    poisson : float
-        Poisson ratio.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
+    gel : Gel
+        The gel.
     noise_correlation : float, default=0.0
-        As for `tfmkit.fttc.closed_form.penalty_weight`.
+        As for `tfmkit.fttc.penalty.penalty_at`.
 
     Returns
     -------
     ndarray of shape (n_lams, 2, n_rings)
         ``g^2 / (g^2 + lam w)`` along the wave vector and across it, with the weight ``w`` of the penalty.
     """
-    squared_gain = gains(wavenumber, poisson, layer) ** 2
-    weight = penalty_weight(wavenumber, order, noise_correlation)
+    squared_gain = gains(k, gel) ** 2
+    weight = penalty_at(k, order, noise_correlation)
     return np.asarray(squared_gain / (squared_gain + lams[:, None, None] * weight))
 
 
@@ -186,7 +167,7 @@ def risk(data: Statistics, path: Path) -> Array:
     data : Statistics
         Spectra.
     path : Path
-        Lambdas and what they let through.
+        Lambdas, and the share of the displacement that each keeps.
 
     Returns
     -------
@@ -201,12 +182,12 @@ def risk(data: Statistics, path: Path) -> Array:
        instead of the data.
     """
     rings = data.rings
-    gain = gains(rings.wavenumber, data.poisson, data.layer)
+    gain = gains(rings.wavenumber, data.gel)
     per_traction = 1 / gain**2
     misfit = (path.shares**2 - 2 * path.shares * rings.pixel + rings.pixel_square) * per_traction
-    if data.layer.depth:
+    if data.gel.depth:
         # Short waves hardly reach deep beads: per traction, their noise would drown all else, were it not left out.
-        signal = signal_power(data.power, data.noise, rings, gain, data.layer.depth)
+        signal = signal_power(data.power, data.noise, rings, gain, data.gel.depth)
         return _sum(signal, misfit) + data.noise @ ((path.shares**2 * per_traction).sum(axis=1) * rings.n_vectors).T
     optimism = ((2 * path.shares * rings.pixel - rings.pixel_square) * per_traction).sum(axis=1) * rings.n_vectors
     return _sum(data.power, misfit) + data.noise @ optimism.T
@@ -220,7 +201,7 @@ def gcv(data: Statistics, path: Path) -> Array:
     data : Statistics
         Spectra.
     path : Path
-        Lambdas and what they let through.
+        Lambdas, and the share of the displacement that each keeps.
 
     Returns
     -------
@@ -242,7 +223,7 @@ def evidence(data: Statistics, path: Path) -> Array:
     data : Statistics
         Spectra; the mean of the noise spectrum is the level.
     path : Path
-        Lambdas and what they let through.
+        Lambdas, and the share of the displacement that each keeps.
 
     Returns
     -------
@@ -253,7 +234,7 @@ def evidence(data: Statistics, path: Path) -> Array:
     ----------
     .. [1] D. J. C. MacKay, Neural Comput. 4, 415 (1992); Y. L. Huang et al., Sci. Rep. 9, 539 (2019).
     """
-    level = np.maximum(_noise_level(data), np.finfo(float).tiny)
+    level = np.maximum(data.rings.mean(data.noise), np.finfo(float).tiny)
     return _sum(data.power, 1 - path.shares) / level[:, None] - _freedom(data, np.log1p(-path.shares))
 
 
@@ -265,7 +246,7 @@ def profiled_evidence(data: Statistics, path: Path) -> Array:
     data : Statistics
         Spectra.
     path : Path
-        Lambdas and what they let through.
+        Lambdas, and the share of the displacement that each keeps.
 
     Returns
     -------
@@ -284,7 +265,7 @@ def blocked_cv(data: Statistics, path: Path) -> Array:
     data : Statistics
         Spectra; that of the noise tells the size of the block to leave out, one vector if it is white.
     path : Path
-        Lambdas and what they let through.
+        Lambdas, and the share of the displacement that each keeps.
 
     Returns
     -------
@@ -299,10 +280,10 @@ def blocked_cv(data: Statistics, path: Path) -> Array:
     a pixel wide). On noise correlated over 1.5 pixels it does not hold up: 1.08 to 1.36 times at 4 and 10 %, up to 1.97
     times at 30 % (discs), where `risk` stays below 1.06.
     """
-    halves = half_width(data.noise, data.rings.n_vectors, data.shape)
+    halves = half_width(data.noise, data.rings, data.shape)
     score = np.empty((len(data.power), len(path.lams)))
     for half in np.unique(halves).tolist():
-        weights = _blocked_weights(data.shape, data.poisson, tuple(path.lams.tolist()), path.order, data.layer, half)
+        weights = _blocked_weights(data.shape, data.gel, tuple(path.lams.tolist()), path.order, half)
         score[halves == half] = _sum(data.power[halves == half], weights)
     return score
 
@@ -315,7 +296,7 @@ def discrepancy(data: Statistics, path: Path) -> Array:
     data : Statistics
         Spectra.
     path : Path
-        Lambdas and what they let through.
+        Lambdas, and the share of the displacement that each keeps.
 
     Returns
     -------
@@ -335,7 +316,7 @@ def l_curve(data: Statistics, path: Path) -> Array:
     data : Statistics
         Spectra.
     path : Path
-        Lambdas and what they let through.
+        Lambdas, and the share of the displacement that each keeps.
 
     Returns
     -------
@@ -348,7 +329,7 @@ def l_curve(data: Statistics, path: Path) -> Array:
     """
     tiny = np.finfo(float).tiny
     k = data.rings.wavenumber
-    size = k ** (2 * path.order) / gains(k, data.poisson, data.layer) ** 2 * path.shares**2
+    size = penalty_at(k, path.order) / gains(k, data.gel) ** 2 * path.shares**2
     x, y = (0.5 * np.log(_sum(data.power, part) + tiny) for part in ((1 - path.shares) ** 2, size))
     parameter = np.log(path.lams)
     dx, dy = (np.gradient(curve, parameter, axis=1) for curve in (x, y))
@@ -370,19 +351,13 @@ def _freedom(data: Statistics, weights: Array) -> Array:
     return np.asarray(weights.sum(axis=1) @ data.rings.n_vectors)
 
 
-def _noise_level(data: Statistics) -> Array:
-    return np.asarray(data.noise @ data.rings.n_vectors / data.rings.n_vectors.sum())
-
-
 # Five orders times seven sizes of the gap.
 @lru_cache(maxsize=35)
-def _blocked_weights(
-    shape: Shape, poisson: float, lams: tuple[float, ...], order: float, layer: Layer, half: int
-) -> Array:
+def _blocked_weights(shape: Shape, gel: Gel, lams: tuple[float, ...], order: float, half: int) -> Array:
     """Weights of the power for gaps of one size, averaged over rings."""
-    k = np.hypot(*np.broadcast_arrays(*wavenumbers(shape)))
+    k = wavenumber(shape)
     k[0, 0] = 1
-    gain = np.maximum(np.abs(gains(k, poisson, layer)), _LEAST_GAIN)
-    shares = pass_shares(k.ravel(), np.array(lams), order, poisson, layer).reshape(len(lams), 2, *k.shape)
+    gain = np.maximum(np.abs(gains(k, gel)), _LEAST_GAIN)
+    shares = pass_shares(k.ravel(), np.array(lams), order, gel).reshape(len(lams), 2, *k.shape)
     shares[..., 0, 0] = 0
     return np.array([[ring_mean(plane, shape) for plane in gap_error(share, gain, half, shape)] for share in shares])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
+from typing import Any, ClassVar
 
-from tfmkit._validation import check_data, check_field, check_mask, check_number
-from tfmkit.fttc.quadratic import FloatArray, Penalty, QuadraticTFM
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from tfmkit._validation import FloatArray, check_number
+from tfmkit.base import TractionEstimator
+from tfmkit.fttc.inverse import Solver, invert
+from tfmkit.fttc.penalty import Penalty
 
 
-class FTTC(QuadraticTFM):
+class FTTC(TractionEstimator):
     """Regularised Fourier-transform traction cytometry.
 
     Parameters
@@ -85,6 +89,8 @@ class FTTC(QuadraticTFM):
     True
     """
 
+    _chosen: ClassVar[tuple[str, ...]] = ("lam",)
+
     def __init__(
         self,
         lam: float = 0.1,
@@ -114,56 +120,17 @@ class FTTC(QuadraticTFM):
         self.thickness = thickness
         self.depth = depth
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> FTTC:
-        """Check the parameters and the data; there is nothing to learn.
+    def _check_parameters(self) -> None:
+        Solver.of(self)
+        for name in ("lam", "order", "noise_correlation"):
+            check_number(getattr(self, name), name, low=0)
 
-        Parameters
-        ----------
-        X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`.
-        y : array-like of shape (n_fields, 2, height, width), optional
-            Traction; checked and not used.
+    def _learn(self, displacement: FloatArray, y: ArrayLike | None) -> None:  # noqa: ARG002
+        self.lam_ = float(self.lam)
 
-        Returns
-        -------
-        FTTC
-            The estimator.
+    def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
+        penalty = Penalty(self.lam_, float(self.order), float(self.noise_correlation))
+        return invert(displacement, self.gel_, penalty, Solver.of(self), mask)
 
-        Raises
-        ------
-        ValueError
-            If a parameter is out of its range or the data are no fields.
-        """
-        self._check_parameters()
-        check_number(self.order, "order", low=0)
-        check_number(self.noise_correlation, "noise_correlation", low=0)
-        lam = check_number(self.lam, "lam", low=0)
-        check_data(X, y)
-        self.lam_ = lam
-        return self
-
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> FloatArray:
-        """Recover traction from displacement.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
-        mask : array-like of shape (n_fields, height, width) or (height, width), optional
-            Where traction is expected, from 0 (none) to 1; see `support`.
-
-        Returns
-        -------
-        ndarray of shape (n_fields, 2, height, width)
-            Traction in the unit of `young`, in the precision of `X`.
-
-        Raises
-        ------
-        ValueError
-            If `X` is no batch of finite fields, or the mask does not fit.
-        """
-        check_is_fitted(self)
-        displacement = check_field(X)
-        weight = None if mask is None else check_mask(mask, displacement.shape, soft=True)
-        quadratic = Penalty(self.lam_, float(self.order), float(self.noise_correlation))
-        return self._recover(displacement, quadratic, weight)
+    def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
+        return np.asarray(predicted + self._recover(noise, None))

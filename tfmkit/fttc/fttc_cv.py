@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import check_choice, check_data, check_field, check_gel, check_mask, check_number
+from tfmkit._validation import FloatArray, check_choice, check_number
+from tfmkit.base import TractionEstimator
 from tfmkit.fttc.criteria import CRITERIA, SINGLE_ORDER, Statistics, scores, statistics
 from tfmkit.fttc.fttc import FTTC
-from tfmkit.fttc.quadratic import FloatArray, Penalty, QuadraticTFM
-from tfmkit.gel.layer import check_layer
-from tfmkit.noise.bands import correlation_length
+from tfmkit.fttc.inverse import Solver, invert
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel.gel import Gel
+from tfmkit.noise.level import correlation_length
 
-# What `FTTC` has in common.
+# Parameters that FTTC has too.
 _SHARED = ("young", "poisson", "spacing", "boundary", "support", "tol", "max_iter", "thickness", "depth")
 # Beads that lie deeper, in grid points, get the lambdas of this depth.
 _DEEPEST = 10.0
 
 
-class FTTCCV(QuadraticTFM):
+class FTTCCV(TractionEstimator):
     """Traction cytometry that chooses lambda and the order of its penalty from the data.
 
     Parameters
@@ -39,8 +40,8 @@ class FTTCCV(QuadraticTFM):
     noise : float, optional
         Standard deviation of white noise per component, in the unit of `spacing`; by default it is measured.
     noise_correlation : float, optional
-        As for `FTTC`. By default, criterion ``"risk"`` takes 0 or what it measures on the field, whichever promises the
-        smaller error; the other criteria, and all of them on beads below the surface, take noise as white, 0.
+        As for `FTTC`. By default, criterion ``"risk"`` takes 0 or what it measures on the field, whichever gives the
+        smaller estimated error; the other criteria, and all of them on beads below the surface, take noise as white, 0.
     per_field : bool, default=True
         Whether every field gets a choice of its own, made in `predict` from the field itself, or all share what suits
         the fields of `fit` best.
@@ -92,6 +93,8 @@ class FTTCCV(QuadraticTFM):
     (2, 2, 48, 48)
     """
 
+    _chosen: ClassVar[tuple[str, ...]] = ("lam", "order", "noise_correlation")
+
     def __init__(
         self,
         lams: ArrayLike | None = None,
@@ -131,45 +134,27 @@ class FTTCCV(QuadraticTFM):
         self.thickness = thickness
         self.depth = depth
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> FTTCCV:
-        """Choose lambda and order.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`.
-        y : array-like of shape (n_fields, 2, height, width), optional
-            Traction; needed where `cv` is given, and not used otherwise.
-
-        Returns
-        -------
-        FTTCCV
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If a parameter is out of its range or the data are no fields.
-        """
-        self._check_parameters()
+    def _check_parameters(self) -> None:
+        Solver.of(self)
         check_choice(self.criterion, "criterion", CRITERIA)
-        if self.noise is not None:
-            check_number(self.noise, "noise", low=0)
-        if self.noise_correlation is not None:
-            check_number(self.noise_correlation, "noise_correlation", low=0)
-            if self.noise_correlation and self.criterion != "risk" and self.cv is None:
-                raise ValueError(
-                    f"Expected noise_correlation=0 with criterion={self.criterion!r}, got {self.noise_correlation}."
-                )
-        depth = check_layer(self.thickness, self.depth, self.spacing).depth
-        lams, orders = _candidates(self.lams, self.orders, self.criterion, depth)
-        displacement = check_data(X, y)
-        self.lams_, self.orders_ = lams, orders
+        for value, name in ((self.noise, "noise"), (self.noise_correlation, "noise_correlation")):
+            if value is not None:
+                check_number(value, name, low=0)
+        if self.noise_correlation and self.criterion != "risk" and self.cv is None:
+            raise ValueError(
+                f"Expected noise_correlation=0 with criterion={self.criterion!r}, got {self.noise_correlation}."
+            )
+        _candidates(self.lams, self.orders, self.criterion, Gel.of(self).depth_in_pixels)
+
+    def _learn(self, displacement: FloatArray, y: ArrayLike | None) -> None:
+        self.lams_, self.orders_ = _candidates(self.lams, self.orders, self.criterion, self.gel_.depth_in_pixels)
         if self.cv is not None:
-            return self._fit_against_truth(displacement, y)
+            self._choose_against_truth(displacement, y)
+            return
         score, correlation = self._scores(displacement)
-        paths = len(score) // len(lams)
-        lam, order = np.tile(lams, paths), np.tile(np.repeat(orders, len(lams)), paths // len(orders))
+        paths = len(score) // len(self.lams_)
+        lam = np.tile(self.lams_, paths)
+        order = np.tile(np.repeat(self.orders_, len(self.lams_)), paths // len(self.orders_))
         best = score.argmin(axis=0) if self.per_field else score.sum(axis=1).argmin()
         self.cv_results_: dict[str, Any] = {
             "lam": lam,
@@ -179,52 +164,55 @@ class FTTCCV(QuadraticTFM):
         }
         self.lam_, self.order_ = lam[best], order[best]
         self.noise_correlation_ = correlation[best, np.arange(len(displacement)) if self.per_field else 0]
-        return self
 
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> FloatArray:
-        """Recover traction from displacement.
+    def path(self, field: int = 0) -> dict[str, list[float]]:
+        """Return the path of lambdas that was searched for one field of `fit`, at the order that was chosen.
 
         Parameters
         ----------
-        X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`.
-        mask : array-like of shape (n_fields, height, width) or (height, width), optional
-            As for `FTTC`; lambda is chosen without it.
+        field : int, default=0
+            Index of the field.
 
         Returns
         -------
-        ndarray of shape (n_fields, 2, height, width)
-            Traction in the unit of `young`, in the precision of `X`.
-
-        Raises
-        ------
-        ValueError
-            If `X` is no batch of finite fields, or the mask does not fit.
+        dict of str to list of float
+            ``"lams"`` and their scores, ``"criterion"``. Empty where `cv` is given.
         """
-        check_is_fitted(self)
-        displacement = check_field(X)
-        weight = None if mask is None else check_mask(mask, displacement.shape, soft=True)
+        if self.cv is not None:
+            return {}
+        table, chosen = self.cv_results_, {name: np.ravel(values) for name, values in self.choices_.items()}
+        own = {name: values[field if len(values) > 1 else 0] for name, values in chosen.items()}
+        rows = table["order"] == own["order"]
+        rows &= table["noise_correlation"][:, field] == own["noise_correlation"]
+        return {"lams": table["lam"][rows].tolist(), "criterion": table["score"][rows, field].tolist()}
+
+    def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
+        traction, solver = np.empty_like(displacement), Solver.of(self)
+        choices = self._penalties(displacement)
+        for choice in np.unique(choices, axis=0):
+            fields = np.flatnonzero((choices == choice).all(axis=1))
+            some = None if mask is None else mask[fields]
+            traction[fields] = invert(displacement[fields], self.gel_, Penalty(*choice.tolist()), solver, some)
+        return traction
+
+    def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
+        penalty = Penalty(*self._penalties(displacement[None])[0].tolist())
+        return np.asarray(predicted + invert(noise, self.gel_, penalty, Solver.of(self)))
+
+    def _penalties(self, displacement: FloatArray) -> NDArray[np.float64]:
+        """Lambda, order and noise correlation for every field; shape (n_fields, 3)."""
         if not self.per_field or self.cv is not None:
-            shared = Penalty(float(self.lam_), float(self.order_), float(self.noise_correlation_))
-            return self._recover(displacement, shared, weight)
+            shared = [float(self.lam_), float(self.order_), float(self.noise_correlation_)]
+            return np.tile(shared, (len(displacement), 1))
         score, correlation = self._scores(displacement)
         best = score.argmin(axis=0)
         order, lam = np.divmod(best % (len(self.orders_) * len(self.lams_)), len(self.lams_))
-        own = correlation[best, np.arange(len(best))]
-        choices = np.stack([self.lams_[lam], self.orders_[order], own], axis=1)
-        traction = np.empty_like(displacement)
-        for choice in np.unique(choices, axis=0):
-            fields = np.flatnonzero((choices == choice).all(axis=1))
-            some = None if weight is None else weight[fields]
-            traction[fields] = self._recover(displacement[fields], Penalty(*choice.tolist()), some)
-        return traction
+        return np.stack([self.lams_[lam], self.orders_[order], correlation[best, np.arange(len(best))]], axis=1)
 
     def _scores(self, displacement: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Scores of all candidates and their noise correlation, for every field; each (n_candidates, n_fields)."""
-        _, poisson, spacing = check_gel(self.young, self.poisson, self.spacing)
-        noise = None if self.noise is None else self.noise / spacing
-        layer = check_layer(self.thickness, self.depth, spacing)
-        data = statistics(displacement / displacement.dtype.type(spacing), poisson=poisson, noise=noise, layer=layer)
+        noise = None if self.noise is None else self.noise / self.gel_.spacing
+        data = statistics(self.gel_.in_pixels(displacement), self.gel_, noise=noise)
         correlations = self._correlations(data)
         score = [self._score_paths(data, each) for each in correlations]
         return np.concatenate(score), np.repeat(correlations, len(score[0]), axis=0)
@@ -234,10 +222,10 @@ class FTTCCV(QuadraticTFM):
         n_fields = len(data.power)
         if self.noise_correlation is not None:
             return np.full((1, n_fields), float(self.noise_correlation))
-        # Of deep beads short waves tell nothing: to let them pass because there is no noise would be a mistake.
-        if self.criterion != "risk" or data.layer.depth:
+        # Deep beads do not see short waves. To let these pass because they hold no noise would be a mistake.
+        if self.criterion != "risk" or data.gel.depth:
             return np.zeros((1, n_fields))
-        measured = correlation_length(data.noise, data.rings.n_vectors)
+        measured = correlation_length(data.noise, data.rings)
         if not self.per_field:
             measured = np.full(n_fields, np.median(measured))
         return np.stack([np.zeros(n_fields), measured])
@@ -255,15 +243,14 @@ class FTTCCV(QuadraticTFM):
             result[:, fields] = np.concatenate(paths, axis=1).T
         return result
 
-    def _fit_against_truth(self, displacement: FloatArray, y: ArrayLike | None) -> FTTCCV:
+    def _choose_against_truth(self, displacement: FloatArray, y: ArrayLike | None) -> None:
         if y is None:
             raise ValueError("Expected the true traction y, which cross-validation (cv) compares with, got None.")
         shared = {name: getattr(self, name) for name in _SHARED}
         self.noise_correlation_ = float(self.noise_correlation or 0)
-        grid = {"lam": self.lams_.tolist(), "order": self.orders_.tolist()}
         search = GridSearchCV(
             FTTC(noise_correlation=self.noise_correlation_, **shared),
-            grid,
+            {"lam": self.lams_.tolist(), "order": self.orders_.tolist()},
             cv=self.cv,
             scoring=self.scoring,
             refit=False,
@@ -271,7 +258,6 @@ class FTTCCV(QuadraticTFM):
         search.fit(displacement, y)
         self.cv_results_ = search.cv_results_
         self.lam_, self.order_ = search.best_params_["lam"], search.best_params_["order"]
-        return self
 
 
 def _candidates(

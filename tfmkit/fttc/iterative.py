@@ -1,4 +1,4 @@
-"""Inverses that have no closed form: an open gel seen through a bounded field, and traction with a known support.
+"""Inverses without a closed form: an open gel seen through a bounded field, and traction with a known support.
 
 With ``G`` the elastic operator on the field, weights ``m`` (1 everywhere, or the mask) and ``L`` the penalty
 ``|k|^(2 order)``, the traction is ``m s`` where ``s``, zero where ``m`` is, minimises
@@ -7,7 +7,7 @@ gradients. Two things make a handful of iterations do:
 
 - a circulant preconditioner ``(K~^2 + lam L)^-1`` on a grid a little larger than the field [1]_;
 - deflation of the products of Legendre polynomials up to a total degree of 4, in either component: the border changes
-  the smooth modes most. What the operator makes of them is computed once per grid.
+  the smooth modes most. Their images under the operator are computed once per grid.
 
 References
 ----------
@@ -26,17 +26,14 @@ from numpy.typing import NDArray
 
 from tfmkit.fttc.border import extended_grid
 from tfmkit.fttc.conjugate_gradients import Deflation, Solution, conjugate_gradients
-from tfmkit.gel.layer import HALF_SPACE, Layer
-from tfmkit.gel.operator import green_symbol, multiply, padded_grid
-from tfmkit.gel.symbol import bandlimited_symbol, gains, interleave, multiply_in_place, penalty
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel.fourier import Shape, padded_grid
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.layer import gains
+from tfmkit.gel.operator import bandlimited_symbol, green_symbol
+from tfmkit.gel.symbol import Interleaved
 
 Array = NDArray[Any]
-Shape = tuple[int, int]
-Symbol = tuple[Array, Array, Array]
-# Of a penalty: its order and the correlation of the noise.
-Kind = tuple[float, float]
-# Of a gel: its Poisson ratio, and its thickness with the depth of the beads.
-Gel = tuple[float, Layer]
 
 # Fields solved at once: few enough for their spectra and search directions to stay in the cache.
 _CHUNK_BYTES = 1 << 22
@@ -45,17 +42,14 @@ _DEGREE = 4
 
 def bounded_inverse(
     displacement: Array,
-    lam: float,
+    gel: Gel,
+    penalty: Penalty,
     *,
-    poisson: float,
-    order: float = 0.0,
-    noise_correlation: float = 0.0,
     boundary: str = "open",
     mask: Array | None = None,
     start: Array | None = None,
     tol: float = 5e-3,
     max_iter: int = 200,
-    layer: Layer = HALF_SPACE,
 ) -> Solution:
     """Minimise ``|u - G t|^2 + lam |L t|^2`` on an open or periodic gel, with or without a support prior.
 
@@ -63,14 +57,10 @@ def bounded_inverse(
     ----------
     displacement : ndarray of shape (n_fields, 2, height, width)
         Displacement in pixels.
-    lam : float
-        Regularisation, >= 0, dimensionless.
-    poisson : float
-        Poisson ratio.
-    order : float, default=0.0
-        Order of the penalty, >= 0.
-    noise_correlation : float, default=0.0
-        As for `tfmkit.fttc.closed_form.penalty_weight`.
+    gel : Gel
+        The gel.
+    penalty : Penalty
+        Lambda, order and noise correlation.
     boundary : {"open", "periodic"}, default="open"
         Whether the gel goes on without traction past the field, or repeats.
     mask : ndarray of shape (n_fields, height, width), optional
@@ -82,17 +72,14 @@ def bounded_inverse(
         below this fraction of the displacement's norm.
     max_iter : int, default=200
         Most iterations; the residual tells whether they were enough.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
 
     Returns
     -------
     Solution
         Traction over Young's modulus, iterations and the residual over the displacement's norm, of every field.
     """
-    system = _System(
-        displacement.shape[-2:], displacement.dtype.name, lam, (poisson, layer), (order, noise_correlation), boundary
-    )
+    shape = (displacement.shape[-2], displacement.shape[-1])
+    system = _System(shape, displacement.dtype.name, gel.dimensionless, penalty, boundary)
     guess = np.zeros_like(displacement) if start is None else start
     step = max(1, _CHUNK_BYTES // (8 * displacement[0].nbytes))
     parts = []
@@ -106,18 +93,18 @@ def bounded_inverse(
 class _System:
     """The normal equations of one kind of field and penalty."""
 
-    def __init__(self, shape: Shape, dtype: str, lam: float, gel: Gel, kind: Kind, boundary: str) -> None:
+    def __init__(self, shape: Shape, dtype: str, gel: Gel, penalty: Penalty, boundary: str) -> None:
         self.shape = shape
         self.grid = padded_grid(shape) if boundary == "open" else shape
         self.green = _green(shape, gel, boundary, dtype)
-        self.roughness = (lam * penalty(self.grid, *kind)).astype(dtype)
-        # Opposite edges of the field are no neighbours: the preconditioner needs a margin too.
+        self.penalty = penalty.on(self.grid).astype(dtype)
+        # Opposite edges of the field are not neighbours: the preconditioner needs a margin too.
         self.smooth_grid = extended_grid(shape)
-        self.smooth = _inverse_normal(self.smooth_grid, gel, lam * penalty(self.smooth_grid, *kind), dtype)
+        self.smooth = _inverse_normal(self.smooth_grid, gel, penalty.on(self.smooth_grid), dtype)
         self.deflation = None
         if boundary == "open":
-            modes, misfit, roughness = _smooth_modes(shape, gel, kind)
-            images = misfit + lam * roughness
+            modes, misfit, penalised = _smooth_modes(shape, gel, penalty._replace(lam=1.0))
+            images = misfit + penalty.lam * penalised
             inverse = np.linalg.inv(modes @ images.T)
             self.deflation = Deflation(*(part.astype(dtype) for part in (modes, images, inverse)))
 
@@ -145,9 +132,9 @@ class _System:
         scaled = np.divide(start, weight, out=np.zeros_like(start), where=support)
         misfit = self.elastic(displacement - self.elastic(weight * scaled))
         solution = conjugate_gradients(
-            lambda s: weight * self.elastic(self.elastic(weight * s)) + support * self.rough(s),
+            lambda s: weight * self.elastic(self.elastic(weight * s)) + support * self.penalise(s),
             scaled,
-            weight * misfit - support * self.rough(scaled),
+            weight * misfit - support * self.penalise(scaled),
             precondition=lambda r: support * self.precondition(support * r),
             goal=goal,
             max_iter=max_iter,
@@ -156,11 +143,11 @@ class _System:
 
     def elastic(self, traction: Array) -> Array:
         spectrum = _forward(traction, self.grid)
-        multiply_in_place(spectrum, self.green)
+        self.green.multiply_in_place(spectrum)
         return _backward(spectrum, self.grid, self.shape)
 
-    def rough(self, traction: Array) -> Array:
-        return _backward(self.roughness * _forward(traction, self.grid), self.grid, self.shape)
+    def penalise(self, traction: Array) -> Array:
+        return _backward(self.penalty * _forward(traction, self.grid), self.grid, self.shape)
 
     def normal(self, traction: Array) -> Array:
         return -self.residual(0, traction)
@@ -168,59 +155,54 @@ class _System:
     def residual(self, displacement: Array | float, traction: Array) -> Array:
         """Return ``G (u - G t) - lam L t``; the penalty shares the transforms."""
         spectrum = _forward(traction, self.grid)
-        penalised = self.roughness * spectrum
-        multiply_in_place(spectrum, self.green)
+        penalised = self.penalty * spectrum
+        self.green.multiply_in_place(spectrum)
         misfit = _forward(displacement - _backward(spectrum, self.grid, self.shape), self.grid)
-        multiply_in_place(misfit, self.green)
+        self.green.multiply_in_place(misfit)
         misfit -= penalised
         return _backward(misfit, self.grid, self.shape)
 
     def precondition(self, residual: Array) -> Array:
         spectrum = _forward(residual, self.smooth_grid)
-        multiply_in_place(spectrum, self.smooth)
+        self.smooth.multiply_in_place(spectrum)
         return _backward(spectrum, self.smooth_grid, self.shape)
 
 
 @lru_cache(maxsize=8)
-def _green(shape: Shape, gel: Gel, boundary: str, dtype: str) -> Symbol:
+def _green(shape: Shape, gel: Gel, boundary: str, dtype: str) -> Interleaved:
     if boundary == "open":
-        symbol = bandlimited_symbol(shape, *gel)
-    else:
-        symbol = green_symbol(shape, gel[0], boundary="periodic", like=np.empty(0), layer=gel[1])
-    return interleave(symbol, dtype)
+        return bandlimited_symbol(shape, gel).interleaved(dtype)
+    return green_symbol(shape, gel, boundary="periodic", like=np.empty(0)).interleaved(dtype)
 
 
-def _inverse_normal(grid: Shape, gel: Gel, weight: Array, dtype: str) -> Symbol:
-    """Invert ``K~^2 + weight``, with a finite value for ``k = 0``, where the analytic symbol has none."""
-    poisson, layer = gel
-    periodic = green_symbol(grid, poisson, boundary="periodic", like=np.empty(0), layer=layer)
-    xx, yy, xy = (part.copy() for part in periodic)
+def _inverse_normal(grid: Shape, gel: Gel, penalty: Array, dtype: str) -> Interleaved:
+    """Invert ``K~^2 + penalty``, with a finite value for ``k = 0``, where the analytic symbol has none."""
+    periodic = green_symbol(grid, gel, boundary="periodic", like=np.empty(0))
+    xx, yy = periodic.xx.copy(), periodic.yy.copy()
     longest = np.array(np.pi / max(grid))
-    xx[0, 0] = yy[0, 0] = gains(longest, poisson, layer).mean()
-    square_xx, square_yy, square_xy = xx**2 + xy**2 + weight, yy**2 + xy**2 + weight, xy * (xx + yy)
-    determinant = square_xx * square_yy - square_xy**2
-    inverse = (square_yy / determinant, square_xx / determinant, -square_xy / determinant)
-    return interleave(inverse, dtype)
+    xx[0, 0] = yy[0, 0] = gains(longest, gel).mean()
+    finite = periodic._replace(xx=xx, yy=yy)
+    return finite.product(finite).plus(penalty).inverse().interleaved(dtype)
 
 
 @lru_cache(maxsize=8)
-def _smooth_modes(shape: Shape, gel: Gel, kind: Kind) -> tuple[Array, Array, Array]:
+def _smooth_modes(shape: Shape, gel: Gel, penalty: Penalty) -> tuple[Array, Array, Array]:
     """Return orthonormal smooth modes and their images under ``G G`` and under the penalty."""
     values = [legvander(np.linspace(-1, 1, n), _DEGREE).T for n in shape]
     degrees = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
     planes = np.stack([values[0][i][:, None] * values[1][j] for i, j in degrees])
     planes /= np.linalg.norm(planes, axis=(-2, -1), keepdims=True)
     modes = np.concatenate([np.stack([planes, 0 * planes], 1), np.stack([0 * planes, planes], 1)])
-    grid, symbol = padded_grid(shape), bandlimited_symbol(shape, *gel)
-    misfit, rough = np.empty_like(modes), np.empty_like(modes)
+    grid, symbol = padded_grid(shape), bandlimited_symbol(shape, gel)
+    misfit, penalised, weight = np.empty_like(modes), np.empty_like(modes), penalty.on(grid)
     # One at a time: on large grids the spectra of all of them would not fit into memory.
     for i, mode in enumerate(modes):
         spectrum = _forward(mode, grid)
-        displacement = _backward(multiply(symbol, spectrum), grid, shape)
-        misfit[i] = _backward(multiply(symbol, _forward(displacement, grid)), grid, shape)
-        rough[i] = _backward(penalty(grid, *kind) * spectrum, grid, shape)
-    flat_modes, flat_misfit, flat_rough = (part.reshape(len(modes), -1) for part in (modes, misfit, rough))
-    return flat_modes, flat_misfit, flat_rough
+        displacement = _backward(symbol.multiply(spectrum), grid, shape)
+        misfit[i] = _backward(symbol.multiply(_forward(displacement, grid)), grid, shape)
+        penalised[i] = _backward(weight * spectrum, grid, shape)
+    flat_modes, flat_misfit, flat_penalised = (part.reshape(len(modes), -1) for part in (modes, misfit, penalised))
+    return flat_modes, flat_misfit, flat_penalised
 
 
 def _forward(field: Array, grid: Shape) -> Array:

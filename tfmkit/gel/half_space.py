@@ -1,16 +1,15 @@
-"""Green's tensors of an elastic half-space under tangential surface load, in closed form.
+"""Green's tensor of an elastic half-space under tangential surface load, in real space.
 
-Everything here is dimensionless: lengths in grid pixels, Young's modulus 1. A traction field ``tau`` (traction
-over Young's modulus) then gives a displacement in pixels, whatever the gel and the magnification
-(`tfmkit.gel.operator` puts the units back).
+Lengths are in grid pixels and Young's modulus is 1. A traction field ``tau`` (traction over Young's modulus) then gives
+a displacement in pixels, for every gel and every magnification.
 
 The Boussinesq-Cerruti surface tensor [1]_, [2]_ is, with Poisson ratio ``nu`` and ``r = sqrt(x^2 + y^2)``::
 
     G(x, y) = (1 + nu) / pi * [ (1 - nu) / r * I  +  nu / r^3 * [[x^2, x y], [x y, y^2]] ]
 
-Since ``1 / r = (x^2 + y^2) / r^3`` it is a combination of three functions that know no material,
-``B = (x^2, y^2, x y) / r^3``. They are computed once per grid, integrated over the pixel or as Fourier transforms;
-`combine` mixes them for any Poisson ratio.
+Since ``1 / r = (x^2 + y^2) / r^3``, it is a combination of three functions that do not depend on the gel,
+``B = (x^2, y^2, x y) / r^3``. They are integrated over the pixel once per grid. `combine` mixes them for a Poisson
+ratio. The transform of the tensor is in `tfmkit.gel.layer`.
 
 References
 ----------
@@ -60,58 +59,13 @@ def pixel_basis(y: ArrayLike, x: ArrayLike) -> Array:
     return total
 
 
-def point_basis(y: ArrayLike, x: ArrayLike) -> Array:
-    """Sample the three basis functions at points.
-
-    Parameters
-    ----------
-    y, x : array-like
-        Coordinates of the load relative to the point of observation, in pixels; not both zero.
-
-    Returns
-    -------
-    ndarray of shape (3, ...)
-        ``x^2 / r^3``, ``y^2 / r^3`` and ``x y / r^3``.
-
-    Raises
-    ------
-    ValueError
-        If a point lies at ``r = 0``, where the tensor is singular (use `pixel_basis` there).
-    """
-    y, x = np.broadcast_arrays(np.asarray(y, float), np.asarray(x, float))
-    r = np.hypot(x, y)
-    if not r.all():
-        raise ValueError("Expected points away from the load, got r = 0, where Green's tensor is singular.")
-    return np.stack([x * x, y * y, x * y]) / r**3
-
-
-def fourier_basis(ky: ArrayLike, kx: ArrayLike) -> Array:
-    """Evaluate the Fourier transforms of the three basis functions.
-
-    Parameters
-    ----------
-    ky, kx : array-like
-        Angular wavenumbers in rad per pixel. They broadcast.
-
-    Returns
-    -------
-    ndarray of shape (3, ...)
-        ``2 pi (ky^2, kx^2, -kx ky) / k^3``; 0 at ``k = 0``, where the transform is singular: the mean displacement
-        is a drift and carries no traction.
-    """
-    ky, kx = np.broadcast_arrays(np.asarray(ky, float), np.asarray(kx, float))
-    k = np.hypot(kx, ky)
-    inverse_cube = np.divide(2 * np.pi, k**3, out=np.zeros_like(k), where=k > 0)
-    return np.stack([ky * ky, kx * kx, -kx * ky]) * inverse_cube
-
-
 def combine(basis: Any, poisson: Any) -> Any:
     """Combine basis functions into Green's tensor for a Poisson ratio.
 
     Parameters
     ----------
     basis : array of shape (3, ...)
-        From `pixel_basis`, `point_basis` or `fourier_basis`, or any linear image of one (numpy or torch).
+        From `pixel_basis`, or any linear image of it (numpy or torch).
     poisson : float or array
         Poisson ratio; an array broadcasts against one basis function.
 

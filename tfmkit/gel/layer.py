@@ -1,6 +1,6 @@
-"""Fourier tensors of a layer: one factor along the wave vector and one across it.
+"""Green's tensor in Fourier space: one factor along the wave vector and one across it.
 
-The tensors have the same form for every wave vector::
+The tensor of a half-space, of a layer, and of beads below the surface has the same form at every wave vector::
 
     G~(k) = g_l(k) k k' / k^2 + g_t(k) (I - k k' / k^2)
 
@@ -12,101 +12,47 @@ References
 
 from __future__ import annotations
 
-from numbers import Real
-from typing import Any, NamedTuple
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfmkit._validation import check_number
+from tfmkit.gel.gel import Gel
 
 Array = NDArray[np.float64]
 
-
-class Layer(NamedTuple):
-    """How thick the gel is and how deep the beads lie.
-
-    Attributes
-    ----------
-    thickness : float
-        Thickness in pixels, bonded to a rigid base; infinite for the half-space.
-    depth : float
-        Depth of the beads below the surface in pixels.
-    """
-
-    thickness: float = np.inf
-    depth: float = 0.0
+# Deep beads do not see short waves. A gain of 0 would have no inverse.
+_LEAST_GAIN = 1e-100
 
 
-HALF_SPACE = Layer()
-
-
-def check_layer(thickness: Any, depth: Any, spacing: float = 1.0) -> Layer:
-    """Return thickness and depth in pixels.
-
-    Parameters
-    ----------
-    thickness : float or None
-        Thickness of the gel, > 0; None or infinite for the half-space.
-    depth : float
-        Depth of the beads, in [0, thickness).
-    spacing : float, default=1.0
-        Distance between grid points in the unit of both.
-
-    Returns
-    -------
-    Layer
-        The two numbers.
-
-    Raises
-    ------
-    ValueError
-        If one of them is out of its range.
-    """
-    if thickness is None or (isinstance(thickness, Real) and thickness == np.inf):
-        height = np.inf
-    else:
-        height = check_number(thickness, "thickness", low=0, include_low=False)
-    below = check_number(depth, "depth", low=0, high=height, include_high=False)
-    return Layer(height / spacing, below / spacing)
-
-
-def layer_factors(
-    k: ArrayLike, *, poisson: float, thickness: float = np.inf, depth: float = 0.0
-) -> tuple[Array, Array]:
-    """Return the tangential displacement per unit tangential traction along and across the wave vector.
+def fourier_factors(k: ArrayLike, gel: Gel) -> tuple[Array, Array]:
+    """Return the displacement per unit traction along and across the wave vector.
 
     Parameters
     ----------
     k : array-like
         Angular wavenumbers in rad per pixel, >= 0.
-    poisson : float
-        Poisson ratio in [0, 0.5].
-    thickness : float, default=inf
-        Thickness of the layer in pixels, > 0; infinite for the half-space.
-    depth : float, default=0.0
-        Depth of the beads below the surface in pixels, in [0, thickness).
+    gel : Gel
+        The gel.
 
     Returns
     -------
     along : ndarray
-        Factor ``g_l`` in pixels per unit of traction over Young's modulus. At ``k = 0`` both are those of uniform
-        shear, ``(thickness - depth) / mu``, and 0 for the half-space, where they diverge.
+        Factor ``g_l`` in pixels per unit of traction over Young's modulus. At ``k = 0`` both factors are those of
+        uniform shear, ``(thickness - depth) / mu``, and 0 for the half-space, where they diverge: the mean displacement
+        of a half-space is a drift and carries no traction.
     across : ndarray
         Factor ``g_t``.
 
-    Raises
-    ------
-    ValueError
-        If a parameter is out of its range.
-
     Notes
     -----
-    The base holds all displacement, the surface no normal stress. With ``mu = 1 / (2 (1 + nu))``, ``z`` the height
-    above the base, ``h`` the thickness, ``H = k h`` and ``kappa = 3 - 4 nu``, across the wave vector
-    ``g_t = sinh(k z) / (mu k cosh H)``. Along it two solutions of Navier's equations vanish at the base, with the
-    tangential parts ``U1 = k z cosh k z + kappa sinh k z`` and ``U2 = k z sinh k z``, and the condition on the normal
-    stress fixes their ratio::
+    On the surface of the half-space::
+
+        g_l = 2 (1 - nu^2) / k,    g_t = 2 (1 + nu) / k
+
+    In a layer, the base does not move and the surface carries no normal stress. With ``mu = 1 / (2 (1 + nu))``, ``z``
+    the height above the base, ``h`` the thickness, ``H = k h`` and ``kappa = 3 - 4 nu``, the factor across the wave
+    vector is ``g_t = sinh(k z) / (mu k cosh H)``. Along it, two solutions of Navier's equations vanish at the base.
+    Their tangential parts are ``U1 = k z cosh k z + kappa sinh k z`` and ``U2 = k z sinh k z``. The condition on the
+    normal stress fixes their ratio::
 
         g_l = [ (2 (1 - nu) cosh H - H sinh H) U1 + ((1 - 2 nu) sinh H + H cosh H) U2 ]
               / ( 2 mu k [ kappa cosh^2 H + (1 - 2 nu)^2 + H^2 ] )
@@ -118,60 +64,42 @@ def layer_factors(
     --------
     A layer a tenth as thick as the wave is long moves about half as much as the half-space:
 
-    >>> thin, deep = (layer_factors(2 * np.pi / 50, poisson=0.5, thickness=h)[1] for h in (5.0, np.inf))
+    >>> thin, deep = (fourier_factors(2 * np.pi / 50, Gel(poisson=0.5, thickness=h))[1] for h in (5.0, np.inf))
     >>> round(float(thin / deep), 2)
     0.56
     """
-    nu = check_number(poisson, "poisson", low=0, high=0.5)
-    thickness, depth = check_layer(thickness, depth)
+    nu, thickness, depth = gel.poisson, gel.thickness_in_pixels, gel.depth_in_pixels
     k = np.asarray(k, dtype=float)
     safe = np.where(k > 0, k, 1.0)
-    # Where the base is many wavelengths away it cannot be felt, and hyperbolic functions lose their digits.
+    along, across = _half_space(safe, nu, depth)
+    if thickness == np.inf:
+        return np.where(k > 0, along, 0.0), np.where(k > 0, across, 0.0)
+    # A base many wavelengths below cannot be felt, and hyperbolic functions lose their digits there.
     finite = np.minimum(thickness, 40.0 / safe + depth)
-    along, across = _layer(safe, nu, finite, finite - depth)
-    half_along, half_across = _half_space(safe, nu, depth)
+    layer_along, layer_across = _layer(safe, nu, finite, finite - depth)
     deep = safe * (thickness - depth) > 40.0
-    uniform = 2 * (1 + nu) * (thickness - depth) if thickness != np.inf else 0.0
-    along, across = np.where(deep, half_along, along), np.where(deep, half_across, across)
+    uniform = 2 * (1 + nu) * (thickness - depth)
+    along, across = np.where(deep, along, layer_along), np.where(deep, across, layer_across)
     return np.where(k > 0, along, uniform), np.where(k > 0, across, uniform)
 
 
-def layer_symbol(
-    ky: ArrayLike, kx: ArrayLike, *, poisson: float, thickness: float = np.inf, depth: float = 0.0
-) -> tuple[Array, Array, Array]:
-    """Return Green's tensor of a layer in Fourier space.
+def gains(k: Array, gel: Gel) -> Array:
+    """Return the two eigenvalues of Green's tensor at wave vectors other than 0.
 
     Parameters
     ----------
-    ky, kx : array-like
-        Angular wavenumbers in rad per pixel. They broadcast.
-    poisson : float
-        Poisson ratio in [0, 0.5].
-    thickness : float, default=inf
-        Thickness of the layer in pixels, > 0.
-    depth : float, default=0.0
-        Depth of the beads below the surface in pixels, in [0, thickness).
+    k : ndarray of shape (...)
+        Lengths of wave vectors in rad per pixel, > 0.
+    gel : Gel
+        The gel.
 
     Returns
     -------
-    tuple of three ndarrays
-        ``Gxx``, ``Gyy`` and ``Gxy``, as `tfmkit.gel.half_space.combine` returns them for the half-space.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is out of its range.
-
-    Notes
-    -----
-    On an even grid the entry ``Gxy`` of the Nyquist row and column has to be set to 0 by whoever transforms with it.
+    ndarray of shape (2, ...)
+        Displacement over traction along the wave vector and across it (`fourier_factors`); never 0.
     """
-    ky, kx = np.broadcast_arrays(np.asarray(ky, float), np.asarray(kx, float))
-    k = np.hypot(kx, ky)
-    along, across = layer_factors(k, poisson=poisson, thickness=thickness, depth=depth)
-    squared = np.where(k > 0, k * k, 1.0)
-    extra = (along - across) / squared
-    return across + extra * kx * kx, across + extra * ky * ky, extra * kx * ky
+    factors = np.stack(fourier_factors(k, gel))
+    return np.where(np.abs(factors) < _LEAST_GAIN, _LEAST_GAIN, factors)
 
 
 def _layer(k: Array, nu: float, thickness: Array, height: Array) -> tuple[Array, Array]:

@@ -1,8 +1,8 @@
 """Green's tensor of a layer in real space, integrated over the pixel.
 
-It is the tensor of the half-space at the depth of the beads, integrated in closed form, plus what the base changes.
-That second part has no closed form, but waves reach it by way of the base, at least one thickness away, and so it is
-smooth: a radial integral of its Fourier transform, a spline and Gauss points on the pixel leave errors below 1e-8.
+It is the sum of two parts. The first is the tensor of the half-space at the depth of the beads, integrated in closed
+form. The second is the effect of the base. It has no closed form, but it is smooth, because the base is at least one
+thickness away. A radial integral of its Fourier transform, a spline and Gauss points on the pixel give it.
 
 References
 ----------
@@ -12,13 +12,15 @@ References
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.interpolate import BSpline, make_interp_spline
 from scipy.special import j0, j1
 
-from tfmkit._validation import check_number
-from tfmkit.gel.layer import check_layer, layer_factors
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.layer import fourier_factors
 
 Array = NDArray[np.float64]
 Tensor = tuple[Array, Array, Array]
@@ -30,31 +32,20 @@ _DECAY = 45.0
 _PANELS, _NODES, _RADII = 96, 16, 800
 
 
-def layer_kernel(
-    y: ArrayLike, x: ArrayLike, *, poisson: float, thickness: float = np.inf, depth: float = 0.0
-) -> Tensor:
+def layer_kernel(y: ArrayLike, x: ArrayLike, gel: Gel) -> Tensor:
     """Integrate Green's tensor of a layer over unit pixels centred at ``(x, y)``.
 
     Parameters
     ----------
     y, x : array-like
         Centres of the pixels relative to the point above the bead, in pixels. They broadcast.
-    poisson : float
-        Poisson ratio in [0, 0.5].
-    thickness : float, default=inf
-        Thickness of the layer in pixels, > 0.
-    depth : float, default=0.0
-        Depth of the beads below the surface in pixels, in [0, thickness).
+    gel : Gel
+        The gel.
 
     Returns
     -------
     tuple of three ndarrays
         ``Gxx``, ``Gyy`` and ``Gxy`` in pixels per unit of traction over Young's modulus.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is out of its range.
 
     Notes
     -----
@@ -63,8 +54,8 @@ def layer_kernel(
 
         G = [ I / rho + nu D (d ln(rho + d) - rho) - d / 2 D ln(rho + d) ] / (2 pi mu)
 
-    where ``D`` takes the second derivatives. What the base adds is, at an angle ``phi`` and with ``a`` and ``b`` half
-    the sum and half the difference of the factors ``g_l`` and ``g_t`` of `layer_factors` less those of a half-space::
+    where ``D`` takes the second derivatives. The base adds, at an angle ``phi`` and with ``a`` and ``b`` half
+    the sum and half the difference of the factors ``g_l`` and ``g_t`` of `fourier_factors` less those of a half-space::
 
         int a J0(k r) k dk / (2 pi) I  -  int b J2(k r) k dk / (2 pi) [[cos 2 phi, sin 2 phi], [sin 2 phi, -cos 2 phi]]
 
@@ -72,18 +63,17 @@ def layer_kernel(
     --------
     A single loaded pixel at the surface of the half-space:
 
-    >>> bool(np.isclose(layer_kernel(0, 0, poisson=0.5)[0], 4.5 / np.pi * np.arcsinh(1)))
+    >>> bool(np.isclose(layer_kernel(0, 0, Gel(poisson=0.5))[0], 4.5 / np.pi * np.arcsinh(1)))
     True
     """
-    nu = check_number(poisson, "poisson", low=0, high=0.5)
-    thickness, depth = check_layer(thickness, depth)
+    nu, thickness, depth = gel.poisson, gel.thickness_in_pixels, gel.depth_in_pixels
     y, x = np.broadcast_arrays(np.asarray(y, float), np.asarray(x, float))
     if thickness == np.inf:
         return _half_space(y, x, nu, depth)
     near = np.hypot(x, y) < _REACH * thickness + 1
     xx, yy, xy = np.zeros((3, *x.shape))
     if near.any():
-        half, base = _half_space(y[near], x[near], nu, depth), _base(y[near], x[near], nu, thickness, depth)
+        half, base = _half_space(y[near], x[near], nu, depth), _base(y[near], x[near], gel)
         xx[near], yy[near], xy[near] = (a + b for a, b in zip(half, base, strict=True))
     return xx, yy, xy
 
@@ -98,7 +88,7 @@ def _half_space(y: Array, x: Array, nu: float, depth: float) -> Tensor:
 
 
 def _antiderivatives(y: Array, x: Array, depth: float) -> Array:
-    """Mixed antiderivatives of ``2 pi`` times what ``exp(-k d) k k' / k^3`` and ``exp(-k d) k k' / k^2`` transform."""
+    """Mixed antiderivatives of ``2 pi`` times the inverse transforms of ``exp(-k d) k k' / k^3`` and ``... / k^2``."""
     rho = np.sqrt(x * x + y * y + depth * depth)
     (l_xx, m_xx), (l_yy, m_yy) = _normal(x, y, rho, depth), _normal(y, x, rho, depth)
     logarithm = np.log(rho + depth, out=np.zeros_like(rho), where=rho + depth > 0)
@@ -115,10 +105,11 @@ def _normal(x: Array, y: Array, rho: Array, depth: float) -> tuple[Array, Array]
     return x * np.arcsinh(ratio) - depth * angle, angle
 
 
-def _base(y: Array, x: Array, nu: float, thickness: float, depth: float) -> Tensor:
-    """What the base changes, by Gauss points on the pixel."""
+def _base(y: Array, x: Array, gel: Gel) -> Tensor:
+    """Effect of the base, by Gauss points on the pixel."""
+    thickness = gel.thickness_in_pixels
     reach = min(_REACH * thickness, float(np.hypot(x, y).max())) + 2
-    radial = _radial(reach, nu, thickness, depth)
+    radial = _radial(reach, gel)
     points, weights = np.polynomial.legendre.leggauss(int(np.clip(np.ceil(2 + 4 / thickness), 3, 16)))
     xx, yy, xy = np.zeros((3, *y.shape))
     for shift_y, weight_y in zip(points / 2, weights / 2, strict=True):
@@ -132,20 +123,16 @@ def _base(y: Array, x: Array, nu: float, thickness: float, depth: float) -> Tens
     return xx, yy, xy
 
 
-def _radial(reach: float, nu: float, thickness: float, depth: float) -> BSpline:
+def _radial(reach: float, gel: Gel) -> BSpline:
     """Spline of the two radial functions over the square root of the radius."""
     root = np.linspace(0, np.sqrt(reach), _RADII)
     points, weights = np.polynomial.legendre.leggauss(_NODES)
-    edges = np.linspace(0, _DECAY / (2 * thickness - depth), _PANELS + 1)
+    edges = np.linspace(0, _DECAY / (2 * gel.thickness_in_pixels - gel.depth_in_pixels), _PANELS + 1)
     half = np.diff(edges)[:, None] / 2
     k = (edges[:-1, None] + half * (points + 1)).ravel()
     along, across = (
         layer - free
-        for layer, free in zip(
-            layer_factors(k, poisson=nu, thickness=thickness, depth=depth),
-            layer_factors(k, poisson=nu, depth=depth),
-            strict=True,
-        )
+        for layer, free in zip(fourier_factors(k, gel), fourier_factors(k, replace(gel, thickness=None)), strict=True)
     )
     measure = (half * weights).ravel() * k / (4 * np.pi)
     phase = root[:, None] ** 2 * k

@@ -1,12 +1,13 @@
-"""The forward operator (traction to displacement) and its closed-form Fourier inverse, for numpy and torch.
+"""The forward operator, from traction to displacement, for numpy and torch.
 
-One code path serves both libraries: an operator looks at the array it is given, fetches the symbol (the operator's
+One code path serves both libraries. An operator looks at the array that it is given, fetches the symbol (the operator's
 discrete Fourier transform) in that library, precision and device from a cache, and multiplies in Fourier space.
-Symbols are computed once per grid, in float64; those of an even, real kernel are real.
+Symbols are computed once per grid, in float64. They are real, because the kernel is real and even.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -15,12 +16,17 @@ import scipy.fft
 from array_api_compat import array_namespace, is_torch_array
 from array_api_compat import device as device_of
 
-from tfmkit._validation import check_choice, check_gel, check_shape
-from tfmkit.gel.half_space import combine, fourier_basis, pixel_basis
-from tfmkit.gel.layer import HALF_SPACE, Layer, check_layer, layer_symbol
+from tfmkit._validation import check_choice, check_shape
+from tfmkit.gel.fourier import Array, Shape, at_nyquist, padded_grid, wavenumber, wavenumbers
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.half_space import combine, pixel_basis
+from tfmkit.gel.layer import fourier_factors
 from tfmkit.gel.layer_pixel import layer_kernel
+from tfmkit.gel.symbol import Symbol
 
 BOUNDARIES = ("open", "periodic")
+# Reciprocal lattice vectors on either side that are folded into the band; the next ones change a symbol by under 1 %.
+_FOLDS = 3
 
 
 class ForwardOperator:
@@ -54,11 +60,15 @@ class ForwardOperator:
 
     Notes
     -----
-    ``u = spacing / young * (G * t)``. The tensor is even and symmetric, so the operator is self-adjoint under both
-    boundaries: `adjoint` is `apply`. With a base at ``h`` below the surface [1]_ and beads at a depth ``d`` [2]_ it is,
-    in Fourier space, ``G~ = g_l k k' / k^2 + g_t (I - k k' / k^2)`` with the factors of `tfmkit.gel.layer`. Its value
-    at ``k = 0`` is the uniform shear ``2 (1 + nu) (h - d)``: on a periodic gel the displacement of an unbalanced force
-    grows with ``h``; that of a balanced one tends to the half-space's.
+    Displacement is the convolution of traction with Green's tensor ``G``::
+
+        u = spacing / young * (G * t)
+
+    The tensor is even and symmetric, so the operator is its own adjoint under both boundaries. `tfmkit.gel.half_space`
+    has the tensor of a half-space, `tfmkit.gel.layer` that of a gel with a base at ``h`` below the surface [1]_ and of
+    beads at a depth ``d`` [2]_. At ``k = 0`` the latter is the uniform shear ``2 (1 + nu) (h - d)``. On a periodic gel
+    the displacement of an unbalanced force therefore grows with ``h``. That of a balanced force tends to the
+    displacement of the half-space.
 
     References
     ----------
@@ -87,9 +97,28 @@ class ForwardOperator:
         depth: float = 0.0,
     ) -> None:
         self.shape = check_shape(shape)
-        self.young, self.poisson, self.spacing = check_gel(young, poisson, spacing)
         self.boundary = check_choice(boundary, "boundary", BOUNDARIES)
-        self.layer = check_layer(thickness, depth, self.spacing)
+        self.gel = Gel(young, poisson, spacing, thickness, depth)
+
+    @classmethod
+    def of_gel(cls, shape: Any, gel: Gel, boundary: str = "open") -> ForwardOperator:
+        """Make the operator of a gel.
+
+        Parameters
+        ----------
+        shape : (int, int) or int
+            Height and width of the grid in pixels, at least 8 a side.
+        gel : Gel
+            The gel.
+        boundary : {"open", "periodic"}, default="open"
+            As in the constructor.
+
+        Returns
+        -------
+        ForwardOperator
+            The operator.
+        """
+        return cls(shape, boundary=boundary, **asdict(gel))
 
     def apply(self, traction: Any) -> Any:
         """Compute the displacement of a traction field.
@@ -111,53 +140,34 @@ class ForwardOperator:
         """
         if tuple(traction.shape[-3:]) != (2, *self.shape):
             raise ValueError(f"Expected fields of shape (..., 2, {self.shape}), got {tuple(traction.shape)}.")
-        displacement = convolve(traction, self.poisson, boundary=self.boundary, layer=self.layer)
-        return displacement * (self.spacing / self.young)
-
-    def adjoint(self, displacement: Any) -> Any:
-        """Apply the adjoint of the operator.
-
-        Parameters
-        ----------
-        displacement : array of shape (..., 2, height, width)
-            A field in displacement space.
-
-        Returns
-        -------
-        array of shape (..., 2, height, width)
-            The adjoint's image, ``<apply(t), u> = <t, adjoint(u)>``.
-        """
-        return self.apply(displacement)
+        displacement = convolve(traction, self.gel, boundary=self.boundary)
+        return displacement * (self.gel.spacing / self.gel.young)
 
 
-def convolve(tau: Any, poisson: Any, *, boundary: str = "open", layer: Layer = HALF_SPACE) -> Any:
+def convolve(tau: Any, gel: Gel, *, boundary: str = "open") -> Any:
     """Convolve dimensionless traction with Green's tensor.
 
     Parameters
     ----------
     tau : array of shape (..., 2, height, width)
         Traction over Young's modulus (numpy or torch).
-    poisson : float or array of shape (n, 1, 1)
-        Poisson ratio, one for all or one per field.
+    gel : Gel
+        The gel.
     boundary : {"open", "periodic"}, default="open"
         See `ForwardOperator`.
-    layer : Layer, default=HALF_SPACE
-        Thickness and depth in pixels; all fields of a layer share one Poisson ratio.
 
     Returns
     -------
     array of shape (..., 2, height, width)
         Displacement in pixels.
     """
-    height, width = tau.shape[-2:]
-    grid = padded_grid((height, width)) if boundary == "open" else (height, width)
-    symbol = green_symbol((height, width), poisson, boundary=boundary, like=tau, layer=layer)
-    spectrum = rfft2(tau, grid)
-    return irfft2(multiply(symbol, spectrum), grid)[..., :height, :width]
+    shape = (tau.shape[-2], tau.shape[-1])
+    grid = padded_grid(shape) if boundary == "open" else shape
+    return green_symbol(shape, gel, boundary=boundary, like=tau).convolve(tau, grid)
 
 
 def pixel_sources(means: Any) -> Any:
-    """Return the traction, constant on each pixel, that moves the gel as one does which varies inside the pixels.
+    """Correct traction that varies inside the pixels for the operator, which takes it as constant there.
 
     Parameters
     ----------
@@ -167,7 +177,7 @@ def pixel_sources(means: Any) -> Any:
     Returns
     -------
     array of shape (..., 2, height, width)
-        What to convolve with the pixel-integrated tensor.
+        Traction that is constant on each pixel and displaces the gel in the same way, to fourth order in the pixel.
 
     Notes
     -----
@@ -182,186 +192,103 @@ def pixel_sources(means: Any) -> Any:
     return means - (neighbours - 4 * means) / 12
 
 
-def green_symbol(
-    shape: tuple[int, int], poisson: Any, *, boundary: str, like: Any, layer: Layer = HALF_SPACE
-) -> tuple[Any, Any, Any]:
-    """Return the real symbol of Green's tensor on the half plane of `rfft2`.
+def green_symbol(shape: Shape, gel: Gel, *, boundary: str, like: Any) -> Symbol:
+    """Return the symbol of Green's tensor on the half plane of `tfmkit.gel.fourier.rfft2`.
 
     Parameters
     ----------
     shape : (int, int)
         Height and width of the field.
-    poisson : float or array of shape (n, 1, 1)
-        Poisson ratio.
+    gel : Gel
+        The gel.
     boundary : {"open", "periodic"}
         ``"open"`` gives the transform of the pixel-integrated tensor on a grid of at least twice the size,
         ``"periodic"`` the analytic Fourier tensor on the field's own grid.
     like : array
         Library, precision and device of the result.
-    layer : Layer, default=HALF_SPACE
-        Thickness and depth in pixels; any but the half-space needs a single Poisson ratio.
 
     Returns
     -------
-    tuple of three arrays
-        ``Gxx``, ``Gyy`` and ``Gxy``.
+    Symbol
+        Displacement in pixels per traction over Young's modulus.
     """
-    kind = (like.dtype, device_of(like)) if is_torch_array(like) else (like.dtype.name, None)
-    if layer != HALF_SPACE:
-        g_xx, g_yy, g_xy = _layer(shape, boundary, float(poisson), layer, *kind)
-        return g_xx, g_yy, g_xy
-    if isinstance(poisson, float):
-        return _symbol(shape, boundary, poisson, *kind)
-    return combine(_basis(shape, boundary, *kind), poisson)
+    return _symbol_like(tuple(shape), gel.dimensionless, boundary, *_kind_of(like))
 
 
-def regularised_inverse(symbol: tuple[Any, Any, Any], penalty: Any) -> tuple[Any, Any, Any]:
-    """Invert a symmetric 2 x 2 symbol under a quadratic penalty, frequency by frequency.
-
-    Parameters
-    ----------
-    symbol : tuple of three arrays
-        ``Gxx``, ``Gyy`` and ``Gxy``.
-    penalty : float or array
-        Weight of ``|t|^2`` at each frequency, >= 0: lambda for the zeroth order, ``lam * |k|^(2 m)`` for order m.
-
-    Returns
-    -------
-    tuple of three arrays
-        ``(G'G + penalty)^-1 G'``, its xx, yy and xy entries. Where a frequency carries no information and no penalty,
-        the entries are 0: the least-squares solution of least norm.
-    """
-    g_xx, g_yy, g_xy = symbol
-    shear = g_xy * g_xy
-    m_xx, m_yy, m_xy = g_xx * g_xx + shear + penalty, g_yy * g_yy + shear + penalty, g_xy * (g_xx + g_yy)
-    determinant = m_xx * m_yy - m_xy * m_xy
-    # Adding 1 only where the determinant is 0 keeps one expression for both libraries, and no division by zero.
-    scale = (determinant > 0) / (determinant + (determinant <= 0))
-    return (m_yy * g_xx - m_xy * g_xy) * scale, (m_xx * g_yy - m_xy * g_xy) * scale, (m_yy * g_xy - m_xy * g_yy) * scale
-
-
-def multiply(symbol: tuple[Any, Any, Any], spectrum: Any) -> Any:
-    """Multiply a vector spectrum by a symmetric 2 x 2 symbol.
-
-    Parameters
-    ----------
-    symbol : tuple of three arrays of shape (..., height, width // 2 + 1)
-        Its xx, yy and xy entries.
-    spectrum : array of shape (..., 2, height, width // 2 + 1)
-        Complex spectrum of a vector field.
-
-    Returns
-    -------
-    array of shape (..., 2, height, width // 2 + 1)
-        The product.
-    """
-    s_xx, s_yy, s_xy = symbol
-    x, y = spectrum[..., 0, :, :], spectrum[..., 1, :, :]
-    stack = _torch().stack if is_torch_array(spectrum) else np.stack
-    return stack([s_xx * x + s_xy * y, s_xy * x + s_yy * y], -3)
-
-
-def rfft2(field: Any, grid: tuple[int, int]) -> Any:
-    """Transform real fields, zero-padded to a grid.
-
-    Parameters
-    ----------
-    field : array of shape (..., height, width)
-        Real field (numpy or torch).
-    grid : (int, int)
-        Size of the transform.
-
-    Returns
-    -------
-    array of shape (..., grid[0], grid[1] // 2 + 1)
-        Half spectrum in the field's precision.
-    """
-    return _torch().fft.rfft2(field, s=grid) if is_torch_array(field) else scipy.fft.rfft2(field, s=grid)
-
-
-def irfft2(spectrum: Any, grid: tuple[int, int]) -> Any:
-    """Transform half spectra back to real fields.
-
-    Parameters
-    ----------
-    spectrum : array of shape (..., grid[0], grid[1] // 2 + 1)
-        Half spectrum (numpy or torch).
-    grid : (int, int)
-        Size of the field.
-
-    Returns
-    -------
-    array of shape (..., grid[0], grid[1])
-        Real field.
-    """
-    return _torch().fft.irfft2(spectrum, s=grid) if is_torch_array(spectrum) else scipy.fft.irfft2(spectrum, s=grid)
-
-
-def padded_grid(shape: tuple[int, int]) -> tuple[int, int]:
-    """Return the grid on which the open boundary convolves without wrapping.
+def bandlimited_symbol(shape: Shape, gel: Gel) -> Symbol:
+    """Return the symbol of the open operator for band-limited traction.
 
     Parameters
     ----------
     shape : (int, int)
         Height and width of the field.
+    gel : Gel
+        The gel.
 
     Returns
     -------
-    (int, int)
-        At least twice the height and width less one, sizes that are quick to transform.
+    Symbol
+        Entries on the grid of `tfmkit.gel.fourier.padded_grid`, float64.
+
+    Notes
+    -----
+    The pixel-integrated tensor takes the traction as constant on every pixel, and so sharpens a traction that is fitted
+    with it. This symbol differs from it by a short-ranged kernel: the analytic symbol less that of the pixel tensor on
+    an endless lattice::
+
+        K~(k) - sum_m sinc((k + 2 pi m) / 2) K~(k + 2 pi m)
     """
-    height, width = (scipy.fft.next_fast_len(2 * n - 1, real=True) for n in shape)
-    return height, width
+    pixel = green_symbol(shape, gel, boundary="open", like=np.empty(0))
+    correction = _correction(padded_grid(shape), gel.dimensionless)
+    return Symbol(*(a + b for a, b in zip(pixel, correction, strict=True)))
 
 
-def wavenumbers(grid: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the angular wavenumbers of `rfft2` on a grid.
+def _correction(grid: Shape, gel: Gel) -> Symbol:
+    def analytic(ky: Array, kx: Array) -> Array:
+        return np.stack(Symbol.at(ky, kx, *fourier_factors(np.hypot(ky, kx), gel)))
 
-    Parameters
-    ----------
-    grid : (int, int)
-        Height and width.
-
-    Returns
-    -------
-    ky : ndarray of shape (height, 1)
-        Along y, in rad per pixel.
-    kx : ndarray of shape (1, width // 2 + 1)
-        Along x.
-    """
-    ky = 2 * np.pi * scipy.fft.fftfreq(grid[0])[:, None]
-    kx = 2 * np.pi * scipy.fft.rfftfreq(grid[1])[None, :]
-    return ky, kx
+    ky, kx = wavenumbers(grid)
+    total = analytic(ky, kx)
+    for fold_y in range(-_FOLDS, _FOLDS + 1):
+        for fold_x in range(-_FOLDS, _FOLDS + 1):
+            y, x = ky + 2 * np.pi * fold_y, kx + 2 * np.pi * fold_x
+            total -= analytic(y, x) * np.sinc(y / (2 * np.pi)) * np.sinc(x / (2 * np.pi))
+    total[2, at_nyquist(grid)] = 0
+    return Symbol(*total)
 
 
-def _torch() -> Any:
-    import torch
-
-    return torch
-
-
-@lru_cache(maxsize=32)
-def _symbol_basis(shape: tuple[int, int], boundary: str) -> np.ndarray:
-    """Symbols of the three basis functions, float64."""
-    if boundary == "open":
-        lags, mirrored = _lags(padded_grid(shape))
-        kernel = pixel_basis(*lags)
-        kernel[2] *= mirrored
-        return np.ascontiguousarray(scipy.fft.rfft2(kernel).real)
-    return _without_nyquist(fourier_basis(*wavenumbers(shape)), shape)
+@lru_cache(maxsize=64)
+def _symbol_like(shape: Shape, gel: Gel, boundary: str, dtype: Any, device: Any) -> Symbol:
+    if boundary == "open" and gel.is_half_space:
+        return Symbol(*combine(_basis_like(shape, dtype, device), gel.poisson))
+    return Symbol(*(_convert(entry, dtype, device) for entry in _symbol(shape, gel, boundary)))
 
 
 @lru_cache(maxsize=16)
-def _layer_symbol(shape: tuple[int, int], boundary: str, poisson: float, layer: Layer) -> np.ndarray:
-    """Symbol of a layer, float64."""
-    if boundary == "open":
-        (lag_y, lag_x), mirrored = _lags(padded_grid(shape))
-        row, column = abs(lag_y).astype(int), abs(lag_x).astype(int)
-        quadrant = np.ogrid[: row.max() + 1, : column.max() + 1]
-        kernel = np.stack(layer_kernel(*quadrant, poisson=poisson, **layer._asdict()))[:, row, column]
-        kernel[2] *= np.sign(lag_y) * np.sign(lag_x) * mirrored
-        return np.ascontiguousarray(scipy.fft.rfft2(kernel).real)
-    return _without_nyquist(np.stack(layer_symbol(*wavenumbers(shape), poisson=poisson, **layer._asdict())), shape)
+def _symbol(shape: Shape, gel: Gel, boundary: str) -> Symbol:
+    """Symbol in float64."""
+    if boundary == "periodic":
+        return Symbol.from_along_across(*fourier_factors(wavenumber(shape), gel), shape)
+    (lag_y, lag_x), mirrored = _lags(padded_grid(shape))
+    row, column = abs(lag_y).astype(int), abs(lag_x).astype(int)
+    y, x = np.ogrid[: row.max() + 1, : column.max() + 1]
+    kernel = np.stack(layer_kernel(y, x, gel))[:, row, column]
+    kernel[2] *= np.sign(lag_y) * np.sign(lag_x) * mirrored
+    return Symbol(*np.ascontiguousarray(scipy.fft.rfft2(kernel).real))
+
+
+@lru_cache(maxsize=64)
+def _basis_like(shape: Shape, dtype: Any, device: Any) -> Any:
+    return _convert(_basis(shape), dtype, device)
+
+
+@lru_cache(maxsize=32)
+def _basis(shape: Shape) -> Array:
+    """Symbols of the three functions of `pixel_basis`, float64."""
+    lags, mirrored = _lags(padded_grid(shape))
+    kernel = pixel_basis(*lags)
+    kernel[2] *= mirrored
+    return np.ascontiguousarray(scipy.fft.rfft2(kernel).real)
 
 
 def _lags(grid: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
@@ -372,28 +299,14 @@ def _lags(grid: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndar
     return (lag_y[:, None], lag_x[None, :]), mirrored
 
 
-def _without_nyquist(symbol: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    # A real field cannot carry a cross term at the Nyquist row and column: +k and -k are one frequency there.
-    symbol[2, shape[0] // 2 if shape[0] % 2 == 0 else slice(0, 0)] = 0
-    symbol[2, :, shape[1] // 2 if shape[1] % 2 == 0 else slice(0, 0)] = 0
-    return symbol
+def _kind_of(like: Any) -> tuple[Any, Any]:
+    """Precision and device of an array; no device stands for numpy."""
+    return (like.dtype, device_of(like)) if is_torch_array(like) else (like.dtype.name, None)
 
 
-@lru_cache(maxsize=64)
-def _basis(shape: tuple[int, int], boundary: str, dtype: Any, device: Any) -> Any:
-    return _convert(_symbol_basis(shape, boundary), dtype, device)
+def _convert(symbol: Array, dtype: Any, device: Any) -> Any:
+    if device is None:
+        return symbol.astype(dtype)
+    import torch
 
-
-@lru_cache(maxsize=64)
-def _layer(shape: tuple[int, int], boundary: str, poisson: float, layer: Layer, dtype: Any, device: Any) -> Any:
-    return _convert(_layer_symbol(shape, boundary, poisson, layer), dtype, device)
-
-
-def _convert(symbol: np.ndarray, dtype: Any, device: Any) -> Any:
-    return symbol.astype(dtype) if device is None else _torch().as_tensor(symbol, dtype=dtype, device=device)
-
-
-@lru_cache(maxsize=64)
-def _symbol(shape: tuple[int, int], boundary: str, poisson: float, dtype: Any, device: Any) -> tuple[Any, Any, Any]:
-    g_xx, g_yy, g_xy = combine(_basis(shape, boundary, dtype, device), poisson)
-    return g_xx, g_yy, g_xy
+    return torch.as_tensor(symbol, dtype=dtype, device=device)

@@ -1,187 +1,238 @@
-"""Symbols: the gel in Fourier space, one symmetric 2 x 2 matrix for every wave vector."""
+"""Symbols: convolutions of vector fields in Fourier space, one symmetric 2 x 2 matrix for every wave vector."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+from array_api_compat import is_torch_array
 from numpy.typing import NDArray
 
-from tfmkit.gel.half_space import combine, fourier_basis
-from tfmkit.gel.layer import HALF_SPACE, Layer, layer_factors, layer_symbol
-from tfmkit.gel.operator import green_symbol, padded_grid, wavenumbers
+from tfmkit.gel.fourier import Shape, at_nyquist, irfft2, rfft2, wavenumbers
 
 Array = NDArray[np.float64]
-Shape = tuple[int, int]
-
-Symbol = tuple[Any, Any, Any]
-
-# Part of the power of the longest waves that correlated noise keeps at all others.
-_WHITE_SHARE = 1e-3
-
-# Deep beads see nothing of short waves; a gain of 0 would have no inverse.
-_LEAST_GAIN = 1e-100
-
-# Reciprocal lattice vectors on either side that are folded into the band; the next ones change a symbol by under 1 %.
-_FOLDS = 3
 
 
-def penalty(grid: Shape, order: float, noise_correlation: float = 0.0) -> NDArray[np.float64]:
-    """Return the weight of the squared traction at every frequency, for a lambda of 1.
+class Symbol(NamedTuple):
+    """A symmetric 2 x 2 matrix for every wave vector of a half plane, real, in numpy or torch.
 
-    Parameters
+    All symbols of this package depend on the direction of the wave vector in one way: they have an eigenvalue along it
+    and one across it. Two of them therefore commute, and their product is symmetric again.
+
+    Attributes
     ----------
-    grid : (int, int)
-        Grid of the transform.
-    order : float
-        Order of the penalty, >= 0.
-    noise_correlation : float, default=0.0
-        As for `penalty_weight`.
-
-    Returns
-    -------
-    ndarray of shape (height, width // 2 + 1)
-        Weights of `penalty_weight`.
+    xx, yy, xy : array of shape (..., height, width // 2 + 1)
+        Entries of the matrix.
     """
-    ky, kx = wavenumbers(grid)
-    return penalty_weight(np.hypot(ky, kx), order, noise_correlation)
+
+    xx: Any
+    yy: Any
+    xy: Any
+
+    @classmethod
+    def from_along_across(cls, along: Any, across: Any, grid: Shape) -> Symbol:
+        """Make a symbol from its eigenvalues along and across the wave vector.
+
+        Parameters
+        ----------
+        along, across : ndarray of shape (..., height, width // 2 + 1)
+            Eigenvalues.
+        grid : (int, int)
+            Height and width of the field.
+
+        Returns
+        -------
+        Symbol
+            ``along k k' / k^2 + across (I - k k' / k^2)``, without a cross term at the Nyquist row and column
+            (`tfmkit.gel.fourier.at_nyquist`).
+        """
+        symbol = cls.at(*wavenumbers(grid), along, across)
+        return symbol._replace(xy=np.where(at_nyquist(grid), 0, symbol.xy))
+
+    @classmethod
+    def at(cls, ky: Any, kx: Any, along: Any, across: Any) -> Symbol:
+        """Make a symbol from its eigenvalues at given wave vectors.
+
+        Parameters
+        ----------
+        ky, kx : ndarray
+            Wave vectors in rad per pixel. They broadcast.
+        along, across : ndarray
+            Eigenvalues along the wave vector and across it.
+
+        Returns
+        -------
+        Symbol
+            ``along k k' / k^2 + across (I - k k' / k^2)``; at ``k = 0``, ``across I``.
+        """
+        squared = kx * kx + ky * ky
+        extra = (along - across) / np.where(squared > 0, squared, 1.0)
+        return cls(across + extra * kx * kx, across + extra * ky * ky, extra * kx * ky)
+
+    def multiply(self, spectrum: Any) -> Any:
+        """Multiply the spectra of vector fields by the symbol.
+
+        Parameters
+        ----------
+        spectrum : array of shape (..., 2, height, width // 2 + 1)
+            Complex spectra.
+
+        Returns
+        -------
+        array of shape (..., 2, height, width // 2 + 1)
+            The products.
+        """
+        x, y = spectrum[..., 0, :, :], spectrum[..., 1, :, :]
+        return _stack([self.xx * x + self.xy * y, self.xy * x + self.yy * y], spectrum)
+
+    def convolve(self, field: Any, grid: Shape) -> Any:
+        """Convolve fields, zero-padded to a grid, and keep the part on the field.
+
+        Parameters
+        ----------
+        field : array of shape (..., 2, height, width)
+            Real vector fields (numpy or torch).
+        grid : (int, int)
+            Grid of the symbol, at least as large as the field.
+
+        Returns
+        -------
+        array of shape (..., 2, height, width)
+            The convolved fields.
+        """
+        height, width = field.shape[-2:]
+        return irfft2(self.multiply(rfft2(field, grid)), grid)[..., :height, :width]
+
+    def product(self, other: Symbol) -> Symbol:
+        """Return the product of two symbols.
+
+        Parameters
+        ----------
+        other : Symbol
+            The other one.
+
+        Returns
+        -------
+        Symbol
+            Product of the matrices at every wave vector.
+        """
+        return Symbol(
+            self.xx * other.xx + self.xy * other.xy,
+            self.yy * other.yy + self.xy * other.xy,
+            self.xx * other.xy + self.xy * other.yy,
+        )
+
+    def scaled(self, factor: Any) -> Symbol:
+        """Return a multiple of the symbol.
+
+        Parameters
+        ----------
+        factor : float or array
+            Factor on all entries.
+
+        Returns
+        -------
+        Symbol
+            The multiple.
+        """
+        return Symbol(self.xx * factor, self.yy * factor, self.xy * factor)
+
+    def plus(self, diagonal: Any) -> Symbol:
+        """Add a multiple of the unit matrix.
+
+        Parameters
+        ----------
+        diagonal : float or array of shape (..., height, width // 2 + 1)
+            The multiple at each wave vector.
+
+        Returns
+        -------
+        Symbol
+            The sum.
+        """
+        return Symbol(self.xx + diagonal, self.yy + diagonal, self.xy)
+
+    def inverse(self) -> Symbol:
+        """Return the inverse of a positive symbol.
+
+        Returns
+        -------
+        Symbol
+            Inverse of the matrix at every wave vector; 0 where its determinant is 0.
+        """
+        determinant = self.xx * self.yy - self.xy * self.xy
+        # Adding 1 only where the determinant is 0 keeps one expression for numpy and torch, and no division by zero.
+        scale = (determinant > 0) / (determinant + (determinant <= 0))
+        return Symbol(self.yy * scale, self.xx * scale, -self.xy * scale)
+
+    def regularised_inverse(self, penalty: Any) -> Symbol:
+        """Return the inverse under a quadratic penalty.
+
+        Parameters
+        ----------
+        penalty : float or array of shape (..., height, width // 2 + 1)
+            Weight of ``|t|^2`` at each wave vector, >= 0: ``lam |k|^(2 order)`` for a penalty of some order.
+
+        Returns
+        -------
+        Symbol
+            ``(G'G + penalty)^-1 G'`` at every wave vector. It is 0 where neither the gel nor the penalty says anything:
+            the least-squares solution of least norm.
+        """
+        return self.product(self).plus(penalty).inverse().product(self)
+
+    def interleaved(self, dtype: str, scale: float = 1.0) -> Interleaved:
+        """Return the symbol in the form that multiplies spectra in place.
+
+        Parameters
+        ----------
+        dtype : {"float32", "float64"}
+            Precision of the result.
+        scale : float, default=1.0
+            Factor on the result.
+
+        Returns
+        -------
+        Interleaved
+            The symbol with every entry twice in a row.
+        """
+        return Interleaved(*(np.repeat(part * scale, 2, axis=-1).astype(dtype) for part in self))
 
 
-def penalty_weight(wavenumber: NDArray[np.float64], order: float, noise_correlation: Any = 0.0) -> NDArray[np.float64]:
-    """Return the weight of the squared traction at given wave numbers, for a lambda of 1.
+class Interleaved(NamedTuple):
+    """A symbol with every entry twice in a row, for the real and the imaginary part of a spectrum.
 
-    Parameters
+    Attributes
     ----------
-    wavenumber : ndarray of shape (...)
-        Lengths of wave vectors in rad per pixel.
-    order : float
-        Order of the penalty, >= 0.
-    noise_correlation : float or array, default=0.0
-        Standard deviation, in pixels, of the Gaussian that correlates the noise; 0 for white noise.
-
-    Returns
-    -------
-    ndarray of shape (...)
-        Products ``|k|^(2 order) n(k)`` with the shape ``n`` of the noise's power, 1 for white noise.
-
-    Notes
-    -----
-    Minimising ``<u - K tau, N^-1 (u - K tau)> + lam ||k|^order tau|^2``, the data weighed by the covariance ``N`` of
-    the noise, is minimising ``|u - K tau|^2 + lam |N^(1/2) |k|^order tau|^2`` frequency by frequency. Noise smoothed
-    by a Gaussian has the power ``exp(-(s k)^2)``; a thousandth of white noise keeps the shortest waves in check.
+    xx, yy, xy : ndarray of shape (height, 2 * (width // 2 + 1))
+        Entries of the matrix.
     """
-    noise = _WHITE_SHARE + (1 - _WHITE_SHARE) * np.exp(-((noise_correlation * wavenumber) ** 2))
-    return np.asarray(wavenumber ** (2 * order) * noise)
+
+    xx: NDArray[Any]
+    yy: NDArray[Any]
+    xy: NDArray[Any]
+
+    def multiply_in_place(self, spectrum: NDArray[Any]) -> None:
+        """Multiply the spectra of vector fields by the symbol, in place.
+
+        Parameters
+        ----------
+        spectrum : ndarray of shape (n_fields, 2, height, width // 2 + 1)
+            Complex spectra, overwritten.
+        """
+        # Seen as pairs of reals, a complex number times a real one is two multiplications instead of four.
+        parts = spectrum.view(spectrum.real.dtype)
+        x, y = parts[:, 0], parts[:, 1]
+        into_x, into_y = self.xy * y, self.xy * x
+        x *= self.xx
+        x += into_x
+        y *= self.yy
+        y += into_y
 
 
-def interleave(symbol: Symbol, dtype: str, scale: float = 1.0) -> Symbol:
-    """Return a real symbol with every factor twice in a row, for the real and the imaginary part.
+def _stack(parts: list[Any], like: Any) -> Any:
+    if not is_torch_array(like):
+        return np.stack(parts, -3)
+    import torch
 
-    Parameters
-    ----------
-    symbol : tuple of ndarrays of shape (height, width // 2 + 1)
-        Its entries.
-    dtype : {"float32", "float64"}
-        Precision of the result.
-    scale : float, default=1.0
-        Factor on the result.
-
-    Returns
-    -------
-    tuple of ndarrays of shape (height, 2 * (width // 2 + 1))
-        The entries for `multiply_in_place`.
-    """
-    xx, yy, xy = (np.repeat(part * scale, 2, axis=-1).astype(dtype) for part in symbol)
-    return xx, yy, xy
-
-
-def multiply_in_place(spectrum: NDArray[Any], factors: Symbol) -> None:
-    """Multiply vector spectra by an interleaved symmetric 2 x 2 symbol.
-
-    Parameters
-    ----------
-    spectrum : ndarray of shape (n_fields, 2, height, width // 2 + 1)
-        Complex spectra, overwritten.
-    factors : tuple of three ndarrays
-        From `interleave`.
-    """
-    xx, yy, xy = factors
-    # Seen as pairs of reals, a complex number times a real one is two multiplications instead of four.
-    parts = spectrum.view(spectrum.real.dtype)
-    x, y = parts[:, 0], parts[:, 1]
-    into_x, into_y = xy * y, xy * x
-    x *= xx
-    x += into_x
-    y *= yy
-    y += into_y
-
-
-def gains(wavenumber: Array, poisson: float, layer: Layer = HALF_SPACE) -> Array:
-    """Return the symbol's two eigenvalues.
-
-    Parameters
-    ----------
-    wavenumber : ndarray of shape (...)
-        Lengths of wave vectors in rad per pixel.
-    poisson : float
-        Poisson ratio.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
-
-    Returns
-    -------
-    ndarray of shape (2, ...)
-        Displacement over traction along the wave vector, ``2 (1 - nu^2) / k`` at the surface of the half-space, and
-        across it, ``2 (1 + nu) / k``; never 0.
-    """
-    if layer != HALF_SPACE:
-        factors = np.stack(layer_factors(wavenumber, poisson=poisson, **layer._asdict()))
-        return np.where(np.abs(factors) < _LEAST_GAIN, _LEAST_GAIN, factors)
-    across = 2 * (1 + poisson) / wavenumber
-    return np.stack([(1 - poisson) * across, across])
-
-
-def bandlimited_symbol(shape: Shape, poisson: float, layer: Layer = HALF_SPACE) -> Symbol:
-    """Return the symbol of the open operator for band-limited traction.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the field.
-    poisson : float
-        Poisson ratio.
-    layer : Layer, default=HALF_SPACE
-        Thickness of the gel and depth of the beads, in pixels.
-
-    Returns
-    -------
-    tuple of three ndarrays
-        ``Gxx``, ``Gyy`` and ``Gxy`` on the zero-padded grid of `tfmkit.gel.operator`.
-
-    Notes
-    -----
-    The pixel-integrated tensor takes the traction as constant on every pixel and so sharpens what is fitted with it.
-    This one differs from it by a short-ranged kernel: the analytic symbol less that of the pixel tensor on an endless
-    lattice, ``sum_m sinc((k + 2 pi m) / 2) K~(k + 2 pi m)``.
-    """
-    pixel = green_symbol(shape, poisson, boundary="open", like=np.empty(0), layer=layer)
-    xx, yy, xy = (a + b for a, b in zip(pixel, _correction(padded_grid(shape), poisson, layer), strict=True))
-    return xx, yy, xy
-
-
-def _correction(grid: Shape, poisson: float, layer: Layer) -> Array:
-    def analytic(ky: Array, kx: Array) -> Array:
-        if layer == HALF_SPACE:
-            return np.stack(combine(fourier_basis(ky, kx), poisson))
-        return np.stack(layer_symbol(ky, kx, poisson=poisson, **layer._asdict()))
-
-    ky, kx = wavenumbers(grid)
-    symbol = analytic(ky, kx)
-    for fold_y in range(-_FOLDS, _FOLDS + 1):
-        for fold_x in range(-_FOLDS, _FOLDS + 1):
-            y, x = ky + 2 * np.pi * fold_y, kx + 2 * np.pi * fold_x
-            symbol -= analytic(y, x) * np.sinc(y / (2 * np.pi)) * np.sinc(x / (2 * np.pi))
-    # A real field cannot carry a cross term at the Nyquist row and column.
-    symbol[2, np.isclose(np.abs(ky[:, 0]), np.pi)] = 0
-    symbol[2, :, np.isclose(kx[0], np.pi)] = 0
-    return symbol
+    return torch.stack(parts, -3)

@@ -1,10 +1,11 @@
-"""The noise of a displacement field, measured on the field itself.
+"""The power of the noise of a displacement field in four bands of short waves, measured on the field itself.
 
-Traction is confined to the cell, noise is everywhere. In a band of short waves the unregularised traction is therefore
-pure noise over most of the field, and a low quantile of its squared length tells how strong. Four bands give the
-spectrum of the noise. Towards longer waves it is continued as a Gaussian, which is flat for white noise and right for
-the noise of overlapping interrogation windows, through the two neighbouring bands that look most like noise: noise has
-the same strength everywhere, so that the median of its squared length over the low quantile is a known number.
+Traction is confined to the cell. Noise is everywhere. In a band of short waves the unregularised traction is therefore
+noise over most of the field, and a low quantile of its squared length gives the power of that noise. Four bands sample
+the spectrum of the noise. Towards longer waves it is continued as a Gaussian through two neighbouring bands. A Gaussian
+is flat for white noise, and right for the noise of overlapping interrogation windows. The two bands that look most like
+noise are taken: noise has the same strength everywhere, so the ratio of the median of its squared length to the low
+quantile is a known number.
 """
 
 from __future__ import annotations
@@ -16,8 +17,10 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from tfmkit.gel.operator import wavenumbers
-from tfmkit.gel.symbol import Symbol, gains, interleave, multiply_in_place
+from tfmkit.gel.fourier import wavenumber
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.layer import gains
+from tfmkit.gel.symbol import Interleaved, Symbol
 from tfmkit.noise.spectrum import taper
 
 Array = NDArray[np.float64]
@@ -37,7 +40,7 @@ _LEAST_SIDE = 40
 _LARGEST_SPREAD = 16.0
 
 
-def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[Array, Array]:
+def noise_bands(spectrum: NDArray[Any], shape: Shape, gel: Gel) -> tuple[Array, Array]:
     """Measure the power of the noise in four bands.
 
     Parameters
@@ -46,35 +49,38 @@ def noise_bands(spectrum: NDArray[Any], shape: Shape, poisson: float) -> tuple[A
         From `tfmkit.noise.spectrum.tapered_spectrum`.
     shape : (int, int)
         Height and width of the field.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel. Only its surface counts: a base or a depth damps traction, and does not spread it.
 
     Returns
     -------
     levels : ndarray of shape (n_fields, 4)
         Variance of white noise that would be as strong in the band, in squared pixels per component.
     excess : ndarray of shape (n_fields, 4)
-        Median of the squared traction over its low quantile, relative to what it is for noise: 1 or more.
+        Median of the squared traction over its low quantile, relative to the same ratio of noise: 1 or more.
 
     Notes
     -----
     The squared length of a Gaussian vector with variance ``s`` per component has the quantile ``-2 s log(1 - q)``.
-    Where the cell's own waves are everywhere, the levels are too high: see `without_signal`.
+    Where the cell's own waves are everywhere, the levels are too high: see `cap_levels`.
     """
     expected = -2 * np.log1p([-_QUANTILE, -0.5])
     quantiles = np.empty((len(spectrum), len(BANDS), 2))
     step = max(1, _CHUNK_BYTES // spectrum[0].nbytes)
+    filters = _band_filters(shape, gel.surface.dimensionless, spectrum.real.dtype.name)
     for start in range(0, len(spectrum), step):
         some = slice(start, start + step)
-        for i, (factors, power) in enumerate(_band_filters(shape, poisson, spectrum.real.dtype.name)):
+        for i, (factors, power) in enumerate(filters):
             quantiles[some, i] = _quantiles(_squared_traction(spectrum[some], factors, shape)) / (expected * power)
     low, median = np.moveaxis(quantiles, -1, 0)
     excess = np.divide(median, low, out=np.full_like(low, np.inf), where=low > 0)
     return low, excess
 
 
-def without_signal(levels: Array, excess: Array, shape: Shape, *, most_excess: float = np.inf) -> Array:
-    """Bound the levels of the two bands of longer waves by what the other two promise, where waves of the cell hide it.
+def cap_levels(levels: Array, excess: Array, shape: Shape, *, most_excess: float = np.inf) -> Array:
+    """Cap the noise levels of the two bands of longer waves by a Gaussian through the two bands of shorter waves.
+
+    Waves of the cell raise the levels of the longer waves. The cap takes them out where they are everywhere.
 
     Parameters
     ----------
@@ -83,30 +89,30 @@ def without_signal(levels: Array, excess: Array, shape: Shape, *, most_excess: f
     excess : ndarray of shape (n_fields, 4)
         From `noise_bands`.
     shape : (int, int)
-        Height and width of the field. With a side under 40 pixels all levels are bounded.
+        Height and width of the field. With a side under 40 pixels all levels are capped.
     most_excess : float, default=inf
-        Levels are bounded as well where neither of the middle bands has an excess as low as this. What is left can be
+        Levels are also capped where neither of the middle bands has an excess as low as this. The capped levels can be
         far too low under noise that is correlated over several pixels.
 
     Returns
     -------
     ndarray of shape (n_fields, 4)
-        The levels, lower where bounded: as of noise that is Gaussian in the two bands of shorter waves.
+        The levels, lower where they are capped.
     """
     signal = (excess[:, 1:3].min(axis=1) > most_excess) | (min(shape) < _LEAST_SIDE)
     spreads, seen = _gaussian_noise()
     logs = np.log(np.maximum(levels, np.finfo(float).tiny))
     spread = np.interp(logs[:, 2] - logs[:, 3], seen[2] - seen[3], spreads)
-    promised = [logs[:, 2] + np.interp(spread, spreads, seen[i] - seen[2]) for i in (0, 1)]
-    bounded = np.exp(np.minimum(logs, np.stack([*promised, logs[:, 2], logs[:, 3]], axis=1)))
+    capped = [logs[:, 2] + np.interp(spread, spreads, seen[i] - seen[2]) for i in (0, 1)]
+    bounded = np.exp(np.minimum(logs, np.stack([*capped, logs[:, 2], logs[:, 3]], axis=1)))
     return np.where(signal[:, None], bounded, levels)
 
 
-def _squared_traction(spectrum: NDArray[Any], factors: Symbol, shape: Shape) -> NDArray[Any]:
+def _squared_traction(spectrum: NDArray[Any], factors: Interleaved, shape: Shape) -> NDArray[Any]:
     """Squared length of the traction in a band, away from the border; shape (n_fields, n_vectors)."""
     rows, columns, weight = _sample(shape, spectrum.real.dtype.name)
-    band = spectrum[..., : factors[0].shape[-1] // 2].copy()
-    multiply_in_place(band, factors)
+    band = spectrum[..., : factors.xx.shape[-1] // 2].copy()
+    factors.multiply_in_place(band)
     band = scipy.fft.ifft(band, axis=-2, overwrite_x=True)[..., rows, :]
     traction = scipy.fft.irfft(band, n=shape[1])[..., columns]
     return np.asarray((traction[:, 0] ** 2 + traction[:, 1] ** 2) * weight).reshape(len(spectrum), -1)
@@ -132,7 +138,7 @@ def noise_power(levels: Array, excess: Array, wavenumber: Array) -> Array:
     squares, wanted = np.square(BANDS), np.square(wavenumber)
     logs = np.log(np.maximum(levels, np.finfo(float).tiny))
     spreads, seen = _gaussian_noise()
-    # What rises is the signal of the shortest waves: the ratio of two bands is taken for that of white noise then.
+    # A spectrum that rises holds signal in its shortest waves. The ratio of two bands is then that of white noise.
     slopes = np.stack(
         [np.interp(logs[:, i] - logs[:, i + 1], seen[i] - seen[i + 1], spreads) for i in range(len(BANDS) - 1)]
     )[..., None]
@@ -144,36 +150,11 @@ def noise_power(levels: Array, excess: Array, wavenumber: Array) -> Array:
     return np.asarray(np.exp(power))
 
 
-def correlation_length(noise: Array, n_vectors: Array) -> Array:
-    """Return the standard deviation of the Gaussian that makes white noise as correlated as measured.
-
-    Parameters
-    ----------
-    noise : ndarray of shape (n_fields, n_rings)
-        Power of the noise per wave vector and component, from long waves to short ones.
-    n_vectors : ndarray of shape (n_rings,)
-        Number of wave vectors in each ring.
-
-    Returns
-    -------
-    ndarray of shape (n_fields,)
-        Lengths in pixels, in steps of a quarter, so that fields may share a filter; 0 for white noise.
-
-    Notes
-    -----
-    The power of the longest waves over the mean power is the sum of the autocorrelation, ``4 pi s^2`` for white noise
-    under a Gaussian of standard deviation ``s``; less the 1 that a vector has with itself.
-    """
-    mean = noise @ n_vectors / n_vectors.sum()
-    shared = np.divide(noise[:, 0], mean, out=np.ones_like(mean), where=mean > 0)
-    return np.asarray(np.rint(4 * np.sqrt(np.maximum(shared - 1, 0) / (4 * np.pi))) / 4)
-
-
 @lru_cache(maxsize=1)
 def _gaussian_noise() -> tuple[Array, Array]:
-    """Squares of correlation lengths, and the logarithm of what each band sees of noise of power ``exp(-(s k)^2)``.
+    """Squares of correlation lengths, and the logarithm of the mean power of ``exp(-(s k)^2)`` in each band.
 
-    A band is wide: of noise that falls with k it sees more than there is at its centre.
+    A band is wide. The mean power of noise that falls with k is higher than the power at the centre of the band.
     """
     k = np.linspace(0, np.sqrt(2) * np.pi, 2001)[1:]
     on_grid = k * (np.pi / 2 - 2 * np.arccos(np.minimum(np.pi / k, 1)))
@@ -200,7 +181,7 @@ def _quantiles(values: NDArray[Any]) -> Array:
 
 @lru_cache(maxsize=16)
 def _sample(shape: Shape, dtype: str) -> tuple[slice, slice, NDArray[Any]]:
-    """Rows and columns away from the border, and what undoes the square of the taper there."""
+    """Rows and columns away from the border, and the inverse square of the taper there."""
     window = taper(shape)
     inside_y, inside_x = (np.flatnonzero(line > _LEAST_TAPER * line.max()) for line in (window.max(1), window.max(0)))
     rows, columns = slice(inside_y[0], inside_y[-1] + 1), slice(inside_x[0], inside_x[-1] + 1)
@@ -208,24 +189,22 @@ def _sample(shape: Shape, dtype: str) -> tuple[slice, slice, NDArray[Any]]:
 
 
 @lru_cache(maxsize=16)
-def _band_filters(shape: Shape, poisson: float, dtype: str) -> list[tuple[Symbol, float]]:
-    """Filters to the traction of every band, as wide as it is, and what variance white noise of 1 gets from them."""
-    ky, kx = np.broadcast_arrays(*wavenumbers(shape))
-    k = np.hypot(ky, kx)
+def _band_filters(shape: Shape, gel: Gel, dtype: str) -> list[tuple[Interleaved, float]]:
+    """Filters to the traction of every band, and the variance that white noise of variance 1 gets from each.
+
+    A filter is as wide as its band: columns of the half plane beyond it are left out.
+    """
+    k = wavenumber(shape)
     k[0, 0] = 1
-    cos, sin = kx / k, ky / k
+    full = np.full(k.shape, 2.0)
+    full[:, 0] = 1
+    full[:, -1] = 2 - (shape[1] % 2 == 0)
     filters = []
     for centre in BANDS:
-        along, across = _band(k, centre) / gains(k, poisson)
+        along, across = _band(k, centre) / gains(k, gel)
         along[0, 0] = across[0, 0] = 0
-        cross = (along - across) * cos * sin
-        cross[np.isclose(np.abs(ky), np.pi) | np.isclose(kx, np.pi)] = 0
-        symbol = (along * cos**2 + across * sin**2, along * sin**2 + across * cos**2, cross)
-        full = np.full(k.shape, 2.0)
-        full[:, 0] = 1
-        full[:, -1] = 2 - (shape[1] % 2 == 0)
         power = float((full * (along**2 + across**2)).sum()) / (2 * shape[0] * shape[1])
         used = 1 + np.flatnonzero(along.any(axis=0))[-1]
-        xx, yy, xy = (part[:, :used] for part in symbol)
-        filters.append((interleave((xx, yy, xy), dtype), power))
+        symbol = Symbol.from_along_across(along, across, shape)
+        filters.append((Symbol(*(entry[:, :used] for entry in symbol)).interleaved(dtype), power))
     return filters

@@ -1,4 +1,4 @@
-"""Noise of measured displacements: white, correlated as image velocimetry makes it, and wrong vectors."""
+"""Noise to draw: white, correlated as image velocimetry makes it, of a measured spectrum, and wrong vectors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from tfmkit._validation import FloatArray, check_choice, check_field, check_number, root_stream
-from tfmkit.gel.operator import wavenumbers
+from tfmkit.gel.fourier import wavenumber
+from tfmkit.gel.gel import Gel
+from tfmkit.noise.level import noise_spectrum
 from tfmkit.noise.spectrum import rings_of
 
 Array = NDArray[np.floating[Any]]
@@ -188,6 +190,30 @@ def draw_noise(power: Array, like: Array, rng: np.random.Generator) -> Array:
         Noise, periodic on the field.
     """
     shape = (like.shape[-2], like.shape[-1])
-    amplitude = np.sqrt(np.interp(np.hypot(*wavenumbers(shape)), rings_of(shape).wavenumber, power))
+    amplitude = np.sqrt(np.interp(wavenumber(shape), rings_of(shape).wavenumber, power))
     white = scipy.fft.rfft2(rng.standard_normal(like.shape))
     return np.asarray(scipy.fft.irfft2(amplitude * white, s=shape).astype(like.dtype))
+
+
+def draw_noise_of(displacement: Array, gel: Gel, n: int, rng: np.random.Generator) -> Array:
+    """Measure the noise of a displacement field and draw more of the same spectrum.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (2, height, width)
+        Displacement.
+    gel : Gel
+        The gel.
+    n : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (n, 2, height, width)
+        Noise in the unit and precision of `displacement`, periodic on the field.
+    """
+    return draw_noise(
+        noise_spectrum(displacement[None], gel)[0], np.broadcast_to(displacement, (n, *displacement.shape)), rng
+    )

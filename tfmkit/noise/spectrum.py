@@ -1,8 +1,8 @@
-"""Ring spectra of displacement fields: all that a choice of lambda needs to know.
+"""Ring spectra of displacement fields.
 
-Every quadratic inverse of this package scales the longitudinal and the transverse part of a displacement by factors
-that depend on ``|k|`` alone. By Parseval's theorem residual norms, solution norms and degrees of freedom of a whole
-path of lambdas are then sums over rings of one power spectrum, without an inverse transform per lambda.
+A quadratic inverse scales the longitudinal and the transverse part of a displacement by factors that depend on ``|k|``
+alone. By Parseval's theorem, residual norms, solution norms and degrees of freedom of a whole path of lambdas are sums
+over rings of one power spectrum. No inverse transform per lambda is needed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import scipy.fft
 import scipy.sparse
 from numpy.typing import NDArray
 
-from tfmkit.gel.operator import wavenumbers
+from tfmkit.gel.fourier import at_nyquist, wavenumbers
 
 Array = NDArray[np.float64]
 Shape = tuple[int, int]
@@ -45,6 +45,21 @@ class Rings(NamedTuple):
     n_vectors: Array
     pixel: Array
     pixel_square: Array
+
+    def mean(self, power: NDArray[Any]) -> Array:
+        """Average a ring spectrum over all wave vectors.
+
+        Parameters
+        ----------
+        power : ndarray of shape (..., n_rings)
+            Power per wave vector.
+
+        Returns
+        -------
+        ndarray of shape (...)
+            Mean power: the variance of a field with this spectrum.
+        """
+        return np.asarray(power @ self.n_vectors / self.n_vectors.sum())
 
 
 def tapered_spectrum(displacement: NDArray[Any]) -> NDArray[Any]:
@@ -187,9 +202,7 @@ def _directions(shape: Shape) -> tuple[NDArray[np.float32], NDArray[np.float32],
     k = np.hypot(ky, kx)
     inside = k > 0
     cos, sin = (np.divide(part, k, out=np.zeros_like(k), where=inside) for part in (kx, ky))
-    sin_cos = sin * cos
-    # At the Nyquist row and column +k and -k are one: the two components have no relative sign there.
-    sin_cos[np.isclose(np.abs(ky), np.pi) | np.isclose(kx, np.pi)] = 0
+    sin_cos = np.where(at_nyquist(shape), 0, sin * cos)
     _, ring = np.unique(np.floor(k[inside] * max(shape) / np.pi), return_inverse=True)
     # A wave vector inside the half plane stands for its mirror image too.
     twice = np.full(k.shape, 2.0)

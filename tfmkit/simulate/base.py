@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch
 
-from tfmkit._validation import check_count, check_gel, check_number, check_shape, root_stream
-from tfmkit.gel.layer import check_layer
+from tfmkit._validation import check_count, check_number, check_shape, root_stream
+from tfmkit.gel import Gel
 from tfmkit.noise.draw import check_noise, make_noise
 
 # Most candidates in one block; this bounds memory and keeps arrays in the cache.
@@ -74,8 +74,7 @@ class FieldSimulator(BaseEstimator):
 
     def _check(self) -> None:
         check_shape(self.shape)
-        check_gel(self.young, self.poisson, self.spacing)
-        check_layer(self.thickness, self.depth)
+        Gel.of(self)
         check_noise(self.noise, self.noise_unit, self.noise_correlation)
 
     def _make_block(self, streams: Streams, wanted: int) -> dict[str, Any] | None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from tfmkit._validation import check_count, check_number, check_shape
-from tfmkit.gel.operator import ForwardOperator, pixel_sources
+from tfmkit.gel import ForwardOperator, Gel
+from tfmkit.gel.operator import pixel_sources
 from tfmkit.simulate.base import Array, FieldSimulator, Streams, check_family, check_range, draw
 from tfmkit.simulate.families import CELL_FAMILIES, Cells, Frame, OwnFamily, own_cells
 
@@ -176,14 +177,7 @@ class CellSimulator(FieldSimulator):
         }
 
     def _displacement(self, cells: Cells, frame: Frame) -> Array:
-        operator = ForwardOperator(
-            frame.fine_shape,
-            young=self.young,
-            poisson=self.poisson,
-            spacing=self.spacing / frame.oversample,
-            thickness=self.thickness,
-            depth=self.depth,
-        )
+        operator = ForwardOperator.of_gel(frame.fine_shape, Gel.of(self).on_grid(1 / frame.oversample))
         # On the grid of the result itself, traction counts as constant on each pixel.
         smooth = cells.smooth and frame.oversample > 1
         fine = pixel_sources(cells.traction) if smooth else cells.traction

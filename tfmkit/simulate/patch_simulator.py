@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tfmkit._validation import check_number, check_shape
+from tfmkit.gel import Gel
 from tfmkit.gel.closed_forms import disc_displacement, hertz_displacement
-from tfmkit.gel.layer import HALF_SPACE, Layer, check_layer
 from tfmkit.gel.operator import convolve
 from tfmkit.simulate.base import (
     Array,
@@ -163,9 +163,9 @@ class PatchSimulator(FieldSimulator):
         traction, owners = rasterise(patches, profile, len(streams), shape, _SUBSAMPLES)
         labels = number_patches(owners, patches.field)
         clean = _sum_closed_forms(patches, profile, len(streams), shape, self.poisson)
-        layer = check_layer(self.thickness, self.depth, self.spacing)
-        if layer != HALF_SPACE:
-            clean += _change_by_layer(patches, profile, len(streams), shape, self.poisson, layer)
+        gel = Gel.of(self)
+        if not gel.is_half_space:
+            clean += _change_by_layer(patches, profile, len(streams), shape, gel)
         clean *= self.spacing
         return {
             **self._with_noise(streams, clean.astype(np.float32)),
@@ -213,12 +213,10 @@ def _sum_closed_forms(patches: Patches, profile: str, n_fields: int, shape: tupl
     return total
 
 
-def _change_by_layer(
-    patches: Patches, profile: str, n_fields: int, shape: tuple[int, int], poisson: float, layer: Layer
-) -> Array:
+def _change_by_layer(patches: Patches, profile: str, n_fields: int, shape: tuple[int, int], gel: Gel) -> Array:
     """Return the displacement on a layer minus that on the half-space, in pixels."""
     grid = (_FINER * shape[0], _FINER * shape[1])
     traction, _ = rasterise(patches.finer(_FINER), profile, n_fields, grid, _SUBSAMPLES // 2)
-    fine_layer = Layer(_FINER * layer.thickness, _FINER * layer.depth)
-    change = convolve(traction, poisson, layer=fine_layer) - convolve(traction, poisson)
+    fine = gel.on_grid(1 / _FINER)
+    change = convolve(traction, fine) - convolve(traction, fine.surface)
     return np.asarray(change[..., _FINER // 2 :: _FINER, _FINER // 2 :: _FINER]) / _FINER

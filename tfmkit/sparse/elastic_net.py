@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import warnings
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import check_choice, check_count, check_field, check_mask, check_number
-from tfmkit.base import ClosedFormEstimator
+from tfmkit._validation import FloatArray, check_choice, check_count, check_number
+from tfmkit.base import TractionEstimator
+from tfmkit.fttc.inverse import SUPPORTS
 from tfmkit.noise.level import effective_noise, noise_level
 from tfmkit.sparse.problem import SparseProblem
 from tfmkit.sparse.solver import SparseSolution, elastic_net
 from tfmkit.sparse.weights import LENGTH_WEIGHT, adaptive_elastic_net
 
-SUPPORTS = ("cut", "fit")
 
-
-class ElasticNetTFM(ClosedFormEstimator):
+class ElasticNetTFM(TractionEstimator):
     """Traction with as few pulling pixels as the noise allows.
 
     Parameters
@@ -62,8 +60,8 @@ class ElasticNetTFM(ClosedFormEstimator):
 
     Attributes
     ----------
-    gel_ : (float, float, float)
-        Young's modulus, Poisson ratio and spacing in use.
+    gel_ : Gel
+        The gel, as `fit` saw it.
 
     Warns
     -----
@@ -97,9 +95,6 @@ class ElasticNetTFM(ClosedFormEstimator):
     >>> bool((recovered == 0).mean() > 0.8)
     True
     """
-
-    # As for FTTC: a mask on its way to a filter or a score is no support prior.
-    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": False}
 
     def __init__(
         self,
@@ -142,50 +137,24 @@ class ElasticNetTFM(ClosedFormEstimator):
         check_number(self.tol, "tol", low=0, high=1, include_low=False, include_high=False)
         check_count(self.max_iter, "max_iter")
 
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> NDArray[np.floating[Any]]:
-        """Recover traction from displacement.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
-        mask : array-like of shape (n_fields, height, width) or (height, width), optional
-            Where traction is expected, from 0 (none) to 1; see `support`.
-
-        Returns
-        -------
-        ndarray of shape (n_fields, 2, height, width)
-            Traction in the unit of `young`, in the precision of `X`.
-
-        Raises
-        ------
-        ValueError
-            If `X` is no batch of finite fields or `mask` does not fit it.
-        """
-        check_is_fitted(self)
-        displacement = check_field(X)
-        young, _, spacing = self.gel_
-        everywhere = np.ones(displacement.shape[2:])
-        weight = check_mask(everywhere if mask is None else mask, displacement.shape, soft=True)
-        allowed = weight if self.support == "fit" else check_mask(everywhere, displacement.shape, soft=True)
-        fields = displacement / displacement.dtype.type(spacing)
-        levels = noise_level(fields, self.gel_[1]) if self.noise is None else np.full(len(fields), self.noise / spacing)
+    def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
+        gel = self.gel_
+        fields = gel.in_pixels(displacement)
+        support = np.ones((len(fields), *fields.shape[2:])) if mask is None else mask
+        levels = noise_level(fields, gel, None if self.noise is None else self.noise / gel.spacing)
         solutions = Parallel(n_jobs=self.n_jobs, prefer="threads")(
-            delayed(self._solve)(*data) for data in zip(fields, allowed, levels.tolist(), strict=True)
+            delayed(self._solve)(*data) for data in zip(fields, support, levels.tolist(), strict=True)
         )
         worst = max(solution.gap for solution in solutions)
         if worst > self.tol:
             message = f"A duality gap of {worst:.2g} is left after {self.max_iter} iterations (tol={self.tol})."
-            warnings.warn(message, ConvergenceWarning, stacklevel=2)
-        traction = np.stack([solution.traction for solution in solutions]) * displacement.dtype.type(young)
-        return traction if self.support == "fit" else traction * weight[:, None].astype(traction.dtype)
+            warnings.warn(message, ConvergenceWarning, stacklevel=3)
+        return np.stack([solution.traction for solution in solutions]) * displacement.dtype.type(gel.young)
 
-    def _solve(self, field: NDArray[Any], support: NDArray[Any], noise: float) -> SparseSolution:
-        weight = self.lam1 * effective_noise(field, noise)
+    def _solve(self, field: FloatArray, support: NDArray[Any], noise: float) -> SparseSolution:
         with np.errstate(divide="ignore"):
-            lam1 = np.asarray(weight / support, dtype=field.dtype)
-        lam2 = 1.0 if self.lam2 is None else self.lam2
-        problem = SparseProblem(field, lam1, lam2, self.gel_[1], self.order, self._layer())
+            lam1 = np.asarray(self.lam1 * effective_noise(field, noise) / support, dtype=field.dtype)
+        problem = SparseProblem(field, lam1, 1.0 if self.lam2 is None else self.lam2, self.gel_, self.order)
         if self.lam2 is None:
             return adaptive_elastic_net(problem, noise, tol=self.tol, max_iter=self.max_iter)[1]
         return elastic_net(problem, tol=self.tol, max_iter=self.max_iter)

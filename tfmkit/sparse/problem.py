@@ -8,18 +8,19 @@ that is zero outside the field and with the open operator ``K``::
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit.gel.layer import HALF_SPACE, Layer
-from tfmkit.gel.operator import green_symbol, irfft2, multiply, padded_grid, rfft2, wavenumbers
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel.fourier import Shape, irfft2, padded_grid, rfft2
+from tfmkit.gel.gel import Gel
+from tfmkit.gel.operator import green_symbol
+from tfmkit.gel.symbol import Symbol
 
 Array = NDArray[np.floating[Any]]
-Symbol = tuple[Array, Array, Array]
 
 
 @dataclass(frozen=True)
@@ -34,20 +35,28 @@ class SparseProblem:
         Weight of the length of each traction vector, > 0; infinite where there is no traction.
     lam2 : float
         Weight of the quadratic penalty, >= 0.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel.
     order : float
-        Order of the quadratic penalty: 0 weighs the traction, 1 its gradient.
-    layer : Layer
-        Thickness of the gel and depth of the beads, in pixels.
+        Order of the quadratic penalty: 0 penalises the traction, 1 its gradient.
     """
 
     displacement: Array
     lam1: Array
     lam2: float
-    poisson: float
+    gel: Gel
     order: float = 1.0
-    layer: Layer = HALF_SPACE
+
+    @property
+    def shape(self) -> Shape:
+        """Height and width of the field.
+
+        Returns
+        -------
+        (int, int)
+            Height and width.
+        """
+        return self.displacement.shape[-2], self.displacement.shape[-1]
 
     @property
     def symbol(self) -> Symbol:
@@ -55,14 +64,13 @@ class SparseProblem:
 
         Returns
         -------
-        tuple of three ndarrays
-            Entries xx, yy and xy on the half plane of the padded grid.
+        Symbol
+            Entries on the half plane of the padded grid.
         """
-        shape = (self.displacement.shape[-2], self.displacement.shape[-1])
-        return green_symbol(shape, self.poisson, boundary="open", like=self.displacement, layer=self.layer)
+        return green_symbol(self.shape, self.gel, boundary="open", like=self.displacement)
 
     @property
-    def grid(self) -> tuple[int, int]:
+    def grid(self) -> Shape:
         """Grid of the transforms, at least twice the field.
 
         Returns
@@ -70,18 +78,18 @@ class SparseProblem:
         (int, int)
             Height and width.
         """
-        return padded_grid((self.displacement.shape[-2], self.displacement.shape[-1]))
+        return padded_grid(self.shape)
 
     @property
-    def ridge(self) -> Array:
-        """Quadratic penalty at every frequency, ``lam2 |k|^(2 order)``.
+    def penalty(self) -> Array:
+        """Quadratic penalty at every wave vector, ``lam2 |k|^(2 order)``.
 
         Returns
         -------
         ndarray
             On the half plane of the padded grid.
         """
-        return self.displacement.dtype.type(self.lam2) * _power(self.grid, self.order, self.displacement.dtype.name)
+        return Penalty(self.lam2, self.order).on(self.grid).astype(self.displacement.dtype)
 
 
 def duality_gap(problem: SparseProblem, traction: Array) -> float:
@@ -107,8 +115,8 @@ def duality_gap(problem: SparseProblem, traction: Array) -> float:
     """
     u = problem.displacement
     spectrum = rfft2(traction, problem.grid)
-    residual = u - crop(irfft2(multiply(problem.symbol, spectrum), problem.grid), u)
-    bend = crop(irfft2(problem.ridge * spectrum, problem.grid), u)
+    residual = u - crop(irfft2(problem.symbol.multiply(spectrum), problem.grid), u)
+    bend = crop(irfft2(problem.penalty * spectrum, problem.grid), u)
     excess = np.hypot(*(convolve(problem, residual) - bend))
     bound = float((problem.lam1 / np.maximum(excess, np.finfo(u.dtype).tiny)).min())
     squared, product = inner(residual, residual) + inner(traction, bend), inner(residual, u)
@@ -121,8 +129,8 @@ def duality_gap(problem: SparseProblem, traction: Array) -> float:
     return float(np.clip((primal - dual) / primal, 0, 1))
 
 
-def roughness(problem: SparseProblem, traction: Array) -> float:
-    """Return the quadratic penalty of a traction for a weight of 1.
+def unit_penalty(problem: SparseProblem, traction: Array) -> float:
+    """Return the quadratic penalty of a traction for a lambda of 1.
 
     Parameters
     ----------
@@ -136,8 +144,8 @@ def roughness(problem: SparseProblem, traction: Array) -> float:
     float
         Value of ``| |k|^order z |^2``.
     """
-    power = _power(problem.grid, problem.order, traction.dtype.name)
-    return inner(traction, crop(irfft2(power * rfft2(traction, problem.grid), problem.grid), traction))
+    weight = replace(problem, lam2=1.0).penalty
+    return inner(traction, crop(irfft2(weight * rfft2(traction, problem.grid), problem.grid), traction))
 
 
 def slope(problem: SparseProblem, z: Array, *, data: bool = True) -> Array:
@@ -158,11 +166,11 @@ def slope(problem: SparseProblem, z: Array, *, data: bool = True) -> Array:
         Image ``K'(u - K z) - lam2 |k|^(2 order) z`` on the padded grid.
     """
     spectrum = rfft2(z, problem.grid)
-    residual = -crop(irfft2(multiply(problem.symbol, spectrum), problem.grid), z)
+    residual = -crop(irfft2(problem.symbol.multiply(spectrum), problem.grid), z)
     if data:
         residual = residual + problem.displacement
-    slope = multiply(problem.symbol, rfft2(residual, problem.grid)) - problem.ridge * spectrum
-    return np.asarray(irfft2(slope, problem.grid))
+    descent = problem.symbol.multiply(rfft2(residual, problem.grid)) - problem.penalty * spectrum
+    return np.asarray(irfft2(descent, problem.grid))
 
 
 def convolve(problem: SparseProblem, field: Array) -> Array:
@@ -180,7 +188,7 @@ def convolve(problem: SparseProblem, field: Array) -> Array:
     ndarray of shape (2, height, width)
         Its image.
     """
-    return crop(irfft2(multiply(problem.symbol, rfft2(field, problem.grid)), problem.grid), field)
+    return np.asarray(problem.symbol.convolve(field, problem.grid))
 
 
 def quadratic_inverse(problem: SparseProblem, shift: float, scale: float) -> Symbol:
@@ -197,15 +205,12 @@ def quadratic_inverse(problem: SparseProblem, shift: float, scale: float) -> Sym
 
     Returns
     -------
-    tuple of three ndarrays
-        Symbol of ``(scale K'K + ridge + shift)^-1``.
+    Symbol
+        ``(scale K'K + lam2 |k|^(2 order) + shift)^-1``.
     """
-    xx, yy, xy = problem.symbol
-    diagonal = problem.ridge + xx.dtype.type(shift)
-    m_xx, m_yy, m_xy = scale * (xx * xx + xy * xy), scale * (yy * yy + xy * xy), scale * xy * (xx + yy)
-    m_xx, m_yy = m_xx + diagonal, m_yy + diagonal
-    determinant = m_xx * m_yy - m_xy * m_xy
-    return m_yy / determinant, m_xx / determinant, -m_xy / determinant
+    symbol = problem.symbol
+    kind = symbol.xx.dtype.type
+    return symbol.product(symbol).scaled(kind(scale)).plus(problem.penalty + kind(shift)).inverse()
 
 
 def crop(padded: Array, field: Array) -> Array:
@@ -240,9 +245,3 @@ def inner(a: Array, b: Array) -> float:
         Sum of the products.
     """
     return float((a * b).sum(dtype=np.float64))
-
-
-@lru_cache(maxsize=16)
-def _power(grid: tuple[int, int], order: float, dtype: str) -> Array:
-    ky, kx = wavenumbers(grid)
-    return np.asarray(np.hypot(ky, kx) ** (2 * order), dtype=dtype)

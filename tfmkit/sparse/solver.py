@@ -26,7 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit.fttc.closed_form import fourier_inverse
-from tfmkit.gel.operator import irfft2, multiply, rfft2
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel.fourier import irfft2, rfft2
 from tfmkit.sparse.on_support import polish
 from tfmkit.sparse.problem import SparseProblem, crop, duality_gap, quadratic_inverse, slope
 
@@ -112,7 +113,7 @@ def split(problem: SparseProblem, traction: Array, n_iter: int) -> Array:
     """
     z, symbol, grid, u = traction, problem.symbol, problem.grid, problem.displacement
     solve = quadratic_inverse(problem, _STIFF, _SOFT)
-    fitted = irfft2(multiply(symbol, rfft2(z, grid)), grid)
+    fitted = irfft2(symbol.multiply(rfft2(z, grid)), grid)
     v = crop(fitted, u).copy()
     b = (u - v) / _SOFT
     d = slope(problem, z) / _STIFF
@@ -123,14 +124,14 @@ def split(problem: SparseProblem, traction: Array, n_iter: int) -> Array:
         wanted_z = -d
         crop(wanted_z, u)[...] += z
         crop(fitted, u)[...] = v - b
-        wanted = multiply(symbol, rfft2(fitted, grid)) * _SOFT + rfft2(wanted_z, grid) * _STIFF
-        spectrum = multiply(solve, wanted)
+        wanted = symbol.multiply(rfft2(fitted, grid)) * _SOFT + rfft2(wanted_z, grid) * _STIFF
+        spectrum = solve.multiply(wanted)
         d += _RELAXATION * irfft2(spectrum, grid)
         moved = crop(d, u)
         moved += (1 - _RELAXATION) * z
         z = shrink(moved, problem.lam1 / _STIFF)
         moved -= z
-        fitted = irfft2(multiply(symbol, spectrum), grid)
+        fitted = irfft2(symbol.multiply(spectrum), grid)
         b += _RELAXATION * crop(fitted, u) + (1 - _RELAXATION) * v
         v = (u + _SOFT * b) / (1 + _SOFT)
         b -= v
@@ -158,6 +159,5 @@ def shrink(traction: Array, threshold: Any) -> Array:
 
 def _closed_form(problem: SparseProblem) -> Array:
     """Quadratic inverse of the continued field: right in the long waves, where iterations are slow."""
-    settings: dict[str, Any] = {"poisson": problem.poisson, "order": problem.order, "layer": problem.layer}
-    lam = max(problem.lam2, 1.0)
-    return np.asarray(fourier_inverse(problem.displacement[None], lam, boundary="extended", **settings)[0])
+    penalty = Penalty(max(problem.lam2, 1.0), problem.order)
+    return fourier_inverse(problem.displacement[None], problem.gel, penalty, boundary="extended")[0]

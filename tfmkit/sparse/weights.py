@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from tfmkit.noise.level import effective_noise
 from tfmkit.sparse.on_support import degrees_of_freedom
-from tfmkit.sparse.problem import SparseProblem, roughness
+from tfmkit.sparse.problem import SparseProblem, unit_penalty
 from tfmkit.sparse.solver import SparseSolution, elastic_net
 
 Array = NDArray[np.floating[Any]]
@@ -96,9 +96,9 @@ def adaptive_elastic_net(
     start = None
     for _ in range(_ROUNDS):
         start = elastic_net(problem, start=start, tol=_ROUGH_TOL, max_iter=_ROUGH_ITER).traction
-        rough = roughness(problem, start)
-        if rough <= 0:
+        penalised = unit_penalty(problem, start)
+        if penalised <= 0:
             break
-        lam2 = SMOOTHER * floor**2 * degrees_of_freedom(problem, start, probe) / rough
+        lam2 = SMOOTHER * floor**2 * degrees_of_freedom(problem, start, probe) / penalised
         problem = replace(problem, lam2=float(np.clip(lam2, *_LAM2_RANGE)))
     return problem, elastic_net(problem, start=start, tol=tol, max_iter=max_iter)

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from tfmkit._validation import check_count
 from tfmkit.deep.networks.inverses import FILTERS, filtered_inverses
+from tfmkit.gel import Gel
 from tfmkit.gel.operator import convolve
 
 _FLOOR = 1e-12
@@ -47,6 +48,8 @@ class FourierUNet(nn.Module):
     by the network, and s the RMS of the first term, per field. The network has no normalisation layer: the size of
     the grid changes the output at a pixel through the physics alone.
     """
+
+    gives_interval = True
 
     def __init__(self, widths: Any = (24, 48, 64), blocks: int = 1, steps: int = 2) -> None:
         super().__init__()
@@ -135,7 +138,7 @@ class _Known(NamedTuple):
 
 def _refine(unet: nn.Module, known: _Known, traction: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
     """One unrolled step: invert the residual and correct the traction."""
-    residual = known.u - convolve(traction, known.poisson)
+    residual = known.u - convolve(traction, Gel(poisson=known.poisson))
     inverses = filtered_inverses(residual, known.poisson)
     sizes, size = _rms(inverses), _rms(residual)
     logs = [known.noise, known.nu, known.one, size.flatten().log()]

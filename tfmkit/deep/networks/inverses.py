@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from tfmkit.gel.operator import green_symbol, regularised_inverse, wavenumbers
+from tfmkit.fttc.penalty import Penalty
+from tfmkit.gel import Gel
+from tfmkit.gel.operator import green_symbol
 
 # (lambda, order): weak to strong, |t|^2 first. Frozen with the trained weights, unlike the defaults of FTTC.
 FILTERS = ((1e-5, 0.0), (3e-3, 0.0), (5e-2, 0.0), (6e-1, 0.0), (1e-2, 1.0), (2e-1, 1.0), (3.0, 1.0), (40.0, 1.0))
@@ -65,10 +67,9 @@ def _invert(displacement: Tensor, poisson: float, n_filters: int) -> Tensor:
 def _continued_filters(grid: tuple[int, int], poisson: float, dtype: Any, device: Any) -> tuple[Tensor, list[Tensor]]:
     """Taper outside the field, and the entries of the filters, (n_filters, width // 2 + 1, height, 1) each."""
     fade_y, fade_x = (torch.as_tensor(_fade(n // 2), dtype=dtype, device=device) for n in grid)
-    symbol = green_symbol(grid, poisson, boundary="periodic", like=fade_y)
-    ky, kx = wavenumbers(grid)
-    penalties = np.stack([lam * (ky**2 + kx**2) ** order for lam, order in FILTERS])
-    filters = regularised_inverse(symbol, torch.as_tensor(penalties, dtype=dtype, device=device))
+    symbol = green_symbol(grid, Gel(poisson=poisson), boundary="periodic", like=fade_y)
+    penalties = np.stack([Penalty(lam, order).on(grid) for lam, order in FILTERS])
+    filters = symbol.regularised_inverse(torch.as_tensor(penalties, dtype=dtype, device=device))
     return fade_y[:, None] * fade_x, [entry.transpose(-1, -2).contiguous()[..., None] for entry in filters]
 
 

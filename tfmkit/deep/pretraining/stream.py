@@ -20,6 +20,7 @@ from tfmkit.deep.pretraining import priors
 from tfmkit.deep.pretraining.drawing import Draw
 from tfmkit.deep.pretraining.holes import lose_vectors
 from tfmkit.deep.pretraining.raster import DISC, GAUSS, HERTZ, PARABOLA, draw_patches
+from tfmkit.gel.gel import Gel
 from tfmkit.gel.operator import convolve, pixel_sources
 
 ZOOM = 3
@@ -195,7 +196,7 @@ def push(fine: Tensor, poisson: float, curved: Tensor) -> Tensor:
         Displacement in the middles of the fine pixels, in pixels of the field.
     """
     sources = torch.where(curved.to(fine.device)[:, None, None, None], pixel_sources(fine), fine)
-    return convolve(sources, poisson) / ZOOM
+    return convolve(sources, Gel(poisson=poisson)) / ZOOM
 
 
 def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[Tensor, Tensor]:
