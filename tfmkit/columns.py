@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
+from numpy.typing import ArrayLike
 
 from tfmkit.units import MINUS, Unit, readable_unit
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _PERCENT, _AREA_UNIT = "%", "µm²"
+# Units that take prefixes.
+_SI = ("J", "N", "N·µm", "Pa")
+# Ends of the names of columns, and their units and scales.
+_ENDS = {
+    "J": ("J", 1.0), "N": ("N", 1.0), "Nm": ("N·µm", 1e6), "Pa": ("Pa", 1.0), "um2": (_AREA_UNIT, 1.0),
+    "um": ("µm", 1.0), "px": ("px", 1.0), "s": ("s", 1.0), "rad": ("rad", 1.0), "fraction": (_PERCENT, 100.0),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -35,22 +47,37 @@ class Quantity:
     scale: float
     meaning: str
 
-    def unit_for(self, table: pd.DataFrame) -> Unit:
+    def unit_for(self, table: pd.DataFrame | Mapping[str, ArrayLike]) -> Unit:
         """Return the unit in which the column reads best.
 
         Parameters
         ----------
-        table : DataFrame
+        table : DataFrame or mapping of str to array-like
             The table.
 
         Returns
         -------
         Unit
-            With a prefix, except for percentages and areas.
+            With a prefix, where the unit takes one.
         """
-        if self.unit in (_PERCENT, _AREA_UNIT):
-            return Unit(self.scale, self.unit)
-        return readable_unit(table[self.column], self.unit, self.scale)
+        if self.unit in _SI:
+            return readable_unit(table[self.column], self.unit, self.scale)
+        return Unit(self.scale, self.unit)
+
+    def label(self, unit: Unit) -> str:
+        """Return the title with a unit, for an axis.
+
+        Parameters
+        ----------
+        unit : Unit
+            The unit.
+
+        Returns
+        -------
+        str
+            Text such as ``"total force (nN)"``.
+        """
+        return f"{self.title} ({unit.name})" if unit.name else self.title
 
 
 AREA = Quantity("area_um2", "area", _AREA_UNIT, 1.0, "Area of the mask of the cell, or of the whole field without one.")
@@ -102,3 +129,29 @@ def known(quantities: tuple[Quantity, ...], table: pd.DataFrame) -> list[Quantit
         Those with a value in some row.
     """
     return [quantity for quantity in quantities if quantity.column in table and table[quantity.column].notna().any()]
+
+
+def quantity_of(column: str) -> Quantity:
+    """Return the quantity of any column.
+
+    Parameters
+    ----------
+    column : str
+        Name of a column of the table.
+
+    Returns
+    -------
+    Quantity
+        One of this module; for other columns, one whose title and unit come from the name of the column.
+
+    Examples
+    --------
+    >>> quantity_of("torque_Nm").title, quantity_of("torque_Nm").unit
+    ('torque', 'N·µm')
+    """
+    described = {quantity.column: quantity for quantity in (AREA, *FORCES, *CHECKS)}
+    if column in described:
+        return described[column]
+    name, _, end = column.rpartition("_")
+    unit, scale = _ENDS.get(end, ("", 1.0))
+    return Quantity(column, (name if unit else column).replace("_", " "), unit, scale, "")

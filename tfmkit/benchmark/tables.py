@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import stats
 
 from tfmkit._validation import FloatArray, check_choice
+from tfmkit.compare import correct_holm
 
 Alternative = Literal["two-sided", "less", "greater"]
 
@@ -119,7 +120,7 @@ def _test_family(group: pd.DataFrame, reference: str, test: str, alternative: Al
             "difference": differences.mean().to_numpy(),
             "n_cells": len(wide),
             "p_value": p_values,
-            "p_holm": _holm(p_values),
+            "p_holm": correct_holm(p_values),
         }
     )
 
@@ -136,12 +137,3 @@ def _p_value(difference: FloatArray, test: str, alternative: Alternative) -> flo
     if test == "wilcoxon":
         return float(stats.wilcoxon(difference, alternative=alternative).pvalue)
     return float(stats.ttest_1samp(difference, 0.0, alternative=alternative).pvalue)
-
-
-def _holm(p_values: FloatArray) -> FloatArray:
-    """Return p-values corrected for the number of tests in a family."""
-    order = np.argsort(p_values)
-    factors = np.arange(len(p_values), 0, -1)
-    corrected = np.empty_like(p_values)
-    corrected[order] = np.minimum(1.0, np.maximum.accumulate(factors * p_values[order]))
-    return corrected

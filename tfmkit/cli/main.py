@@ -15,6 +15,7 @@ COMMANDS = {
     "traction": "displacement file to traction map",
     "batch": "many positions and frames to one table",
     "report": "results of a batch as one HTML page",
+    "compare": "conditions against each other",
     "simulate": "cells with known traction",
     "benchmark": "errors of the methods on simulated cells",
     "train": "train a network on simulated cells",

@@ -11,6 +11,7 @@ from tfmkit.plotting.lambdas import plot_criterion, plot_lambda_curve
 from tfmkit.plotting.map_axes import image_extent
 from tfmkit.plotting.maps import plot_map, plot_traction_map
 from tfmkit.plotting.style import save_figure
+from tfmkit.plotting.superplot import plot_superplot
 from tfmkit.plotting.vectors import plot_vectors
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "plot_criterion",
     "plot_lambda_curve",
     "plot_map",
+    "plot_superplot",
     "plot_traction_map",
     "plot_vectors",
     "save_figure",

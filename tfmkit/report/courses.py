@@ -95,7 +95,7 @@ def _panel(table: pd.DataFrame, part: pd.DataFrame, cells: list[str], quantity: 
     figure = plot_courses(
         courses,
         xlabel="frame" if time is None else f"time ({time.name})",
-        ylabel=f"{quantity.title} ({unit.name})",
+        ylabel=quantity.label(unit),
         ylim=_limits(table, quantity, unit.factor),
     )
     return Panel(

@@ -1,0 +1,155 @@
+"""Conditions against each other: effects, intervals, tests over replicates, and refusals."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from tfmkit.compare import average_frames, average_replicates, compare_conditions, correct_holm
+from tfmkit.compare.effects import estimate_effect
+
+
+def experiment(effect=1.0, n_replicates=3, n_cells=8, seed=0, spread=0.2, conditions=("WT", "KO")):
+    """Return a table of cells whose total force differs between conditions by a factor, as does every replicate."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number, condition in enumerate(conditions):
+        for replicate in range(n_replicates):
+            shift = rng.normal(scale=spread)
+            for cell in range(n_cells):
+                force = 1e-8 * effect**number * np.exp(shift + rng.normal(scale=0.4))
+                position = f"{condition}/{replicate}/{cell}"
+                rows.append((condition, replicate, position, "cell", force, 2 * force))
+    columns = ["condition", "replicate", "position", "cell", "total_force_N", "max_traction_Pa"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_frames_are_averaged_before_cells_and_cells_before_replicates():
+    table = pd.DataFrame(
+        {
+            "condition": ["a"] * 5, "replicate": [1, 1, 1, 1, 2], "position": ["p"] * 5,
+            "cell": ["x", "x", "x", "y", "x"], "v": [1.0, 2.0, 3.0, 4.0, 5.0],
+        }
+    )  # fmt: skip
+    cells = average_frames(table, ["v"])
+    assert cells["v"].tolist() == [2.0, 4.0, 5.0]
+    means = average_replicates(cells, "v")
+    assert means.to_dict("list") == {
+        "condition": ["a", "a"],
+        "replicate": ["1", "2"],
+        "mean": [3, 5],
+        "n_cells": [2, 1],
+    }
+
+
+def test_effect_is_that_of_the_replicates():
+    table = experiment(1.3)
+    result = compare_conditions(table, quantities=["total_force_N"])
+    (row,) = result.to_dict("records")
+    logs = table.assign(v=table["total_force_N"]).groupby(["condition", "replicate"])["v"].mean().apply(np.log)
+    expected = stats.ttest_ind(logs["KO"], logs["WT"], equal_var=False)
+    assert row["p_value"] == row["p_holm"] == pytest.approx(expected.pvalue)
+    assert row["effect"] == pytest.approx(np.expm1(logs["KO"].mean() - logs["WT"].mean()))
+    assert np.log1p([row["effect_low"], row["effect_high"]]) == pytest.approx(tuple(expected.confidence_interval()))
+    assert row["effect_low"] < 0.3 < row["effect_high"]
+    assert (row["n_replicates"], row["n_replicates_reference"], row["n_cells"]) == (3, 3, 24)
+    assert (row["test"], row["scale"], row["note"]) == ("Welch's t-test", "ratio", "")
+
+
+def test_quantities_of_both_signs_are_compared_by_differences():
+    effect = estimate_effect([1.0, -0.5, 2.0], [-1.0, 0.5, 0.0])
+    assert effect.scale == "difference"
+    assert effect.size == pytest.approx(1.0)
+    assert effect.p_value == pytest.approx(stats.ttest_ind([1.0, -0.5, 2.0], [-1.0, 0.5, 0.0], equal_var=False).pvalue)
+
+
+def test_negative_moments_are_compared_by_ratio():
+    assert estimate_effect([-2.0, -2.2], [-1.0, -1.1]).size == pytest.approx(1.0)
+
+
+def test_pairs_remove_what_days_share():
+    table = experiment(1.2, spread=0.0, n_cells=50)
+    day = table["replicate"].map({0: 1.0, 1: 5.0, 2: 25.0})
+    table["total_force_N"] *= day
+    alone, paired = (
+        compare_conditions(table, quantities=["total_force_N"], paired=paired).iloc[0] for paired in (False, True)
+    )
+    assert paired["test"] == "paired t-test"
+    assert paired["effect"] == pytest.approx(alone["effect"])
+    assert paired["effect_high"] - paired["effect_low"] < 0.2 * (alone["effect_high"] - alone["effect_low"])
+    odd = compare_conditions(table[(table["condition"] == "WT") | (table["replicate"] > 0)], paired=True)
+    assert (odd["n_replicates_reference"] == 2).all()
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_one_replicate_has_no_test(paired):
+    table = experiment(1.3)
+    table = table[(table["condition"] == "WT") | (table["replicate"] == 0)]
+    row = compare_conditions(table, paired=paired).iloc[0]
+    assert np.isnan([row["p_value"], row["effect_low"], row["effect_high"]]).all()
+    assert np.isfinite(row["effect"])
+    assert row["test"] == ""
+    assert "not independent" in row["note"]
+    assert "Only 2" in compare_conditions(experiment(1.3, n_replicates=2))["note"].iloc[0]
+
+
+def test_conditions_without_values_and_without_scatter_are_told():
+    table = experiment(1.3)
+    table.loc[table["condition"] == "KO", "total_force_N"] = np.nan
+    row = compare_conditions(table).iloc[0]
+    assert (row["n_replicates"], row["n_cells"]) == (0, 0)
+    assert np.isnan(row["effect"])
+    assert "do not differ" in estimate_effect([1.0, 1.0], [1.0, 1.0]).note
+    assert np.isnan(estimate_effect([1.0, 1.0], [1.0, 1.0]).p_value)
+
+
+def test_every_condition_is_compared_with_the_reference():
+    table = experiment(1.5, conditions=("WT", "KO", "rescue"))
+    result = compare_conditions(table, reference="KO")
+    assert list(result["condition"]) == ["WT", "rescue"] * 2
+    assert set(result["reference"]) == {"KO"}
+    for _, rows in result.groupby("quantity"):
+        assert_allclose(rows["p_holm"], correct_holm(rows["p_value"]))
+        assert (rows["p_holm"] >= rows["p_value"]).all()
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
+def test_holm_is_monotone_and_no_less_than_the_p_values(p_values):
+    corrected = correct_holm(p_values)
+    assert (corrected >= np.array(p_values)).all()
+    assert corrected.max() <= 1
+    order = np.argsort(p_values)
+    assert (np.diff(corrected[order]) >= 0).all()
+    assert corrected.min() == min(1, len(p_values) * min(p_values))
+    with_gap = correct_holm([*p_values, np.nan])
+    assert_allclose(with_gap[:-1], corrected)
+    assert np.isnan(with_gap[-1])
+
+
+@pytest.mark.parametrize(
+    ("change", "settings", "message"),
+    [
+        (lambda table: table.drop(columns="condition"), {}, "column 'condition'"),
+        (lambda table: table, {"replicate": "dish"}, "column 'dish'"),
+        (lambda table: table, {"quantities": ["energy"]}, "column 'energy'"),
+        (lambda table: table[table["condition"] == "WT"], {}, "two or more values"),
+        (lambda table: table, {"reference": "mutant"}, "mutant"),
+        (lambda table: table, {"confidence": 1.5}, "confidence"),
+        (lambda table: table.assign(replicate=None), {}, "in every row"),
+    ],
+)
+def test_refuses(change, settings, message):
+    with pytest.raises(ValueError, match=message):
+        compare_conditions(change(experiment()), **settings)
+
+
+def test_errors_of_the_first_kind_are_as_rare_as_promised():
+    p_values = [
+        compare_conditions(experiment(seed=seed), quantities=["total_force_N"])["p_value"][0] for seed in range(200)
+    ]
+    assert np.mean(np.array(p_values) < 0.05) <= 0.07

@@ -1,0 +1,47 @@
+"""The result of a comparison as a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfmkit.units import Unit, format_number
+
+
+def describe_effect(row: Mapping[Any, Any], unit: Unit, confidence: float = 0.95) -> str:
+    """Return a row of :func:`tfmkit.compare.compare_conditions` as a sentence.
+
+    Parameters
+    ----------
+    row : mapping
+        The row.
+    unit : Unit
+        Unit of the quantity.
+    confidence : float, default=0.95
+        Level of the interval.
+
+    Returns
+    -------
+    str
+        Effect, interval, p-value, test, and the numbers of replicates and cells; or the reason why there is no test.
+    """
+    counts = (
+        f"{row['n_replicates']} and {row['n_replicates_reference']} replicates "
+        f"({row['n_cells']} and {row['n_cells_reference']} cells)"
+    )
+    factor, end = (100.0, " %") if row["scale"] == "ratio" else (unit.factor, f" {unit.name}")
+    effect, low, high = (_signed(factor * row[key]) for key in ("effect", "effect_low", "effect_high"))
+    text = f"{row['condition']} against {row['reference']}: {effect}{end}"
+    if not row["test"]:
+        return f"{text}. {row['note']}"
+    corrected = "" if row["p_holm"] == row["p_value"] else f", corrected for all conditions {_p_value(row['p_holm'])}"
+    text += f" ({100 * confidence:g} % interval {low} to {high}{end}), p {_p_value(row['p_value'])}{corrected}"
+    return f"{text}; {row['test']} over {counts}. {row['note']}".strip()
+
+
+def _signed(value: float) -> str:
+    return "+" * (value > 0) + format_number(value)
+
+
+def _p_value(value: float) -> str:
+    return f"= {value:.2g}" if value >= 1e-4 else "< 0.0001"
