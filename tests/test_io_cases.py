@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from tfmkit.io import open_images, read_region_set, read_regions
+from tfmkit.io import open_images, read_displacement, read_region_set, read_regions
 
 
 @pytest.fixture
@@ -49,3 +50,40 @@ def test_an_empty_frame_has_no_cell(cases):
     path = cases / "empty_frame" / "images" / "labels.tif"
     counts = [len(read_region_set(path, (96, 96), frame=frame).names) for frame in range(3)]
     assert counts == [1, 0, 1]
+
+
+def table(cases, name, **options):
+    """Return a table, and whether it is u = 3 g and v = -2 g, g a Gaussian, at its valid vectors."""
+    data = read_displacement(cases / "tables" / name, **options)
+    x, y = np.meshgrid(data.x, data.y)
+    g = np.exp(-((x - 128) ** 2 + (y - 128) ** 2) / 3200)
+    return data, np.abs(data.displacement[0] - [3 * g, -2 * g]).max(axis=0)
+
+
+@pytest.mark.parametrize("name", ["decimal_comma.txt", "plain.csv", "rows_flag1valid.txt"])
+def test_tables(cases, name):
+    data, error = table(cases, name)
+    assert error.max() < 1e-4
+    assert data.measured.all()
+    assert data.spacing == 16
+
+
+def test_table_of_pivlab(cases):
+    data, error = table(cases, "PIVlab_0001.txt", interpolate=True)
+    assert np.argwhere(~data.measured[0]).tolist() == [[0, 0]]
+    assert error[data.measured[0]].max() < 1e-8
+
+
+def test_table_in_micrometres(cases):
+    with pytest.raises(ValueError, match="length_unit='um'"):
+        table(cases, "in_um.txt")
+    data, error = table(cases, "in_um.txt", length_unit="um", pixel_size=0.1)
+    assert data.spacing == pytest.approx(8)
+    assert error.max() < 1e-4
+
+
+def test_table_with_rounded_positions(cases):
+    data, error = table(cases, "rounded_positions.txt")
+    assert data.spacing == pytest.approx(31 / 3, rel=1e-3)
+    # Half a pixel of rounding times the steepest slope of the field.
+    assert error.max() < 0.03

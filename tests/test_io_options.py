@@ -118,3 +118,28 @@ def test_batch(tmp_path, pair):
     run(plain)
     energy = "strain_energy_J"
     assert results.table[energy].tolist() == read_results(tmp_path / "two").table[energy].tolist()
+
+
+def test_unit_of_a_table(tmp_path, pair, capsys):
+    y, x = np.mgrid[:12, :12] * 8.0
+    field = np.stack([np.sin(x / 20), np.cos(y / 20)])
+    np.savetxt(tmp_path / "a.txt", np.stack([x, y, *field], axis=-1).reshape(-1, 4) * 0.1, fmt="%.8f")
+    np.savetxt(tmp_path / "px.txt", np.stack([x, y, *field], axis=-1).reshape(-1, 4), fmt="%.8f")
+    arguments = ["--young", "8000", "--poisson", "0.5", "--lam", "0.01", "--pixel-size", "0.1"]
+    assert main(["traction", str(tmp_path / "a.txt"), *arguments]) == 2
+    assert "length_unit='um'" in capsys.readouterr().err
+    for name, more in (("a.txt", ["--length-unit", "um"]), ("px.txt", [])):
+        assert main(["traction", str(tmp_path / name), *arguments, *more, "-o", str(tmp_path / name[:-4])]) == 0
+    energies = [
+        np.genfromtxt(tmp_path / name / "summary.csv", delimiter=",", names=True)["strain_energy_J"]
+        for name in ("a", "px")
+    ]
+    assert energies[0] == pytest.approx(energies[1], rel=1e-4)
+    # The table of this very result is in micrometres and says so.
+    again = read_displacement(tmp_path / "a" / "traction_field.csv", pixel_size=0.1)
+    np.testing.assert_allclose(again.displacement[0], field, atol=1e-5)
+    base = settings(tmp_path, run={"jobs": 1, "samples": 0, "results": str(tmp_path / "out")})
+    base = {name: base[name] for name in ("gel", "traction", "run")}
+    base["input"] = {"folder": str(tmp_path), "displacement": "a.txt", "pixel_size": 0.1}
+    assert "length_unit='um'" in run(base).failures["error"][0]
+    assert len(run({**base, "input": {**base["input"], "length_unit": "um"}}).table) == 1

@@ -92,6 +92,8 @@ class InputSettings(Section):
     """Pixels between grid points, for displacement files that do not hold it."""
     interpolate: bool = False
     """Whether holes in displacement files are filled."""
+    length_unit: Text | None = None
+    """Unit of positions and displacements in text tables: px, um, mm, m or nm; by default that of their columns."""
 
     @field_validator("folder")
     @classmethod
@@ -112,6 +114,18 @@ class InputSettings(Section):
         """
         return {"pixel_size": self.pixel_size, "z": self.z, "position": self.position}
 
+    @property
+    def reading(self) -> dict[str, Any]:
+        """Return the arguments of `tfmkit.io.read_displacement` that hold for every displacement file.
+
+        Returns
+        -------
+        dict of str to object
+            ``interpolate``, ``spacing``, ``length_unit`` and ``pixel_size``.
+        """
+        names = ("interpolate", "spacing", "length_unit", "pixel_size")
+        return {name: getattr(self, name) for name in names}
+
     @field_validator("z", mode="before")
     @classmethod
     def _is_plane(cls, value: Any) -> Any:
@@ -122,7 +136,7 @@ class InputSettings(Section):
     def _goes_with_images(cls, value: Any, info: ValidationInfo) -> Any:
         return _refuse_idle(value, info, idle=info.data.get("displacement") is not None)
 
-    @field_validator("spacing", "interpolate")
+    @field_validator("spacing", "interpolate", "length_unit")
     @classmethod
     def _goes_with_displacement(cls, value: Any, info: ValidationInfo) -> Any:
         return _refuse_idle(value, info, idle=info.data.get("displacement") is None)

@@ -193,7 +193,7 @@ def _items_of_file(files: InputSettings, fields: dict[str, str], path: Path, oth
 def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
     """Return the frames of a file that show the deformed gel."""
     if files.displacement is not None:
-        fields = read_displacement(path, interpolate=files.interpolate, spacing=files.spacing)
+        fields = read_displacement(path, **files.reading)
         return list(range(len(fields.displacement)))
     with open_images(path, **files.opening) as series:
         pages = list(range(series.n_frames))

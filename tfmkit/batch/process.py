@@ -280,7 +280,7 @@ def invert_item(
 
 
 def _read_measurement(item: Item, config: Config) -> Measurement:
-    data = read_displacement(item.source, interpolate=config.input.interpolate, spacing=config.input.spacing)
+    data = read_displacement(item.source, **config.input.reading)
     displacement = data.displacement[item.page].astype(np.float32)
     flags = np.full(displacement.shape[1:], Flag.GOOD, dtype=np.uint8)
     if data.measured is not None:

@@ -42,6 +42,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="micrometres per pixel of the file's displacements; without it there are no energies and forces",
     )
     parser.add_argument(
+        "--length-unit",
+        metavar="UNIT",
+        help="unit of positions and displacements in a text table: px, um, mm, m, nm (by default that of its columns)",
+    )
+    parser.add_argument(
         "--spacing", type=float, metavar="PX", help="pixels between grid points, for files that do not hold it"
     )
     parser.add_argument(
@@ -90,7 +95,8 @@ def run(options: argparse.Namespace) -> None:
     layer = layer_in_pixels(options.thickness, options.depth, options.pixel_size)
     if any(layer.values()) and options.method != "fttc":
         raise ValueError("--thickness and --depth belong to --method fttc; networks know the half-space only.")
-    data = read_displacement(options.file, interpolate=options.interpolate, spacing=options.spacing)
+    lengths = {name: getattr(options, name) for name in ("spacing", "length_unit", "pixel_size")}
+    data = read_displacement(options.file, interpolate=options.interpolate, **lengths)
     traction, method, choice = _INVERT[options.method](data, options)
     output = options.output or options.file.with_name(f"{options.file.stem}_traction")
     results = Results(

@@ -13,9 +13,9 @@ from scipy.io import savemat
 from tfmkit._validation import FloatArray, check_field, check_pair
 from tfmkit.holes import fill
 from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.fields.grid import even_axes, fill_grid, grid_axes, interpolate
+from tfmkit.io.fields.grid import even_axes, fill_grid, grid_axes, interpolate_onto
 from tfmkit.io.fields.mat import load_mat, numeric, struct_field
-from tfmkit.io.fields.table import point_columns
+from tfmkit.io.fields.points import point_columns
 from tfmkit.io.writing import writing
 
 # Positions (x, y) and vectors of one frame, each (n_points, 2).
@@ -189,5 +189,5 @@ def _to_grid(frames: list[_Frame]) -> tuple[FloatArray, FloatArray, FloatArray, 
 def _scattered_to_grid(frames: list[_Frame]) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
     # Stacked frames share a grid: that of the first.
     x, y = even_axes(frames[0][0])
-    fields = np.stack([interpolate(pos, vec, x, y) for pos, vec in frames])
+    fields = np.stack([interpolate_onto(pos, vec, x, y) for pos, vec in frames])
     return x, y, fields, np.zeros((len(frames), y.size, x.size), dtype=bool)

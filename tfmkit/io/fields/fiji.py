@@ -1,8 +1,8 @@
-"""Text tables of Fiji's PIV and FTTC plugins, and of whoever writes x y ux uy."""
+"""Text tables of Fiji's PIV and FTTC plugins, and of other programs that write x y ux uy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 
@@ -10,14 +10,17 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfmkit._validation import FloatArray, check_mask
+from tfmkit.io.fields import plain_text
 from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.fields.grid import fill_grid, grid_axes, refuse_holes
-from tfmkit.io.fields.table import Points, Table, grid_step, point_columns, read_table, to_displacement, write_points
+from tfmkit.io.fields.grid import fill_grid, grid_axes, grid_step, refuse_holes
+from tfmkit.io.fields.lengths import Lengths
+from tfmkit.io.fields.points import Points, point_columns, to_displacement, write_points
+from tfmkit.io.fields.table import Table, read_table
 
 _PIV_COLUMNS = 16
-# What the PIV plugin writes in its last column.
+# Flags of the PIV plugin in its last column.
 _INTERPOLATED, _INVALID = 999, -1
-# What it writes for a displacement where it found no correlation peak.
+# Its displacement if it found no correlation peak.
 _NOT_FOUND = -999
 _TRACTION_COLUMNS = 5
 # Relative error of a magnitude that is printed with few digits.
@@ -52,9 +55,9 @@ def read_fiji_piv(path: str | PathLike[str], *, interpolate: bool = False) -> Di
     Parameters
     ----------
     path : str or path-like
-        Text with columns ``x y ux uy`` in pixels, y down, separated by tabs or spaces. Further columns are ignored,
-        but for the 16 of Fiji's iterative PIV, the last of which flags vectors. Lines with ``#`` are comments.
-        Points may come row by row or column by column.
+        Text with columns ``x y ux uy`` in pixels, y down, with any separator. Columns may have names, in any order.
+        Further columns are ignored, except for flags: the last of the 16 of Fiji's iterative PIV, or a fifth of 0, 1
+        and 2. What follows ``#`` is a comment. Points may come in any order.
     interpolate : bool, default=False
         Whether grid points without a valid vector are filled in from their neighbours.
 
@@ -74,18 +77,20 @@ def read_fiji_piv(path: str | PathLike[str], *, interpolate: bool = False) -> Di
     positive from relaxed to deformed as tfmkit's is. Of its flags, -1 (invalid) makes a hole and 999 (filled in by
     the plugin) a vector that was not measured; 21 (second correlation peak) is measured.
     """
-    return from_piv_table(read_table(Path(path)), interpolate=interpolate)
+    return from_piv_table(read_table(Path(path)), interpolate=interpolate, lengths=Lengths(checked=False))
 
 
-def from_piv_table(table: Table, *, interpolate: bool) -> DisplacementData:
-    """Return what `read_fiji_piv` does from a table that is read already.
+def from_piv_table(table: Table, *, interpolate: bool, lengths: Lengths) -> DisplacementData:
+    """Return the field of a table that may be Fiji's.
 
     Parameters
     ----------
     table : Table
         Numbers of the file.
     interpolate : bool
-        Whether holes are filled in.
+        Whether missing vectors are filled from the others.
+    lengths : Lengths
+        The unit of lengths, if the user gives it.
 
     Returns
     -------
@@ -95,17 +100,18 @@ def from_piv_table(table: Table, *, interpolate: bool) -> DisplacementData:
     Raises
     ------
     ValueError
-        If it is no grid, has holes and `interpolate` is False, or a number is not finite.
+        If it is not a grid, has holes and `interpolate` is False, or a number is not finite.
     """
-    table.check_finite(slice(4))
-    points, vectors = table.values[:, :2], table.values[:, 2:4]
-    valid = np.ones(len(points), dtype=bool)
-    original = valid
-    if table.values.shape[1] == _PIV_COLUMNS:
-        flags = table.values[:, -1]
-        valid = (flags != _INVALID) & (vectors != _NOT_FOUND).all(axis=1)
-        original = flags != _INTERPOLATED
-    return to_displacement(Points(points, vectors, valid, original), table.path, "fiji-piv", interpolate=interpolate)
+    if table.values.shape[1] != _PIV_COLUMNS or table.names:
+        return replace(plain_text.from_table(table, interpolate=interpolate, lengths=lengths), layout="fiji-piv")
+    table.check_finite([0, 1, 2, 3])
+    positions, vectors, flags = table.values[:, :2], table.values[:, 2:4], table.values[:, -1]
+    valid = (flags != _INVALID) & (vectors != _NOT_FOUND).all(axis=1)
+    scale = lengths.factors(table.path, None, None)
+    points = Points(scale[0] * positions, scale[1] * vectors, valid, flags != _INTERPOLATED)
+    data = to_displacement(points, table.path, "fiji-piv", interpolate=interpolate)
+    lengths.check(data)
+    return data
 
 
 def read_fiji_traction(path: str | PathLike[str]) -> TractionData:
@@ -127,7 +133,7 @@ def read_fiji_traction(path: str | PathLike[str]) -> TractionData:
         If the file is empty, no table of this kind, no whole grid, or a number is not finite.
     """
     table = read_table(Path(path))
-    table.check_finite(slice(_TRACTION_COLUMNS))
+    table.check_finite(list(range(min(_TRACTION_COLUMNS, table.values.shape[1]))))
     length = np.hypot(*table.values[:, 2:4].T)
     if table.values.shape[1] != _TRACTION_COLUMNS or not np.allclose(
         table.values[:, 4], length, rtol=_ROUNDING, atol=_ROUNDING * length.max()

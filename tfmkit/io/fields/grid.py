@@ -13,6 +13,9 @@ from tfmkit._validation import FloatArray
 
 # Positions printed with few digits (10.33, 20.67, 31) still count as evenly spaced.
 _TOLERANCE = 0.01
+# Positions may be rounded to whole pixels, as long as these are small beside the step.
+_COARSEST_ROUNDING = 0.25
+_MOST_DIGITS = 7
 # Scattered points have nearly as many different x as points: no grid, and their product would not fit in memory.
 _MOST_HOLES = 4
 
@@ -46,11 +49,52 @@ def grid_axes(points: FloatArray) -> tuple[FloatArray, FloatArray]:
         )
     steps = np.concatenate([np.diff(x), np.diff(y)])
     step = np.median(steps)
-    if np.abs(steps - step).max() > _TOLERANCE * step:
+    even = np.abs(steps - step).max() <= _TOLERANCE * step
+    if not even and not _is_rounded_grid(x, y):
         raise ValueError(
             f"Expected an evenly spaced square grid, got steps from {steps.min():g} to {steps.max():g} px."
         )
     return x, y
+
+
+def grid_step(x: FloatArray, y: FloatArray) -> float:
+    """Return the distance between neighbouring points of a square grid.
+
+    Parameters
+    ----------
+    x, y : ndarray of shape (width,) and (height,)
+        Axes of the grid.
+
+    Returns
+    -------
+    float
+        Slope of the line through all positions, mean of x and y, so that rounded positions do no harm.
+    """
+    return float(np.mean([_slope(axis) for axis in (x, y)]))
+
+
+def _slope(axis: FloatArray) -> float:
+    steps = np.diff(axis)
+    if np.ptp(steps) == 0:
+        return float(steps[0])
+    number = np.arange(axis.size) - (axis.size - 1) / 2
+    return float(number @ axis / (number @ number))
+
+
+def _is_rounded_grid(x: FloatArray, y: FloatArray) -> bool:
+    """Tell whether positions are those of an even square grid, rounded to their last digit."""
+    slopes = [_slope(axis) for axis in (x, y)]
+    digit = next((10.0**-power for power in range(_MOST_DIGITS) if _are_multiples((x, y), 10.0**-power)), 0.0)
+    if digit > _COARSEST_ROUNDING * min(slopes):
+        return False
+    off = max(float(np.ptp(axis - slope * np.arange(axis.size))) for axis, slope in zip((x, y), slopes, strict=True))
+    # Both slopes are off by as much as rounding shifts the ends of the axes.
+    unlike = abs(slopes[0] - slopes[1]) * (min(x.size, y.size) - 1)
+    return off <= 1.3 * digit and unlike <= 2 * digit
+
+
+def _are_multiples(axes: tuple[FloatArray, ...], digit: float) -> bool:
+    return all(bool((np.abs(axis / digit - np.rint(axis / digit)) < 1e-6).all()) for axis in axes)
 
 
 def fill_grid(
@@ -63,7 +107,7 @@ def fill_grid(
     points : ndarray of shape (n_points, 2)
         Positions (x, y), each on the grid.
     vectors : ndarray of shape (n_points, 2)
-        What is there.
+        The vectors.
     x, y : ndarray of shape (width,) and (height,)
         Axes of the grid.
 
@@ -90,7 +134,7 @@ def fill_grid(
     return field, count == 1
 
 
-def interpolate(points: FloatArray, vectors: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
+def interpolate_onto(points: FloatArray, vectors: FloatArray, x: FloatArray, y: FloatArray) -> FloatArray:
     """Return vectors at the points of a grid: linear between scattered points, the nearest vector around them.
 
     Parameters
@@ -98,7 +142,7 @@ def interpolate(points: FloatArray, vectors: FloatArray, x: FloatArray, y: Float
     points : ndarray of shape (n_points, 2)
         Positions (x, y).
     vectors : ndarray of shape (n_points, 2)
-        What is there.
+        The vectors.
     x, y : ndarray of shape (width,) and (height,)
         Axes of the grid.
 

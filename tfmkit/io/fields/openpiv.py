@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.fields.table import Points, Table, read_table, to_displacement
+from tfmkit.io.fields.lengths import Lengths
+from tfmkit.io.fields.plain_text import zero_is_valid
+from tfmkit.io.fields.points import Points, to_displacement
+from tfmkit.io.fields.table import Table, read_table
 
-_HEADER = ("x", "y", "u", "v")
+_HEADER = ("x", "y", "u", "v", "flags", "mask")
 _VALID = 0
-# In files of five columns the last says what was an outlier, in those of six the fifth.
+# In files of five columns the last flags outliers, in those of six the fifth.
 _FLAGS = 4
 _MASK = 5
 
@@ -49,10 +52,10 @@ def read_openpiv(path: str | PathLike[str], *, interpolate: bool = False) -> Dis
     Times and lengths that the file was scaled to stay as they are: displacements in pixels need ``dt=1`` and no
     scaling.
     """
-    return from_table(read_table(Path(path)), interpolate=interpolate)
+    return from_table(read_table(Path(path)), interpolate=interpolate, lengths=Lengths(checked=False))
 
 
-def from_table(table: Table, *, interpolate: bool) -> DisplacementData:
+def from_table(table: Table, *, interpolate: bool, lengths: Lengths) -> DisplacementData:
     """Return what `read_openpiv` does from a table that is read already.
 
     Parameters
@@ -60,7 +63,9 @@ def from_table(table: Table, *, interpolate: bool) -> DisplacementData:
     table : Table
         Numbers of the file.
     interpolate : bool
-        Whether holes are filled in.
+        Whether missing vectors are filled from the others.
+    lengths : Lengths
+        The unit of lengths, if the user gives it.
 
     Returns
     -------
@@ -70,23 +75,28 @@ def from_table(table: Table, *, interpolate: bool) -> DisplacementData:
     Raises
     ------
     ValueError
-        If it is no grid, has holes and `interpolate` is False, or its lines are in no order.
+        If it is not a grid, has holes and `interpolate` is False, its lines are in no order, or the unit of lengths
+        is not clear.
     """
-    table.check_finite(slice(2))
+    table.check_finite([0, 1])
     n_columns = table.values.shape[1]
-    points, vectors = table.values[:, :2].copy(), table.values[:, 2:4].copy()
+    scale = lengths.factors(table.path, None, None)
+    positions, vectors = scale[0] * table.values[:, :2], scale[1] * table.values[:, 2:4]
     valid = np.asarray(~np.isnan(vectors).any(axis=1))
-    table.check_finite(slice(2, 4), valid)
+    table.check_finite([2, 3], valid)
     if n_columns > _MASK:
         valid = valid & (table.values[:, _MASK] == _VALID)
-    original = table.values[:, _FLAGS] == _VALID if n_columns > _FLAGS else np.ones(len(points), dtype=bool)
-    steps = np.diff(points[:, 1])
+    original = table.values[:, _FLAGS] == _VALID if n_columns > _FLAGS else np.ones(len(positions), dtype=bool)
+    steps = np.diff(positions[:, 1])
     if (steps < 0).any():
         if (steps > 0).any():
             raise ValueError(f"Expected rows from top to bottom in {table.path}, got lines in no order of y.")
-        points[:, 1] = points[:, 1].max() + points[:, 1].min() - points[:, 1]
+        positions[:, 1] = positions[:, 1].max() + positions[:, 1].min() - positions[:, 1]
         vectors[:, 1] *= -1
-    return to_displacement(Points(points, vectors, valid, original), table.path, "openpiv", interpolate=interpolate)
+    points = Points(positions, vectors, valid, original)
+    data = to_displacement(points, table.path, "openpiv", interpolate=interpolate)
+    lengths.check(data)
+    return data
 
 
 def is_openpiv(table: Table) -> bool:
@@ -100,9 +110,15 @@ def is_openpiv(table: Table) -> bool:
     Returns
     -------
     bool
-        True if its header says so or, where it has none, if it has a fifth and perhaps a sixth column of flags.
+        True if the comment above its numbers has the names that OpenPIV writes, or if it has no names and a fifth and
+        perhaps a sixth column of flags; in both cases only if most flags are 0, which is a good vector.
     """
-    if table.header:
-        return table.header[: len(_HEADER)] == _HEADER
-    columns = table.values[:, _FLAGS:]
-    return columns.shape[1] in (1, 2) and bool(np.isin(columns, (0, 1, 2)).all())
+    more = table.values[:, _FLAGS:]
+    flagged = more.shape[1] in (1, 2) and bool(np.isin(more, (0, 1, 2)).all())
+    if flagged and not zero_is_valid(more[:, 0]):
+        return False
+    if not table.names:
+        return flagged
+    own = tuple(name.lower() for name in table.names) in (_HEADER[:4], _HEADER[:5], _HEADER)
+    # Four names in a comment could be anybody's; OpenPIV writes tabs between them.
+    return own and table.commented and (flagged or "\t" in table.preamble)

@@ -5,16 +5,22 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from tfmkit.io.fields import easy_tfm, fiji, openpiv, wang_lin
+from tfmkit.io.fields import easy_tfm, fiji, openpiv, plain_text, wang_lin
 from tfmkit.io.fields.arrays import read_arrays
 from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.lengths import Lengths
 from tfmkit.io.fields.mat import load_mat
 from tfmkit.io.fields.pytfm import component_v, read_pytfm
 from tfmkit.io.fields.table import read_table
 
 
 def read_displacement(
-    path: str | PathLike[str], *, interpolate: bool = False, spacing: float | None = None
+    path: str | PathLike[str],
+    *,
+    interpolate: bool = False,
+    spacing: float | None = None,
+    length_unit: str | None = None,
+    pixel_size: float | None = None,
 ) -> DisplacementData:
     """Read a displacement file of any known layout.
 
@@ -25,10 +31,15 @@ def read_displacement(
         (``<frame>u.npy`` or ``.txt``), a text table of OpenPIV, or one with columns ``x y ux uy`` such as Fiji's PIV
         writes.
     interpolate : bool, default=False
-        Whether grid points without a valid vector are filled in from their neighbours (text tables).
+        Whether missing vectors of text tables are filled from the others, and scattered ones brought onto a grid.
     spacing : float, optional
         Distance between grid points in pixels, for files that do not hold it (arrays, where it is 1 by default,
         and pyTFM, which needs it).
+    length_unit : str, optional
+        Unit of positions and displacements in a text table: ``"px"``, ``"um"``, ``"mm"``, ``"m"`` or ``"nm"``. By
+        default the unit in the names of its columns, else pixels; must be given if pixels are unlikely.
+    pixel_size : float, optional
+        Micrometres per pixel, needed to turn another unit into pixels.
 
     Returns
     -------
@@ -40,7 +51,8 @@ def read_displacement(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is empty, damaged or of no known layout, or `spacing` is given for a file that holds its own.
+        If the file is empty, damaged or of no known layout, `spacing` is given for a file that holds its own, or the
+        unit of lengths is not clear.
     """
     file = Path(path)
     if not file.is_file():
@@ -53,16 +65,20 @@ def read_displacement(
         return read_arrays(file, spacing=spacing)
     if spacing is not None:
         raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
-    return _read_mat(file) if file.suffix == ".mat" else _read_text(file, interpolate)
+    if file.suffix == ".mat":
+        return _read_mat(file)
+    return _read_text(file, interpolate, Lengths(length_unit, pixel_size))
 
 
-def _read_text(path: Path, interpolate: bool) -> DisplacementData:
+def _read_text(path: Path, interpolate: bool, lengths: Lengths) -> DisplacementData:
     table = read_table(path)
     if openpiv.is_openpiv(table):
-        return openpiv.from_table(table, interpolate=interpolate)
+        return openpiv.from_table(table, interpolate=interpolate, lengths=lengths)
     if path.name.startswith("Traction_"):
         raise ValueError(f"Expected displacements, got {path}, which is a result of FTTC: read_fiji_traction reads it.")
-    return fiji.from_piv_table(table, interpolate=interpolate)
+    if table.names:
+        return plain_text.from_table(table, interpolate=interpolate, lengths=lengths)
+    return fiji.from_piv_table(table, interpolate=interpolate, lengths=lengths)
 
 
 def _read_mat(path: Path) -> DisplacementData:

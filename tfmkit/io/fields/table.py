@@ -1,19 +1,33 @@
-"""Text tables of one grid point per line, in and out."""
+"""Text files from any program: their encoding, their separators and their numbers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import codecs
+import csv
+import re
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from tfmkit._validation import FloatArray, check_field
-from tfmkit.holes import fill
-from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.fields.grid import fill_grid, grid_axes, refuse_holes
-from tfmkit.io.writing import writing
+from tfmkit._validation import FloatArray
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+# A number or a missing one; the decimal comma has been replaced.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?|[+-]?(nan|inf|infinity)|-?nan\(ind\)|na|", re.IGNORECASE)
+_MISSING = ("-nan(ind)", "nan(ind)", "NaN(ind)", "-nan", "+nan", "Na", "na", "NAN")
+# Separator and decimal mark, the likeliest first; None is any white space.
+_DIALECTS: tuple[tuple[str | None, str], ...] = (
+    (None, "."), (",", "."), (";", "."), ("\t", "."), (None, ","), (";", ","), ("\t", ","), (",", ","),
+)  # fmt: skip
+_LEAST_COLUMNS = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,189 +39,189 @@ class Table:
     path : Path
         The file.
     values : ndarray of shape (n_lines, n_columns)
-        Its numbers, at least four a line.
+        Its numbers, at least four a line; NaN where one is missing.
     lines : ndarray of shape (n_lines,)
         Where in the file they stand, counted from 1.
-    header : tuple of str
-        Words of the comment in the first line, in small letters.
+    names : tuple of str
+        Names of the columns in the file; empty if it has none.
+    commented : bool
+        Whether the names stand in a comment.
+    preamble : str
+        All text above the numbers.
     """
 
     path: Path
     values: FloatArray
     lines: NDArray[np.int_]
-    header: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    commented: bool = False
+    preamble: str = ""
 
-    def check_finite(self, columns: slice, rows: NDArray[np.bool_] | slice = slice(None)) -> None:
+    def check_finite(self, columns: list[int], rows: NDArray[np.bool_] | slice = slice(None), hint: str = "") -> None:
         """Refuse numbers that are not finite, except in other columns and rows.
 
         Parameters
         ----------
-        columns : slice
-            Which columns must be finite.
+        columns : list of int
+            Columns that must be finite.
         rows : ndarray of shape (n_lines,) or slice
-            Which lines must be.
+            Lines that must be finite.
+        hint : str
+            A sentence for the end of the message.
 
         Raises
         ------
         ValueError
-            If one is not; the message says in which line.
+            If a number is not finite; the message says in which line.
         """
-        bad = self.lines[rows][~np.isfinite(self.values[rows, columns]).all(axis=1)]
+        bad = self.lines[rows][~np.isfinite(self.values[:, columns][rows]).all(axis=1)]
         if bad.size:
-            raise ValueError(f"Expected finite numbers in {self.path}, got others in line(s) {bad[:5].tolist()}.")
+            raise ValueError(f"Expected finite numbers in {self.path}, got others in line(s) {bad[:5].tolist()}.{hint}")
 
 
-def read_table(path: Path) -> Table:
-    """Read columns of numbers separated by tabs or spaces; what follows a ``#`` is a comment.
+def read_text(path: Path) -> str:
+    """Return the text of a file of any usual encoding.
 
     Parameters
     ----------
     path : Path
-        The file.
+        A file in UTF-8, UTF-16 or, if it is neither, the Windows code page 1252.
+
+    Returns
+    -------
+    str
+        The text, with one kind of minus sign.
+
+    Raises
+    ------
+    ValueError
+        If the file is not text.
+    """
+    content = path.read_bytes()
+    encodings = [name for mark, name in _MARKS if content.startswith(mark)]
+    if not encodings and b"\0" in content[:64]:
+        # Without a mark, the zero bytes of plain letters tell which of the two bytes comes first.
+        encodings = ["utf-16-be" if content[:1] == b"\0" else "utf-16-le"]
+    for encoding in encodings or ["utf-8", "cp1252"]:
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        if "\0" not in text:
+            return text.replace("\u2212", "-")
+    raise ValueError(f"Expected a text table, got {path} that is no text.")
+
+
+def read_table(path: Path) -> Table:
+    """Read columns of numbers with any separator and decimal mark.
+
+    Parameters
+    ----------
+    path : Path
+        A text file. Columns are separated by white space, tabs, commas or semicolons, numbers have a decimal point
+        or comma, and either may be quoted. Lines of words may stand above the numbers, the last of which may name
+        the columns. What follows ``#`` or starts with ``%`` is a comment.
 
     Returns
     -------
     Table
-        Its numbers.
+        Its numbers and names.
 
     Raises
     ------
     ValueError
-        If the file is no text, empty, or its lines are not equally many numbers, at least four.
+        If the file is not text, empty, or its lines are not equally many numbers, at least four.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"Expected a text table, got {path} that is no text: {error}.") from error
-    numbered = {number: line.partition("#")[0].split() for number, line in enumerate(text.splitlines(), start=1)}
-    lines = {number: words for number, words in numbered.items() if words}
-    if not lines:
+    numbered = {number: line.strip("\r") for number, line in enumerate(read_text(path).split("\n"), start=1)}
+    data = {number: line for number, line in numbered.items() if _strip(line)}
+    if not data:
         raise ValueError(f"Expected a table of displacements, got {path} without a single line.")
-    widths = {len(words) for words in lines.values()}
-    if len(widths) > 1 or min(widths) < 4:
+    separator, decimal, first = _sniff(list(data.values()))
+    body = {number: _split(_strip(line), separator) for number, line in list(data.items())[first:]}
+    if not body:
+        raise ValueError(f"Expected numbers in {path}, got words alone.")
+    rows = _equal_rows(body, path)
+    head = [line for number, line in numbered.items() if number < next(iter(body))]
+    names, commented = _names(head, separator, len(rows[0]))
+    return Table(path, _parse(rows, decimal, path), np.array(list(body)), names, commented, "\n".join(head))
+
+
+def _strip(line: str) -> str:
+    # A tab at the end may stand before a missing number.
+    line = line.partition("#")[0].strip(" \r")
+    return "" if line.startswith("%") or not line.strip() else line
+
+
+def _split(line: str, separator: str | None) -> list[str]:
+    if separator is None:
+        return [word.strip("\"'") for word in line.split()]
+    words = [word.strip() for word in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+    return words[:-1] if len(words) > _LEAST_COLUMNS and not words[-1] else words
+
+
+def _sniff(lines: list[str]) -> tuple[str | None, str, int]:
+    """Return separator and decimal mark, and how many lines of words stand above the numbers."""
+    for separator, decimal in _DIALECTS:
+        counts = [_count_numbers(_split(_strip(line), separator), decimal) for line in lines]
+        first = next((number for number, count in enumerate(counts) if count), len(counts))
+        # A dialect fits if every line from the first numbers on has equally many of them.
+        widths = set(counts[first:])
+        if len(widths) == 1 and min(widths) >= _LEAST_COLUMNS:
+            return separator, decimal, first
+    counts = [_count_numbers(_split(_strip(line), None), ".") for line in lines]
+    return None, ".", next((number for number, count in enumerate(counts) if count), len(counts))
+
+
+def _count_numbers(words: list[str], decimal: str) -> int:
+    """Return how many words there are if all are numbers or missing, and 0 if one is a word."""
+    if decimal == ",":
+        if any("." in word for word in words):
+            return 0
+        words = [word.replace(",", ".") for word in words]
+    is_number = all(_NUMBER.fullmatch(word) for word in words)
+    return len(words) if is_number and any(words) else 0
+
+
+def _equal_rows(body: dict[int, list[str]], path: Path) -> list[list[str]]:
+    widths = {len(words) for words in body.values()}
+    if len(widths) > 1 or min(widths) < _LEAST_COLUMNS:
         raise ValueError(
             f"Expected lines of one number of columns, at least x y ux uy, in {path}, got {sorted(widths)} columns."
         )
+    return list(body.values())
+
+
+def _parse(rows: list[list[str]], decimal: str, path: Path) -> FloatArray:
+    from pandas import __version__, read_csv
+
+    # pandas reads the shortest text of a number exactly by default from version 3 on, and then warns if it is asked to.
+    precision: dict[str, Any] = {} if int(__version__.partition(".")[0]) > 2 else {"float_precision": "round_trip"}
+    # Spaces and exponents of Fortran are gone, so that the only dialect left is the decimal mark.
+    text = "\n".join("\t".join(words) for words in rows)
     try:
-        values = np.array(list(lines.values()), dtype=np.float64)
+        frame = read_csv(
+            StringIO(re.sub(r"(?<=\d)[dD](?=[+-]?\d)", "e", text)), sep="\t", decimal=decimal, header=None,
+            dtype=np.float64, na_values=list(_MISSING), skip_blank_lines=False, **precision,
+        )  # fmt: skip
     except ValueError as error:
         raise ValueError(f"Expected numbers in {path}: {error}.") from error
-    comment = text.partition("\n")[0].partition("#")[2]
-    return Table(path, values, np.array(list(lines)), tuple(comment.lower().split()))
+    return frame.to_numpy(dtype=np.float64)
 
 
-@dataclass(frozen=True, eq=False)
-class Points:
-    """Vectors at points, in tfmkit's convention.
-
-    Attributes
-    ----------
-    positions : ndarray of shape (n_points, 2)
-        x to the right and y down.
-    vectors : ndarray of shape (n_points, 2)
-        Their components, of any value where not valid.
-    valid : ndarray of shape (n_points,)
-        False where the vector is none, so that the grid has a hole there.
-    measured : ndarray of shape (n_points,)
-        False where another program filled the vector in.
-    """
-
-    positions: FloatArray
-    vectors: FloatArray
-    valid: NDArray[np.bool_]
-    measured: NDArray[np.bool_]
+def _names(head: list[str], separator: str | None, width: int) -> tuple[tuple[str, ...], bool]:
+    """Return the names of columns in the last line above the numbers that has one for each."""
+    for line in reversed(head):
+        text = line.strip().lstrip("#%").strip()
+        if not text:
+            continue
+        candidates = [_split(text, other) for other in (separator, "\t", ",", ";", None)]
+        for words in (*candidates, list(_names_with_units(text, width))):
+            if len(words) == width and not any(_NUMBER.fullmatch(word) for word in words if word):
+                return tuple(words), line.strip()[:1] in ("#", "%")
+    return (), False
 
 
-def to_displacement(points: Points, path: Path, layout: str, *, interpolate: bool) -> DisplacementData:
-    """Return the field on the grid that points lie on.
-
-    Parameters
-    ----------
-    points : Points
-        Displacements.
-    path : Path
-        Where they come from.
-    layout : str
-        Name of the layout.
-    interpolate : bool
-        Whether holes are filled in from their neighbours.
-
-    Returns
-    -------
-    DisplacementData
-        One field.
-
-    Raises
-    ------
-    ValueError
-        If there is no grid, or it has holes and `interpolate` is False.
-    """
-    x, y = grid_axes(points.positions)
-    field, present = fill_grid(points.positions[points.valid], points.vectors[points.valid], x, y)
-    if not interpolate:
-        refuse_holes(present, x, y, path)
-    measured = (points.valid & points.measured).astype(float)
-    flags, _ = fill_grid(points.positions, np.stack([measured] * 2, axis=1), x, y)
-    return DisplacementData(fill(field, ~present)[None], grid_step(x, y), x, y, (path,), layout, flags[:1] > 0)
-
-
-def grid_step(x: FloatArray, y: FloatArray) -> float:
-    """Return the distance between neighbouring points of a square grid.
-
-    Parameters
-    ----------
-    x, y : ndarray of shape (width,) and (height,)
-        Axes of the grid.
-
-    Returns
-    -------
-    float
-        Mean of all steps along x and along y, which positions printed with few digits make uneven.
-    """
-    return float(np.mean([np.diff(x).mean(), np.diff(y).mean()]))
-
-
-def write_points(path: Path, columns: Sequence[FloatArray]) -> None:
-    """Write numbers with one point per line.
-
-    Parameters
-    ----------
-    path : Path
-        The text file.
-    columns : sequence of ndarray of shape (n_points,)
-        Columns of the text, such as those of `point_columns` and more.
-    """
-    # The shortest text that reads back as the same number.
-    rows: Iterable[list[float]] = (row.tolist() for row in np.stack(columns, axis=1))
-    with writing(path) as temporary:
-        temporary.write_text("".join(" ".join(map(repr, row)) + "\n" for row in rows), encoding="utf-8")
-
-
-def point_columns(
-    field: ArrayLike, x: ArrayLike, y: ArrayLike
-) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray]:
-    """Return a field as a list of points, row by row.
-
-    Parameters
-    ----------
-    field : array-like of shape (2, height, width)
-        Its vectors.
-    x, y : array-like of shape (width,) and (height,)
-        Positions of the columns and rows.
-
-    Returns
-    -------
-    tuple of ndarray of shape (height * width,)
-        Positions x and y, and the components along x and y.
-
-    Raises
-    ------
-    ValueError
-        If the field is none, or the axes do not fit to it.
-    """
-    vectors = check_field(np.asarray(field)[None], name="field")[0].astype(np.float64)
-    columns, rows = (np.asarray(axis, dtype=np.float64) for axis in (x, y))
-    if columns.shape != vectors.shape[2:] or rows.shape != vectors.shape[1:2]:
-        raise ValueError(f"Expected {vectors.shape[2]} x and {vectors.shape[1]} y, got {columns.shape}, {rows.shape}.")
-    at_x, at_y = np.meshgrid(columns, rows)
-    return at_x.ravel(), at_y.ravel(), vectors[0].ravel(), vectors[1].ravel()
+def _names_with_units(text: str, width: int) -> tuple[str, ...]:
+    """Return names that hold spaces and end in a unit in brackets, in a line separated by spaces."""
+    found = re.findall(r"[^\s\[\](),;][^\[\](),;]*?\s*[\[(][^\])]*[\])]", text)
+    return tuple(found) if len(found) == width else ()

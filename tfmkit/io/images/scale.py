@@ -10,11 +10,8 @@ from statistics import median
 from typing import Any
 from xml.etree import ElementTree as ET
 
-_MICROMETRES = {
-    "m": 1e6, "cm": 1e4, "mm": 1e3, "µm": 1.0, "um": 1.0, "nm": 1e-3, "pm": 1e-6, "Å": 1e-4,
-    "in": 25400.0, "inch": 25400.0, "micron": 1.0, "microns": 1.0, "micrometer": 1.0, "micrometers": 1.0,
-    "micrometre": 1.0, "micrometres": 1.0,
-}  # fmt: skip
+from tfmkit.io.units import micrometres, plain
+
 _SECONDS = {
     "s": 1.0, "sec": 1.0, "secs": 1.0, "second": 1.0, "seconds": 1.0, "ms": 1e-3, "msec": 1e-3, "µs": 1e-6, "us": 1e-6,
     "min": 60.0, "mins": 60.0, "minute": 60.0, "minutes": 60.0,
@@ -165,10 +162,9 @@ def ome_scale(pixels: ET.Element) -> Scale:
         channels.
     """
     size = tuple(
-        _convert(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm"), _MICROMETRES)
-        for axis in "XY"
+        _length(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XY"
     )
-    interval = _convert(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"), _SECONDS)
+    interval = _time(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
     names = tuple(part.get("Name") or part.get("Fluor") or "" for part in pixels if _is(part, "Channel"))
     return Scale(_both(size), _delta_t(pixels) if interval is None else interval, names if all(names) else ())
 
@@ -190,7 +186,7 @@ def imagej_scale(metadata: Mapping[str, Any], resolution: tuple[float, ...]) -> 
     """
     unit = str(metadata.get("unit", ""))
     units = unit, str(metadata.get("yunit", unit))
-    interval = _convert(metadata.get("finterval"), str(metadata.get("tunit", "s")), _SECONDS)
+    interval = _time(metadata.get("finterval"), str(metadata.get("tunit", "s")))
     return Scale(_from_resolution(resolution, units), interval)
 
 
@@ -215,18 +211,23 @@ def tag_scale(resolution: tuple[float, ...], unit: int) -> Scale:
 
 def _from_resolution(resolution: tuple[float, ...], units: tuple[str, str]) -> tuple[float, ...]:
     sizes = tuple(
-        _convert(1 / number if number else None, unit, _MICROMETRES)
-        for number, unit in zip(resolution, units, strict=False)
+        _length(1 / number if number else None, unit) for number, unit in zip(resolution, units, strict=False)
     )
     size = _both(sizes)
     return () if set(units) & set(_PRINTING_UNITS) and max(size, default=0) > _COARSEST_PIXEL else size
 
 
-def _convert(number: Any, unit: str, factors: Mapping[str, float]) -> float | None:
-    """Return a positive quantity in the unit of `factors`; None where it is absent, unknown or no quantity."""
-    # ImageJ writes the micro sign as an escape; the Greek letter looks the same and is another character.
-    name = unit.strip().replace("\\u00B5", "µ").replace("μ", "µ")
-    factor = factors.get(name, factors.get(name.lower()) if len(name) > 2 else None)
+def _length(number: Any, unit: str) -> float | None:
+    """Return a positive length in micrometres; None if it is absent, unknown or not a length."""
+    return _positive(number, micrometres(unit))
+
+
+def _time(number: Any, unit: str) -> float | None:
+    """Return a positive time in seconds; None if it is absent, unknown or not a time."""
+    return _positive(number, _SECONDS.get(plain(unit)))
+
+
+def _positive(number: Any, factor: float | None) -> float | None:
     try:
         value = float(number) * (math.nan if factor is None else factor)
     except (TypeError, ValueError):
@@ -253,7 +254,7 @@ def _delta_t(pixels: ET.Element) -> float | None:
 def _convert_time(plane: ET.Element) -> float | None:
     if plane.get("DeltaT", "") in ("0", "0.0"):
         return 0.0
-    return _convert(plane.get("DeltaT"), plane.get("DeltaTUnit", "s"), _SECONDS)
+    return _time(plane.get("DeltaT"), plane.get("DeltaTUnit", "s"))
 
 
 def _is(element: ET.Element, name: str) -> bool:

@@ -1,0 +1,121 @@
+"""Lengths of a file in pixels, whatever unit the file has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tfmkit._validation import check_number
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.units import is_pixel, micrometres
+
+_PER_TIME = re.compile(r"/\s*(s|sec|second|ms|min|h|hr)s?\b|\bs\s*(\^|\*\*)?\s*-1", re.IGNORECASE)
+_PER_FRAME = re.compile(r"\s*(/|per)\s*(frame|fr|f)s?\s*$", re.IGNORECASE)
+# Vectors lie some micrometres apart; at or below each of these distances that is in the unit beside it.
+_LIKELY = ((5e-5, "m"), (0.05, "mm"), (1.0, "um"))
+# Grids in pixels are as coarse as this, or whole numbers of half pixels.
+_COARSE = 4.0
+# Vectors that lie this far apart are in a smaller unit than the pixel.
+_FAR = 300.0
+
+
+@dataclass(frozen=True)
+class Lengths:
+    """The unit of lengths in a file as the user gives it, and the size of a pixel.
+
+    Attributes
+    ----------
+    unit : str or None
+        ``"px"`` or a unit of length; None if the user does not say.
+    pixel_size : float or None
+        Micrometres per pixel.
+    checked : bool
+        Whether lengths that are unlikely to be pixels are refused if nobody says their unit.
+    """
+
+    unit: str | None = None
+    pixel_size: float | None = None
+    checked: bool = True
+
+    def factors(self, path: Path, position_unit: str | None, vector_unit: str | None) -> tuple[float, float]:
+        """Return the factors that turn positions and displacements into pixels.
+
+        Parameters
+        ----------
+        path : Path
+            File, for the error message.
+        position_unit, vector_unit : str or None
+            Units that the file gives.
+
+        Returns
+        -------
+        (float, float)
+            Pixels per unit of the file; 1 if nobody says the unit.
+
+        Raises
+        ------
+        ValueError
+            If a unit is unknown or a velocity, or is a length and the pixel size is missing.
+        """
+        position = self._factor(self.unit or position_unit or "px", path)
+        return position, self._factor(self.unit or vector_unit or position_unit or "px", path)
+
+    def _factor(self, unit: str, path: Path) -> float:
+        length = _PER_FRAME.sub("", unit)
+        if _PER_TIME.search(length):
+            raise ValueError(
+                f"Expected displacements in {path}, got velocities in {unit}: save displacements, that is with a time "
+                "step of 1, or give length_unit if the time step is 1."
+            )
+        if is_pixel(length):
+            return 1.0
+        size = micrometres(length)
+        if size is None:
+            raise ValueError(f"Expected px, m, mm, um or nm as the unit of lengths in {path}, got {unit!r}.")
+        if self.pixel_size is None:
+            raise ValueError(f"Expected pixel_size for {path}, whose lengths are in {unit}: give it in micrometres.")
+        return size / check_number(self.pixel_size, "pixel_size", low=0, include_low=False)
+
+    def check(self, data: DisplacementData) -> None:
+        """Refuse lengths that are unlikely to be pixels.
+
+        Parameters
+        ----------
+        data : DisplacementData
+            A field whose unit nobody has said.
+
+        Raises
+        ------
+        ValueError
+            If vectors are closer than a pixel or very far apart, or displacements are larger than the field; the
+            message names the likely unit.
+        """
+        if not self.checked or self.unit is not None:
+            return
+        path = data.sources[0]
+        step = data.spacing
+        likely = next((unit for most, unit in _LIKELY if step < most), None)
+        if likely is None and step < _COARSE and not _is_half_whole(step):
+            likely = "um"
+        if likely is None and step > _FAR:
+            likely = "nm"
+        if likely is not None:
+            raise ValueError(
+                f"Expected positions in pixels in {path}, got vectors {step:.4g} apart. They are likely in {likely}: "
+                f"give length_unit='{likely}' and pixel_size in micrometres, or length_unit='px' if they are pixels."
+            )
+        largest: float = np.abs(data.displacement).max()
+        field: float = step * max(data.displacement.shape[2:])
+        if largest > field:
+            raise ValueError(
+                f"Expected displacements in pixels in {path}, got {largest:.4g} in a field of {field:.4g}: positions "
+                "and displacements have different units, or these are velocities. Save both in pixels, or give "
+                "length_unit if both have it."
+            )
+
+
+def _is_half_whole(step: float) -> bool:
+    return abs(2 * step - round(2 * step)) < 0.01
