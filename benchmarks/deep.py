@@ -60,9 +60,9 @@ def networks() -> Estimators:
 def errors(estimators: Estimators, fields: Any, correlation: float, seed: int) -> pd.DataFrame:
     """Return mean and standard deviation of the whole-field error, and its ratio to the oracle's."""
     table = compare(
-        estimators,
         fields.noise_free_displacement,
         fields.traction,
+        estimators,
         noise=LEVELS,
         noise_model=noise_model(correlation),
         metrics=["relative_rmse"],

@@ -173,7 +173,7 @@ def main() -> None:
         PRETRAINED: DeepTFM.from_pretrained(),
     }
     table = compare(
-        estimators, testing.displacement, testing.traction, noise=LEVELS, noise_model=relative_noise, mask=testing.mask,
+        testing.displacement, testing.traction, estimators, noise=LEVELS, noise_model=relative_noise, mask=testing.mask,
         metrics=("relative_rmse", "relative_rmse_inside"), random_state=options.seed,
     )  # fmt: skip
     report(table, options.output)

@@ -186,9 +186,9 @@ def _run_sweep(folder: Path, settings: Settings, *, name: str) -> None:
     tables, sweep = [], SWEEPS[name]
     for point in tqdm(_points(sweep, settings["n_fields"]), total=len(sweep.values), desc=name, disable=None):
         table = compare(
-            methods(),
             point.fields.noise_free_displacement,
             point.fields.traction,
+            methods(),
             noise=(point.level,),
             noise_model=point.noise,
             metrics=("relative_rmse", "mean_normalized_error"),

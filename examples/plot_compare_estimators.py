@@ -36,9 +36,9 @@ print(f"best of {len(search.cv_results_['params'])}: {best}, error {-search.best
 unseen = CellSimulator("adhesion", shape=64, random_state=1).sample(16)
 estimators = {"searched": best, "FTTC as it comes": FTTC()}
 table = compare(
-    estimators,
     unseen.displacement,
     unseen.traction,
+    estimators,
     noise=(0.0, NOISE, 2 * NOISE),
     metrics=["relative_rmse"],
     random_state=1,

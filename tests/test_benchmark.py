@@ -1,4 +1,4 @@
-"""Comparisons: what each estimator gets, what ends up in the table, and the statistics of it."""
+"""Comparisons: the input of each estimator, the rows of the table, and the oracle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 from sklearn.pipeline import Pipeline
 
 from tfmkit import metrics
@@ -17,9 +16,7 @@ from tfmkit.benchmark import (
     OracleLambda,
     add_vector_noise,
     compare,
-    format_summary,
-    paired_tests,
-    summarise,
+    default_estimators,
 )
 from tfmkit.filters import CutoffFilter
 from tfmkit.fttc import FTTC
@@ -65,7 +62,7 @@ def cells():
 class TestCompare:
     def test_values_are_the_metrics_of_each_cell(self, cells):
         X, y, mask, patches = cells
-        table = compare({"mine": FTTC(lam=1e-2)}, X, y, mask=mask, patches=patches, progress=False)
+        table = compare(X, y, {"mine": FTTC(lam=1e-2)}, mask=mask, patches=patches, progress=False)
         assert list(table.columns) == ["estimator", "noise", "cell", "metric", "value", "seconds"]
         assert set(table["metric"]) == set(METRICS)
         recovered = FTTC(lam=1e-2).fit(X).predict(X)
@@ -80,9 +77,9 @@ class TestCompare:
         X, y, *_ = cells
         Recorder.seen.clear()
         compare(
-            {"a": Recorder(), "b": Recorder()},
             X,
             y,
+            {"a": Recorder(), "b": Recorder()},
             noise=(0.0, 0.5),
             metrics=["relative_rmse"],
             random_state=0,
@@ -97,7 +94,7 @@ class TestCompare:
     def test_nobody_sees_the_truth(self, cells):
         X, y, *_ = cells
         Recorder.seen.clear()
-        compare({"new": Recorder(), "trained": Recorder(learns=True).fit(X, y)}, X, y, progress=False)
+        compare(X, y, {"new": Recorder(), "trained": Recorder(learns=True).fit(X, y)}, progress=False)
         assert [(method, truth is None) for method, _, truth in Recorder.seen] == [
             ("fit", False),  # by this test, above
             ("fit", True),
@@ -105,12 +102,12 @@ class TestCompare:
             ("predict", True),
         ]
         with pytest.raises(ValueError, match="'untrained' learns from tractions"):
-            compare({"untrained": Recorder(learns=True)}, X, y, progress=False)
+            compare(X, y, {"untrained": Recorder(learns=True)}, progress=False)
 
     def test_estimators_passed_in_stay_as_they_are(self, cells):
         X, y, *_ = cells
         estimator = FTTC()
-        compare({"FTTC": estimator}, X, y, progress=False)
+        compare(X, y, {"FTTC": estimator}, progress=False)
         assert not hasattr(estimator, "lam_")
 
     def test_same_seed_same_numbers(self, cells):
@@ -118,7 +115,7 @@ class TestCompare:
         columns = ["estimator", "noise", "cell", "metric", "value"]
 
         def values(random_state):
-            return compare({"F": FTTC()}, X, y, noise=(0.1,), random_state=random_state, progress=False)[columns]
+            return compare(X, y, {"F": FTTC()}, noise=(0.1,), random_state=random_state, progress=False)[columns]
 
         pd.testing.assert_frame_equal(values(3), values(3))
         pd.testing.assert_frame_equal(values(np.random.default_rng(3)), values(np.random.default_rng(3)))
@@ -128,12 +125,12 @@ class TestCompare:
     def test_own_noise_model(self, cells):
         X, y, *_ = cells
         Recorder.seen.clear()
-        compare({"a": Recorder()}, X, y, noise=(2.0,), noise_model=lambda u, level, rng: level * u, progress=False)
+        compare(X, y, {"a": Recorder()}, noise=(2.0,), noise_model=lambda u, level, rng: level * u, progress=False)
         np.testing.assert_array_equal(Recorder.seen[-1][1], 2 * X)
 
     def test_mask_reaches_the_filter(self, cells):
         X, y, mask, _ = cells
-        table = compare({"cut": CutoffFilter(FTTC())}, X, y, mask=mask, metrics=["relative_rmse"], progress=False)
+        table = compare(X, y, {"cut": CutoffFilter(FTTC())}, mask=mask, metrics=["relative_rmse"], progress=False)
         expected = CutoffFilter(FTTC()).fit(X).predict(X, mask=mask)
         values = table.loc[table["estimator"] == "cut", "value"]
         np.testing.assert_allclose(values, metrics.relative_rmse(y, expected, multioutput="raw_values"))
@@ -144,37 +141,55 @@ class TestCompare:
         gel = {"young": 2.0, "poisson": 0.3, "spacing": 0.5}
         displacement = ForwardOperator(24, **gel).apply(y)
         table = compare(
-            {"F": wrap(FTTC(lam=1e3, **gel))}, displacement, y, mask=mask, metrics=["relative_rmse"], progress=False
+            displacement, y, {"F": wrap(FTTC(lam=1e3, **gel))}, mask=mask, metrics=["relative_rmse"], progress=False
         )
-        oracle = OracleLambda(FTTC(**gel)).fit(displacement, y)
-        values = table.loc[table["estimator"] == "FTTC (oracle lambda)", "value"]
+        oracle = OracleLambda(FTTC(**gel), orders=(0.0, 0.5, 1.0, 1.5, 2.0)).fit(displacement, y)
+        values = table.loc[table["estimator"] == "FTTC oracle (lam and order, whole field)", "value"]
         np.testing.assert_allclose(values, oracle.errors_.min(axis=0))
 
     def test_own_oracle_takes_the_place_of_the_other(self, cells):
         X, y, *_ = cells
-        table = compare({"mine": OracleLambda(FTTC(), lams=[1.0])}, X, y, progress=False)
+        table = compare(X, y, {"mine": OracleLambda(FTTC(), lams=[1.0])}, progress=False)
         assert set(table["estimator"]) == {"mine"}
+
+    def test_without_an_oracle(self, cells):
+        X, y, *_ = cells
+        table = compare(X, y, {"F": FTTC()}, oracle=False, progress=False)
+        assert set(table["estimator"]) == {"F"}
+
+    def test_by_default_the_methods_that_need_no_choice(self, cells):
+        X, y, *_ = cells
+        table = compare(X[:2], y[:2], noise=(0.0, 0.01), metrics=["relative_rmse"], random_state=0, progress=False)
+        oracle = "FTTC oracle (lam and order, whole field)"
+        assert list(table["estimator"].unique()) == [oracle, "FTTCCV", "ElasticNetTFM", "DeepTFM"]
+        values = table.pivot(index=["noise", "cell"], columns="estimator", values="value")
+        assert (values[oracle] <= values["FTTCCV"] * 1.01).all()
+
+    def test_default_estimators_are_for_the_gel(self):
+        for estimator in default_estimators(young=2.0, poisson=0.3, spacing=0.5).values():
+            params = estimator.get_params()
+            assert (params["young"], params["poisson"], params["spacing"]) == (2.0, 0.3, 0.5)
 
     def test_bad_input(self, cells):
         X, y, mask, _ = cells
         one = {"F": FTTC()}
-        for estimators in ({}, [FTTC()], None):
+        for estimators in ({}, [FTTC()], FTTC()):
             with pytest.raises(ValueError, match="mapping of names"):
-                compare(estimators, X, y)
+                compare(X, y, estimators)
         with pytest.raises(ValueError, match="noise"):
-            compare(one, X, y, noise=(-0.1,))
+            compare(X, y, one, noise=(-0.1,))
         with pytest.raises(ValueError, match="at least one noise level"):
-            compare(one, X, y, noise=())
+            compare(X, y, one, noise=())
         with pytest.raises(ValueError, match="each metric to be one of"):
-            compare(one, X, y, metrics=["r2"])
+            compare(X, y, one, metrics=["r2"])
         with pytest.raises(ValueError, match="at least one metric"):
-            compare(one, X, y, metrics=[])
+            compare(X, y, one, metrics=[])
         with pytest.raises(ValueError, match="Expected patches for the metric 'dma'"):
-            compare(one, X, y, mask=mask, metrics=["dma"])
+            compare(X, y, one, mask=mask, metrics=["dma"])
         with pytest.raises(ValueError, match="one shape"):
-            compare(one, X, y[:2])
+            compare(X, y[:2], one)
         with pytest.raises(ValueError, match="mask of shape"):
-            compare(one, X, y, mask=mask[:, :3])
+            compare(X, y, one, mask=mask[:, :3])
 
 
 def test_vector_noise_keeps_single_precision_and_its_input():
@@ -199,8 +214,20 @@ class TestOracle:
         recovered = metrics.relative_rmse(y, oracle.predict(noisy), multioutput="raw_values")
         np.testing.assert_allclose(recovered, np.min(errors, axis=0))
 
+    def test_takes_the_best_order_of_each_field(self, cells):
+        X, y, *_ = cells
+        noisy = X + 0.05 * np.random.default_rng(0).normal(size=X.shape)
+        orders = {order: OracleLambda(FTTC(order=order), lams=[0.1, 1.0]).fit(noisy, y) for order in (0.0, 1.0, 2.0)}
+        both = OracleLambda(FTTC(), lams=[0.1, 1.0], orders=list(orders)).fit(noisy, y)
+        np.testing.assert_array_equal(both.errors_, np.concatenate([one.errors_ for one in orders.values()]))
+        recovered = metrics.relative_rmse(y, both.predict(noisy), multioutput="raw_values")
+        np.testing.assert_allclose(recovered, both.errors_.min(axis=0))
+        assert OracleLambda(FTTC()).label == "FTTC oracle (lam, whole field)"
+
     def test_bad_input(self, cells):
         X, y, *_ = cells
+        with pytest.raises(ValueError, match="at least one order"):
+            OracleLambda(FTTC(), orders=[]).fit(X, y)
         with pytest.raises(ValueError, match="lam"):
             OracleLambda(FTTC(), lams=[-1.0]).fit(X, y)
         with pytest.raises(ValueError, match="at least one lambda"):
@@ -209,75 +236,3 @@ class TestOracle:
             OracleLambda(FTTC()).fit(X, None)
         with pytest.raises(ValueError, match="the 5 fields of fit, got 2"):
             OracleLambda(FTTC(), lams=[1.0]).fit(X, y).predict(X[:2])
-
-
-@pytest.fixture
-def table():
-    """Three estimators on eight cells: "better" by about 1, "same" not at all."""
-    base = np.array([3.0, 5, 4, 6, 7, 5, 8, 4])
-    values = {"base": base, "same": base, "better": base - np.array([1.0, 0.5, 1.5, 1, 2, 0.25, 1.25, -0.1])}
-    frames = [
-        pd.DataFrame(
-            {
-                "estimator": name,
-                "noise": noise,
-                "cell": np.arange(8),
-                "metric": "error",
-                "value": value * (1 + noise),
-                "seconds": 0.5,
-            }
-        )
-        for noise in (1.0, 0.0)
-        for name, value in values.items()
-    ]
-    return pd.concat(frames, ignore_index=True)
-
-
-def test_summary(table):
-    summary = summarise(table)
-    assert list(summary.index) == [
-        ("error", noise, name) for noise in (1.0, 0.0) for name in ("base", "same", "better")
-    ]
-    row = summary.loc[("error", 0.0, "base")]
-    assert row["mean"] == pytest.approx(5.25)
-    assert row["std"] == pytest.approx(np.std([3, 5, 4, 6, 7, 5, 8, 4], ddof=1))
-    assert (row["n_cells"], row["seconds"]) == (8, 0.5)
-    text = format_summary(summary, digits=1)
-    assert list(text.columns) == ["base", "same", "better"]
-    assert text.loc[("error", 0.0), "base"] == "5.2 ± 1.7"
-
-
-@pytest.mark.parametrize("test", ["wilcoxon", "t"])
-def test_paired_tests(table, test):
-    tests = paired_tests(table, "base", test=test, alternative="less").set_index(["noise", "estimator"])
-    better = table[(table["estimator"] == "better") & (table["noise"] == 0)]["value"].to_numpy()
-    base = table[(table["estimator"] == "base") & (table["noise"] == 0)]["value"].to_numpy()
-    scipy_test = stats.wilcoxon if test == "wilcoxon" else stats.ttest_rel
-    p_value = scipy_test(better, base, alternative="less").pvalue
-    row = tests.loc[(0.0, "better")]
-    assert row["p_value"] == pytest.approx(p_value)
-    assert row["p_holm"] == pytest.approx(2 * p_value)
-    assert row["difference"] == pytest.approx((better - base).mean())
-    assert tests.loc[(0.0, "same"), "p_holm"] == 1
-    assert set(tests["reference"]) == {"base"}
-
-
-def test_holm_by_hand(table):
-    # Four estimators with p = 0.01, 0.04, 0.03 and 1: times 4, 2, 3 and 1, and never below a smaller one.
-    from tfmkit.compare import correct_holm
-
-    np.testing.assert_allclose(correct_holm(np.array([0.01, 0.04, 0.03, 1.0])), [0.04, 0.09, 0.09, 1.0])
-
-
-def test_statistics_of_bad_tables(table):
-    with pytest.raises(ValueError, match="reference to be one of 'base', 'same', 'better'"):
-        paired_tests(table, "FTTC")
-    with pytest.raises(ValueError, match="two or more cells for 'error' at noise 1.0"):
-        paired_tests(table[table["cell"] == 0], "base")
-    with pytest.raises(ValueError, match="finite values"):
-        paired_tests(table[table.index > 0], "base")
-    with pytest.raises(ValueError, match="test"):
-        paired_tests(table, "base", test="f")
-    for wrong in (table.drop(columns="cell"), table[:0], None):
-        with pytest.raises(ValueError, match="table of compare"):
-            summarise(wrong)

@@ -9,7 +9,7 @@ import pytest
 
 from tfmkit.benchmark import compare
 from tfmkit.cli import main
-from tfmkit.fttc import FTTC
+from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.simulate import CellSimulator, PatchSimulator
 
 
@@ -40,16 +40,16 @@ def test_traction_reads_what_simulate_writes(cells, tmp_path):
 
 def test_benchmark_compares_on_them(cells, tmp_path, capsys):
     table = tmp_path / "errors.csv"
-    arguments = ["--lam", "0.01", "1", "--noise", "0", "0.05", "-o", str(table)]
+    arguments = ["--method", "FTTCCV", "--lam", "0.01", "1", "--noise", "0", "0.05", "-o", str(table)]
     assert main(["benchmark", str(cells), *arguments]) == 0
     printed = capsys.readouterr().out
     assert "FTTC (lam=0.01)" in printed
-    assert "FTTC (oracle lambda)" in printed
+    assert "FTTC oracle (lam and order, whole field)" in printed
     with np.load(cells) as archive:
         expected = compare(
-            {"FTTC (lam=0.01)": FTTC(0.01), "FTTC (lam=1)": FTTC(1.0)},
             archive["displacement"],
             archive["traction"],
+            {"FTTC (lam=0.01)": FTTC(0.01), "FTTC (lam=1)": FTTC(1.0), "FTTCCV": FTTCCV()},
             noise=(0.0, 0.05),
             mask=archive["mask"],
             random_state=0,

@@ -65,16 +65,16 @@ def _measure(folder: Path, settings: Settings, *, level: float) -> None:
     methods = with_cutoff(all_methods(), noisy, cells.traction)
     # The same seed makes the same noise, so that nothing is recovered twice.
     table = compare(
-        methods,
         cells.displacement,
         cells.traction,
+        methods,
         noise=(level,),
         mask=cells.mask,
         patches=cells.patches,
         metrics=(*METRICS, *FEATURES),
+        oracle=False,
         random_state=settings["seed"],
     )
-    table = table[table["estimator"].isin(methods)]
     wide = table.pivot(index=["estimator", "noise", "cell", "seconds"], columns="metric", values="value").reset_index()
     filtered = wide["estimator"].str.endswith(CUTOFF)
     wide.insert(0, "filter", np.where(filtered, "cutoff", "none"))

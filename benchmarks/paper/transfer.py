@@ -67,9 +67,9 @@ def _transfer(folder: Path, settings: Settings) -> None:
         methods = {name: Once(network).fit(cells.displacement) for name, network in networks(young).items()}
         methods[EXTENDED_ORACLE] = OracleLambda(FTTC(young=young, poisson=POISSON, boundary="extended"))
         table = compare(
-            methods,
             cells.displacement,
             cells.traction,
+            methods,
             noise=settings["noise_px"],
             metrics=METRICS,
             random_state=settings["seed"],

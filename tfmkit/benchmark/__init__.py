@@ -1,27 +1,29 @@
-"""Estimators side by side: the same cells, the same noise, one tidy table, and paired tests.
+"""Compare estimators: the same cells, the same noise, one tidy table, and paired tests.
 
 >>> from tfmkit.benchmark import compare, summarise
->>> from tfmkit.fttc import FTTC
+>>> from tfmkit.fttc import FTTCCV
 >>> import numpy as np
 >>> from tfmkit.gel.operator import ForwardOperator
 >>> traction = np.zeros((3, 2, 16, 16))
 >>> traction[:, 0, 6:8, 4:12], traction[:, 0, 8:10, 4:12] = 1000.0, -1000.0
->>> table = compare({"FTTC": FTTC()}, ForwardOperator(16).apply(traction), traction, progress=False)
->>> sorted(table["estimator"].unique())
-['FTTC', 'FTTC (oracle lambda)']
+>>> table = compare(ForwardOperator(16).apply(traction), traction, {"FTTCCV": FTTCCV()}, progress=False)
+>>> list(table["estimator"].unique())
+['FTTC oracle (lam and order, whole field)', 'FTTCCV']
 >>> list(summarise(table).columns)
 ['mean', 'std', 'n_cells', 'seconds']
 """
 
-from tfmkit.benchmark.comparison import METRICS, add_vector_noise, compare
+from tfmkit.benchmark.comparison import DEFAULT_METHODS, METRICS, add_vector_noise, compare, default_estimators
 from tfmkit.benchmark.oracle import OracleLambda
 from tfmkit.benchmark.tables import format_summary, paired_tests, summarise
 
 __all__ = [
+    "DEFAULT_METHODS",
     "METRICS",
     "OracleLambda",
     "add_vector_noise",
     "compare",
+    "default_estimators",
     "format_summary",
     "paired_tests",
     "summarise",

@@ -1,4 +1,4 @@
-"""Run estimators on the same noisy cells and write down every error."""
+"""Run estimators on the same noisy cells and tabulate every error."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from tfmkit import methods
 from tfmkit import metrics as field_metrics
 from tfmkit._validation import FloatArray, check_choice, check_mask, check_number, check_pair, root_stream
 from tfmkit.base import predict_inside
@@ -26,7 +27,9 @@ from tfmkit.simulate import add_noise
 NoiseModel = Callable[[FloatArray, float, np.random.Generator], FloatArray]
 Metric = Callable[[FloatArray, FloatArray], Any]
 
-ORACLE_NAME = "FTTC (oracle lambda)"
+# Methods that need neither a choice of the user nor training, in the table of methods.
+DEFAULT_METHODS = ("FTTCCV", "ElasticNetTFM", "DeepTFM")
+ORACLE_ORDERS = (0.0, 0.5, 1.0, 1.5, 2.0)
 _GEL = ("young", "poisson", "spacing")
 
 # Name -> metric and the metadata that it needs.
@@ -65,43 +68,67 @@ def add_vector_noise(displacement: FloatArray, level: float, rng: np.random.Gene
     return add_noise(displacement, level, random_state=rng)
 
 
+def default_estimators(*, young: float = 10_670.0, poisson: float = 0.45, spacing: float = 1.0) -> dict[str, Any]:
+    """Return the methods that `compare` runs by default, for a gel and a grid.
+
+    Parameters
+    ----------
+    young : float, default=10670.0
+        Young's modulus of the gel, in the unit of the traction.
+    poisson : float, default=0.45
+        Poisson ratio of the gel.
+    spacing : float, default=1.0
+        Distance between grid points, in the unit of the displacement.
+
+    Returns
+    -------
+    dict of str to estimator
+        `FTTCCV`, `ElasticNetTFM`, and `DeepTFM` with its packaged weights.
+    """
+    gel = {"young": young, "poisson": poisson, "spacing": spacing}
+    return {name: methods.TRACTION[name].make(**gel) for name in DEFAULT_METHODS}
+
+
 def compare(
-    estimators: Mapping[str, Any],
     displacement: ArrayLike,
     traction: ArrayLike,
+    estimators: Mapping[str, Any] | None = None,
     *,
     noise: Sequence[float] = (0.0,),
     noise_model: NoiseModel = add_vector_noise,
     mask: ArrayLike | None = None,
     patches: ArrayLike | None = None,
     metrics: Sequence[str] | None = None,
+    oracle: bool = True,
     random_state: Any = None,
     progress: bool = True,
 ) -> pd.DataFrame:
     """Return the errors of estimators on the same cells under the same noise, one row per number.
 
-    A row of FTTC at its oracle lambda is added unless there is one already, on the gel of the first
-    estimator that names one (:class:`OracleLambda` around another solver makes another baseline).
-
     Parameters
     ----------
-    estimators : mapping of str to estimator
-        What to compare. A fitted estimator is used as it is; an unfitted one is cloned and fitted to the
-        noisy displacement alone, without the truth. One that learns from tractions must come fitted.
     displacement : array-like of shape (n_fields, 2, height, width)
         Displacement without noise.
     traction : array-like of shape (n_fields, 2, height, width)
         True traction.
+    estimators : mapping of str to estimator, optional
+        Estimators by name. A fitted estimator is used as it is. An unfitted one is cloned and fitted to the noisy
+        displacement, without the true traction; an estimator that learns from tractions must be fitted. By default
+        :func:`default_estimators`, for the gel of the paper.
     noise : sequence of float, default=(0.0,)
         Noise levels, >= 0, in the meaning of `noise_model`. Every estimator gets the same noise.
     noise_model : callable, default=add_vector_noise
         Function of displacement, level and random generator that returns noisy displacement.
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
-        True inside the cell, for the metrics inside it and for estimators that ask for it in `predict`.
+        True inside the cell, for the metrics inside the cell and for estimators that request it in `predict`.
     patches : array-like of int of shape (n_fields, height, width), optional
-        Labels of the adhesions, for the metrics over them.
+        Labels of the adhesions, for the metrics over adhesions.
     metrics : sequence of str, optional
-        Names from :data:`METRICS`. By default all that mask and patches allow for.
+        Names from :data:`METRICS`. By default all metrics that do not need a missing mask or missing patches.
+    oracle : bool, default=True
+        Whether to add FTTC with the lambda and the order that give the least error over the whole field, for every
+        field (:class:`OracleLambda`). It is not added if `estimators` has an oracle of its own. Its gel is that of
+        the first estimator with the parameters of a gel.
     random_state : int, Generator, RandomState or None, default=None
         Seed of the noise.
     progress : bool, default=True
@@ -111,30 +138,30 @@ def compare(
     -------
     DataFrame
         Columns `estimator`, `noise`, `cell` (position in `displacement`), `metric`, `value` and `seconds` (time per
-        cell of predicting the whole batch, including the fit where there is one).
+        cell to predict the whole batch, with the fit of estimators that come unfitted).
 
     Raises
     ------
     ValueError
         If an argument is not as described.
     """
-    displacement, traction = check_pair(displacement, traction)
+    clean, truth = check_pair(displacement, traction)
     levels = [check_number(level, "noise", low=0) for level in np.ravel(noise)]
     if not levels:
         raise ValueError("Expected at least one noise level, got none.")
     if mask is not None:
-        mask = check_mask(mask, displacement.shape)
+        mask = check_mask(mask, clean.shape)
     measures = _measures(metrics, {"mask": mask, "patches": patches})
-    contenders = _check_estimators(estimators)
+    contenders = _check_estimators(default_estimators() if estimators is None else estimators, oracle)
     rng = root_stream(random_state)
     tables = []
     with tqdm(total=len(levels) * len(contenders), disable=None if progress else True) as bar:
         for level in levels:
-            noisy = noise_model(displacement, level, rng)
+            noisy = noise_model(clean, level, rng)
             for name, estimator in contenders.items():
                 bar.set_description(f"{name}, noise {level:g}")
-                recovered, seconds = _recover(estimator, noisy, traction, mask)
-                tables.append(_rows(name, level, seconds, {key: m(traction, recovered) for key, m in measures.items()}))
+                recovered, seconds = _recover(estimator, noisy, truth, mask)
+                tables.append(_rows(name, level, seconds, {key: m(truth, recovered) for key, m in measures.items()}))
                 bar.update()
     return pd.concat(tables, ignore_index=True)
 
@@ -155,21 +182,22 @@ def _measures(names: Sequence[str] | None, metadata: dict[str, Any]) -> dict[str
     return measures
 
 
-def _check_estimators(estimators: Any) -> dict[str, Any]:
-    """Return the estimators and, if none of them is an oracle, FTTC at its oracle lambda."""
+def _check_estimators(estimators: Any, oracle: bool) -> dict[str, Any]:
+    """Return the checked estimators, with the oracle of FTTC where it is asked for and they have none."""
     if not isinstance(estimators, Mapping) or not estimators:
         raise ValueError(f"Expected a mapping of names to estimators, got {estimators!r}.")
     for name, estimator in estimators.items():
         learns = get_tags(estimator).target_tags.required and not isinstance(estimator, OracleLambda)
         if learns and not _is_fitted(estimator):
             raise ValueError(f"Expected a fitted estimator: {name!r} learns from tractions and has seen none.")
-    if any(isinstance(estimator, OracleLambda) for estimator in estimators.values()):
+    if not oracle or any(isinstance(estimator, OracleLambda) for estimator in estimators.values()):
         return dict(estimators)
-    return {**estimators, ORACLE_NAME: OracleLambda(FTTC(**_gel(estimators)))}
+    baseline = OracleLambda(FTTC(**_gel(estimators)), orders=ORACLE_ORDERS)
+    return {baseline.label: baseline, **estimators}
 
 
 def _gel(estimators: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the gel of the first estimator, or part of one, that has all its parameters."""
+    """Return the gel of the first estimator, or part of an estimator, with all parameters of a gel."""
     for estimator in estimators.values():
         params = estimator.get_params()
         for owner in ("", *(f"{name}__" for name in params)):
@@ -181,9 +209,9 @@ def _gel(estimators: Mapping[str, Any]) -> dict[str, Any]:
 def _recover(
     estimator: Any, noisy: FloatArray, traction: FloatArray, mask: ArrayLike | None
 ) -> tuple[FloatArray, float]:
-    """Return what the estimator makes of the noisy displacement and the seconds it took per field."""
+    """Return the traction recovered from the noisy displacement, and the seconds per field."""
     if isinstance(estimator, OracleLambda):
-        # What finding out the best lambda takes is nobody's cost.
+        # The search for the best lambda needs the truth and is not part of the method: it is not timed.
         estimator = clone(estimator).fit(noisy, traction)
     start = perf_counter()
     if not _is_fitted(estimator):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ DEFAULT_LAMS = tuple(float(lam) for lam in np.logspace(-6, 4, 41))
 
 
 class OracleLambda(FieldRegressor):
-    """Choose the lambda of every field that gives the least error against the true traction.
+    """Choose the lambda, and the order, of every field that give the least error against the true traction.
 
     Measured data have no true traction, so this is not a method for them. It shows the best that a solver can reach
     with a perfect choice of its regularisation, so that other methods are not compared with a badly tuned solver.
@@ -27,16 +28,22 @@ class OracleLambda(FieldRegressor):
     Parameters
     ----------
     estimator : estimator
-        Closed-form solver with the parameter `lam`.
+        Closed-form solver with the parameter `lam`, and `order` where `orders` are given.
     lams : sequence of float, optional
         Dimensionless lambdas to choose from. By default 41 of them, evenly spaced in logarithm from 1e-6 to 1e4.
+    orders : sequence of float, optional
+        Orders of the penalty to choose from. By default the order of `estimator` alone.
 
     Attributes
     ----------
     lam_ : ndarray of shape (n_fields,)
         Lambda of each field.
-    errors_ : ndarray of shape (n_lams, n_fields)
-        Relative error over the whole field of every lambda.
+    best_ : ndarray of int, shape (n_fields,)
+        Index of the candidate of each field.
+    candidates_ : list of dict of str to float
+        Parameters of all candidates: all lambdas for the first order, then for the next.
+    errors_ : ndarray of shape (n_candidates, n_fields)
+        Relative RMSE over the whole field of each candidate.
 
     Examples
     --------
@@ -49,9 +56,22 @@ class OracleLambda(FieldRegressor):
     array([0.1, 0.1])
     """
 
-    def __init__(self, estimator: Any, *, lams: ArrayLike | None = None) -> None:
+    def __init__(self, estimator: Any, *, lams: ArrayLike | None = None, orders: ArrayLike | None = None) -> None:
         self.estimator = estimator
         self.lams = lams
+        self.orders = orders
+
+    @property
+    def label(self) -> str:
+        """Name for a table, with the parameters and the region of the choice.
+
+        Returns
+        -------
+        str
+            As ``"FTTC oracle (lam and order, whole field)"``.
+        """
+        chosen = "lam" if self.orders is None else "lam and order"
+        return f"{type(self.estimator).__name__} oracle ({chosen}, whole field)"
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> OracleLambda:
         """Find the best lambda of each field.
@@ -71,20 +91,19 @@ class OracleLambda(FieldRegressor):
         Raises
         ------
         ValueError
-            If the two arrays are not batches of one shape, or a lambda is not a number >= 0.
+            If the two arrays are not batches of one shape, or a lambda or an order is not a number >= 0.
         """
-        lams = [check_number(lam, "lam", low=0) for lam in np.ravel(DEFAULT_LAMS if self.lams is None else self.lams)]
-        if not lams:
-            raise ValueError("Expected at least one lambda, got none.")
         if y is None:
             raise ValueError("Expected the true traction, got none: an oracle chooses lambda by the true error.")
+        self.candidates_ = self._candidates()
         displacement, traction = check_pair(X, y)
         errors = [
-            relative_rmse(traction, self._solver(lam, displacement).predict(displacement), multioutput="raw_values")
-            for lam in lams
+            relative_rmse(traction, self._solve(choice, displacement), multioutput="raw_values")
+            for choice in self.candidates_
         ]
         self.errors_ = np.stack(errors)
-        self.lam_ = np.array(lams)[self.errors_.argmin(axis=0)]
+        self.best_ = self.errors_.argmin(axis=0)
+        self.lam_ = np.array([choice["lam"] for choice in self.candidates_])[self.best_]
         return self
 
     def predict(self, X: ArrayLike) -> FloatArray:
@@ -110,9 +129,9 @@ class OracleLambda(FieldRegressor):
         if len(displacement) != len(self.lam_):
             raise ValueError(f"Expected the {len(self.lam_)} fields of fit, got {len(displacement)}.")
         traction = np.empty_like(displacement)
-        for lam in np.unique(self.lam_):
-            chosen = self.lam_ == lam
-            traction[chosen] = self._solver(lam, displacement[chosen]).predict(displacement[chosen])
+        for best in np.unique(self.best_):
+            chosen = self.best_ == best
+            traction[chosen] = self._solve(self.candidates_[best], displacement[chosen])
         return traction
 
     def __sklearn_tags__(self) -> Tags:
@@ -127,5 +146,16 @@ class OracleLambda(FieldRegressor):
         tags.target_tags.required = True
         return tags
 
-    def _solver(self, lam: float, displacement: FloatArray) -> Any:
-        return clone(self.estimator).set_params(lam=float(lam)).fit(displacement)
+    def _candidates(self) -> list[dict[str, float]]:
+        lams = [check_number(lam, "lam", low=0) for lam in np.ravel(DEFAULT_LAMS if self.lams is None else self.lams)]
+        if not lams:
+            raise ValueError("Expected at least one lambda, got none.")
+        if self.orders is None:
+            return [{"lam": lam} for lam in lams]
+        orders = [check_number(order, "order", low=0) for order in np.ravel(self.orders)]
+        if not orders:
+            raise ValueError("Expected at least one order, got none.")
+        return [{"order": order, "lam": lam} for order, lam in product(orders, lams)]
+
+    def _solve(self, choice: dict[str, float], displacement: FloatArray) -> FloatArray:
+        return np.asarray(clone(self.estimator).set_params(**choice).fit(displacement).predict(displacement))

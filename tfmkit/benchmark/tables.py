@@ -45,7 +45,7 @@ def summarise(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def format_summary(summary: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
-    """Return the summary for printing: estimators side by side, each as mean ± standard deviation.
+    """Return the summary for printing: estimators below each other, noise levels side by side.
 
     Parameters
     ----------
@@ -57,11 +57,13 @@ def format_summary(summary: pd.DataFrame, digits: int = 3) -> pd.DataFrame:
     Returns
     -------
     DataFrame of str
-        One row per metric and noise, one column per estimator.
+        One row per metric and estimator, one column per noise level; each value as mean ± standard deviation.
     """
     text = summary["mean"].map(f"{{:.{digits}f}}".format) + " ± " + summary["std"].map(f"{{:.{digits}f}}".format)
-    order = summary.index.get_level_values("estimator").unique()
-    return text.unstack("estimator")[list(order)]
+    noises = summary.index.get_level_values("noise").unique()
+    metrics, estimators = (summary.index.get_level_values(name) for name in ("metric", "estimator"))
+    rows = list(dict.fromkeys(zip(metrics, estimators, strict=True)))
+    return text.unstack("noise").loc[rows, list(noises)]
 
 
 def paired_tests(

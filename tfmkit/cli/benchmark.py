@@ -20,12 +20,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser : argparse.ArgumentParser
         Parser of the command.
     """
+    from tfmkit.benchmark import DEFAULT_METHODS
+    from tfmkit.methods import TRACTION
+
     parser.description = (
-        "Compare methods on the cells of `tfmkit simulate`, with FTTC at its oracle lambda as baseline."
+        "Compare methods on the cells of `tfmkit simulate`. The oracle is FTTC with the lambda and the order that give "
+        "each cell the least error over the whole field, chosen with the true traction."
     )
     parser.add_argument("file", type=Path, help="the .npz file of `tfmkit simulate`")
-    parser.add_argument("--lam", type=float, nargs="*", default=[0.1], metavar="LAM", help="lambdas of FTTC")
-    parser.add_argument("--weights", nargs="*", default=[], metavar="NAME", help="weights of DeepTFM: names or files")
+    parser.add_argument(
+        "--method",
+        nargs="*",
+        choices=tuple(TRACTION),
+        default=list(DEFAULT_METHODS),
+        metavar="NAME",
+        help=f"methods to compare, out of {', '.join(TRACTION)}",
+    )
+    parser.add_argument("--lam", type=float, nargs="*", default=[], metavar="LAM", help="also FTTC at these lambdas")
+    parser.add_argument(
+        "--weights", nargs="*", default=[], metavar="NAME", help="also DeepTFM with these weights: names or files"
+    )
     parser.add_argument(
         "--noise",
         type=float,
@@ -52,20 +66,13 @@ def run(options: argparse.Namespace) -> None:
         If an argument or the file is refused; nothing is written then.
     """
     from tfmkit.benchmark import compare, format_summary, summarise
-    from tfmkit.fttc import FTTC
     from tfmkit.io import write_csv
 
     cells = _load_cells(options.file)
-    gel: dict[str, Any] = {"young": float(cells["young"]), "poisson": float(cells["poisson"])}
-    estimators: dict[str, Any] = {f"FTTC (lam={lam:g})": FTTC(lam, **gel) for lam in options.lam}
-    if options.weights:
-        from tfmkit.deep import DeepTFM
-
-        estimators |= {f"DeepTFM ({name})": DeepTFM.from_pretrained(name, **gel) for name in options.weights}
     table = compare(
-        estimators,
         cells["displacement"],
         cells["traction"],
+        _estimators(options, {"young": float(cells["young"]), "poisson": float(cells["poisson"])}),
         noise=options.noise,
         mask=cells["mask"],
         random_state=options.seed,
@@ -73,6 +80,15 @@ def run(options: argparse.Namespace) -> None:
     print(format_summary(summarise(table)).to_string())
     if options.output is not None:
         write_csv(options.output, {str(name): column.to_numpy() for name, column in table.items()})
+
+
+def _estimators(options: argparse.Namespace, gel: dict[str, float]) -> dict[str, Any]:
+    from tfmkit.methods import TRACTION
+
+    fixed = {f"FTTC (lam={lam:g})": TRACTION["FTTC"].make(lam=lam, **gel) for lam in options.lam}
+    named = {name: TRACTION[name].make(**gel) for name in options.method}
+    trained = {f"DeepTFM ({name})": TRACTION["DeepTFM"].make(weights=name, **gel) for name in options.weights}
+    return fixed | named | trained
 
 
 def _load_cells(path: Path) -> dict[str, NDArray[Any]]:
