@@ -37,7 +37,6 @@ ESTIMATORS = [
 ]
 NETWORK_FAILURES = {
     "api:check_no_attributes_set_in_init": "skorch keeps its state in attributes that exist before fit",
-    "api:check_set_params": "skorch looks at callbacks when they are set and warns of what is none",
     "folded:check_methods_subset_invariance": "networks compute in float32; replaced by fields:check_batch_invariance",
 }
 

@@ -7,12 +7,14 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from skorch import NeuralNetRegressor
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted
+from skorch import NeuralNet, NeuralNetRegressor
 from skorch.callbacks import Callback
 from skorch.utils import to_tensor
 from torch import Tensor
@@ -21,24 +23,83 @@ from torch.utils.data import Subset
 from tfmkit._validation import check_count, check_random_state
 from tfmkit.deep._training import default_callbacks
 from tfmkit.deep.calibration import Calibration
-from tfmkit.deep.networks import make_network
+from tfmkit.deep.files import Weights, load_state, load_weights
+from tfmkit.deep.networks import NETWORKS, make_network
 from tfmkit.gel import Gel
+
+DEFAULT_NETWORK = "fourier_unet"
+# Parameters of skorch that DeepTFM does not name itself, with the defaults of skorch.
+_SKORCH_DEFAULTS = {
+    name: parameter.default
+    for name, parameter in inspect.signature(NeuralNet).parameters.items()
+    if parameter.default is not inspect.Parameter.empty
+}
+
+
+class Origin(NamedTuple):
+    """The network as it was made.
+
+    Attributes
+    ----------
+    network : str or torch module class
+        Key of `tfmkit.deep.networks.NETWORKS`, or a class.
+    params : dict
+        Parameters of its constructor.
+    start : Weights or None
+        The weights that it started from, without their tensors; None for random ones.
+    """
+
+    network: Any
+    params: dict[str, Any]
+    start: Weights | None
 
 
 class FieldNet(NeuralNetRegressor):
     """A skorch network whose input and output are fields in physical units. skorch calls its hooks."""
 
     gel_: Gel
+    poisson: float
+    weights: Any
     seed_: int
     calibration_: Calibration | None
+    origin_: Origin
 
     def initialize_module(self) -> FieldNet:
-        """Make the network."""
+        """Make the network, and give it the weights that it starts from."""
         params = self.get_params_for("module")
-        named = isinstance(self.module, str)
-        module = make_network(self.module, **params) if named else self.initialized_instance(self.module, params)
+        start = None if self.weights is None else load_weights(self.weights)
+        network = self._network_of(start)
+        params = params if start is None else {**start.params, **params}
+        named = isinstance(network, str)
+        module = make_network(network, **params) if named else self.initialized_instance(network, params)
+        if start is not None:
+            load_state(module, start.tensors, str(self.weights))
+            start = start._replace(tensors={})
+        self.origin_ = Origin(network, params, start)
         self.module_ = module.to(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._check_poisson()
         return self
+
+    def _network_of(self, start: Weights | None) -> Any:
+        names = {network: name for name, network in NETWORKS.items()}
+        module = names.get(self.module, self.module)
+        if start is None:
+            return DEFAULT_NETWORK if module is None else module
+        if module not in (None, start.network):
+            raise ValueError(
+                f"Expected weights of {self.module} in {self.weights}, got those of {start.network}. Leave module out, "
+                f"or set weights=None to train {self.module} from random weights."
+            )
+        return start.network
+
+    def _check_poisson(self) -> None:
+        start = self.origin_.start
+        trained_at = self.poisson if start is None else start.settings.get("poisson", self.poisson)
+        if trained_at != self.poisson and not self.knows_poisson():
+            raise ValueError(
+                f"Expected weights for a Poisson ratio of {self.poisson}, but {self.weights} is for {trained_at} and a "
+                f"{type(self.module_).__name__} serves only the one it was trained for."
+            )
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
         """Run the network on a batch in physical units."""
@@ -102,10 +163,32 @@ class FieldNet(NeuralNetRegressor):
         """Tell whether the network is given the Poisson ratio."""
         return "poisson" in inspect.signature(self.module_.forward).parameters
 
+    def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
+        """Return the parameters; those of skorch that have its defaults only if `deep`, so that repr is short."""
+        params: dict[str, Any] = super().get_params(deep=deep, **kwargs)
+        foreign = _SKORCH_DEFAULTS.keys() - inspect.signature(type(self)).parameters
+        return {
+            name: value
+            for name, value in params.items()
+            if not name.startswith("_") and (deep or name not in foreign or value != _SKORCH_DEFAULTS[name])
+        }
+
     def _get_params_callbacks(self, deep: bool = True) -> dict[str, Any]:
         # Every fit makes the callbacks anew; users set the settings of callbacks, not the callbacks.
         params = super()._get_params_callbacks(deep=deep)
         return {name: value for name, value in params.items() if not isinstance(value, Callback)}
+
+    def __repr__(self, N_CHAR_MAX: int = 700) -> str:
+        """Return one line with the parameters that differ from the defaults."""
+        return " ".join(line.strip() for line in BaseEstimator.__repr__(self, N_CHAR_MAX).splitlines())
+
+    def __sklearn_is_fitted__(self) -> bool:
+        """Tell whether there is a network."""
+        return bool(self.initialized_)
+
+    def check_is_fitted(self, attributes: Any = None, *args: Any, **kwargs: Any) -> None:
+        """Raise scikit-learn's NotFittedError, not an error of skorch, if there is no network yet."""
+        check_is_fitted(self)
 
     def _traction_scale(self, amplitude: Tensor) -> Tensor:
         return amplitude * (self.gel_.young / self.gel_.spacing)

@@ -216,7 +216,7 @@ class EarlyStopping(Callback):
 
 
 class ProgressBar(Callback):
-    """Show one bar for the whole training, with the losses of the last epoch, where the estimator is verbose."""
+    """Show one bar for the whole training, with loss and validation error, where the estimator is verbose."""
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         """Start without a bar: its length is known with the first epoch."""
@@ -242,7 +242,9 @@ class ProgressBar(Callback):
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         """Show the losses."""
         row = net.history[-1]
-        losses = {key: f"{row[key]:.4f}" for key in ("train_loss", "valid_loss") if key in row}
+        held_out = "validation error" if isinstance(net.criterion_, RelativeError) else "validation loss"
+        names = {"loss": "train_loss", held_out: "valid_loss"}
+        losses = {name: f"{row[key]:.4f}" for name, key in names.items() if key in row}
         self.bar_.set_postfix(epoch=len(net.history), **losses)
 
     def on_train_end(self, net: Any, **kwargs: Any) -> None:

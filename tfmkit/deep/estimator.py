@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import os
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
 
-from tfmkit._validation import check_count, check_field, check_mask, check_number, check_pair
+from tfmkit._validation import check_count, check_data, check_field, check_mask, check_number, check_pair
 from tfmkit.base import TractionEstimator
-from tfmkit.deep._field_net import draw_seed, seeded
-from tfmkit.deep._pretrained import PretrainedNet
+from tfmkit.deep._field_net import FieldNet, draw_seed, seeded
 from tfmkit.deep._training import EarlyStopping, RelativeError, resume
 from tfmkit.deep.calibration import fit_calibration
+from tfmkit.deep.files import Weights, write_weights
 from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.deep.networks import NETWORKS
 from tfmkit.deep.training_state import describe_params, digest
 from tfmkit.deep.turns import average_over_turns
 from tfmkit.fttc import FTTCCV
@@ -27,13 +28,17 @@ from tfmkit.gel import Gel
 HALF_WIDTH = 1.6448536269514722
 
 
-class DeepTFM(TractionEstimator, PretrainedNet):
+class DeepTFM(TractionEstimator, FieldNet):
     """Traction from displacement by a neural network.
 
     Parameters
     ----------
-    module : str or torch module class, default="fourier_unet"
-        The network: a key of :data:`tfmkit.deep.networks.NETWORKS`, or a class that keeps to the same rules.
+    module : str or torch module class, optional
+        The network: a key of :data:`tfmkit.deep.networks.NETWORKS`, or a class that keeps to the same rules. By default
+        the network of `weights`, or ``"fourier_unet"`` without weights.
+    weights : str or path-like, optional
+        The weights that `fit` starts from: ``"default"``, ``"small"`` or ``"tracnet"``, which come with tfmkit, or a
+        file that `save_weights` wrote. By default random weights.
     young : float, default=10670.0
         Young's modulus; traction has its unit.
     poisson : float, default=0.45
@@ -43,11 +48,11 @@ class DeepTFM(TractionEstimator, PretrainedNet):
     criterion : torch module class, default=RelativeError
         Loss of (predicted, true) traction, both divided by Young's modulus and the RMS of the field's displacement.
     optimizer : torch optimizer class, default=torch.optim.Adam
-        What changes the weights.
+        Optimizer of the weights.
     lr : float, default=3e-3
         Largest learning rate.
     max_epochs : int, default=50
-        Passes through the training fields.
+        Passes through the training fields. With 0, `fit` takes the `weights` as they are and needs no `y`.
     batch_size : int, default=16
         Fields per step, and at a time in `predict`.
     train_split : float, callable or None, default=0.1
@@ -80,7 +85,10 @@ class DeepTFM(TractionEstimator, PretrainedNet):
     seed_ : int
         The seed that was used.
     calibration_ : Calibration or None
-        What `calibrate` learned, or came with the weights; a new training forgets it, `partial_fit` does not.
+        Result of `calibrate`, or the calibration of `weights`. Every training forgets it: it holds for the weights
+        that it was made with.
+    origin_ : Origin
+        Network, parameters of its constructor, and the start of the training.
 
     Notes
     -----
@@ -118,8 +126,9 @@ class DeepTFM(TractionEstimator, PretrainedNet):
 
     def __init__(
         self,
-        module: Any = "fourier_unet",
+        module: Any = None,
         *,
+        weights: str | os.PathLike[str] | None = None,
         young: float = 10_670.0,
         poisson: float = 0.45,
         spacing: float = 1.0,
@@ -150,6 +159,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
             verbose=verbose,
             **kwargs,
         )
+        self.weights = weights
         self.young = young
         self.poisson = poisson
         self.spacing = spacing
@@ -158,14 +168,14 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> DeepTFM:
-        """Train the network.
+        """Train the network, from `weights` or from random ones.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement, in the unit of `spacing`.
-        y : array-like of shape (n_fields, 2, height, width)
-            Traction, in the unit of `young`.
+        y : array-like of shape (n_fields, 2, height, width), optional
+            Traction, in the unit of `young`. It may be left out only if `max_epochs` is 0.
         **fit_params : dict
             Passed to the network and to `train_split`.
 
@@ -177,21 +187,23 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         Raises
         ------
         ValueError
-            If the data are no two batches of fields of one shape, a parameter is out of its range, or `checkpoint_dir`
-            holds another training.
+            If the data are not two batches of fields of one shape, a parameter is out of its range, the weights do not
+            fit, or `checkpoint_dir` holds another training.
         """
+        self._check_parameters()
+        if self.max_epochs == 0:
+            return self._take_weights(X, y)
         displacement, traction = self._check_training(X, y)
         if self.warm_start and self.initialized_:
             return self._train_further(displacement, traction, fit_params)
         self._begin()
         if self.checkpoint_dir is not None:
-            described = describe_params(self.get_params(deep=False))
-            self.training_ = {**described, "data": digest(displacement, traction)}
+            self.training_ = {**self._describe(), "data": digest(displacement, traction)}
             resume(self)
         return self._train(displacement, traction, fit_params)
 
     def partial_fit(self, X: ArrayLike, y: ArrayLike | None = None, classes: Any = None, **fit_params: Any) -> DeepTFM:  # noqa: ARG002
-        """Train the present network further, for `max_epochs` passes; checkpoints are left to `fit`.
+        """Train the present network further, for `max_epochs` passes. Only `fit` writes checkpoints.
 
         Parameters
         ----------
@@ -200,7 +212,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         y : array-like of shape (n_fields, 2, height, width)
             Traction, in the unit of `young`.
         classes : None
-            Not used; it is there because scikit-learn's signature has it.
+            Not used; a part of scikit-learn's signature.
         **fit_params : dict
             Passed to the network and to `train_split`.
 
@@ -208,11 +220,83 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         -------
         DeepTFM
             The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the data are not two batches of fields of one shape, or a parameter is out of its range.
         """
+        self._check_parameters()
+        if self.max_epochs == 0:
+            raise ValueError("Expected max_epochs >= 1 to train further, got 0; set_params(max_epochs=...) sets it.")
         displacement, traction = self._check_training(X, y)
         if not self.initialized_:
             self._begin()
         return self._train_further(displacement, traction, fit_params)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | os.PathLike[str] = "default",
+        *,
+        young: float = 10_670.0,
+        poisson: float = 0.45,
+        spacing: float = 1.0,
+        **kwargs: Any,
+    ) -> Self:
+        """Return a fitted estimator with weights that come with tfmkit, or from a file.
+
+        Parameters
+        ----------
+        name : str or path-like, default="default"
+            The parameter `weights` of the estimator: a name of packaged weights or a ``.safetensors`` file.
+        young, poisson, spacing : float
+            The gel and the grid, as in the constructor.
+        **kwargs : dict
+            Other parameters of the constructor; `max_epochs` is 0 unless it is among them.
+
+        Returns
+        -------
+        Self
+            ``DeepTFM(weights=name, max_epochs=0, ...)``, ready for `predict`. Its clones keep the weights.
+
+        Raises
+        ------
+        ValueError
+            If there are no such weights, the file is damaged, or the weights are for another Poisson ratio.
+        """
+        model = cls(weights=name, young=young, poisson=poisson, spacing=spacing, **{"max_epochs": 0, **kwargs})
+        model._check_parameters()
+        model._begin()
+        return model
+
+    def save_weights(self, path: str | os.PathLike[str], *, half: bool = False) -> None:
+        """Write the network, its calibration and the settings of its training as a safetensors file.
+
+        Parameters
+        ----------
+        path : path-like
+            File to write, for the parameter `weights`.
+        half : bool, default=False
+            Whether to store 16-bit numbers.
+
+        Raises
+        ------
+        ValueError
+            If the network is not one of tfmkit's.
+        """
+        self.check_is_fitted()
+        network, params, start = self.origin_
+        if not isinstance(network, str):
+            raise ValueError(
+                f"Expected module to be one of {', '.join(NETWORKS)} for a file of weights, got {network!r}."
+            )
+        settings: dict[str, Any] = {} if start is None else start.settings
+        if len(self.history) or start is None:
+            trained = {"poisson": self.poisson, "epochs": len(self.history), "training": self._describe()}
+            settings = trained | ({} if start is None else {"start": start.settings})
+        weights = Weights(network, params, settings, self.module_.state_dict(), self.calibration_)
+        write_weights(path, weights, half=half)
 
     def predict(self, X: ArrayLike, mask: ArrayLike | None = None, *, return_std: bool = False) -> Any:
         """Predict traction, `batch_size` fields at a time; eight times as slowly with `average_turns`.
@@ -224,19 +308,19 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         mask : array-like of shape (n_fields, height, width) or (height, width), optional
             Where traction is expected, from 0 (none) to 1. It multiplies the traction.
         return_std : bool, default=False
-            Whether to return the standard deviation of the traction, too. The network must be one that knows it.
+            Whether to return the standard deviation of the traction, too. Only some networks know it.
 
         Returns
         -------
         traction : ndarray of shape (n_fields, 2, height, width)
             Traction, in the unit of `young`; float32 for a float32 displacement, else float64.
         std : ndarray of shape (n_fields, 2, height, width)
-            Only if `return_std`: traction +- 1.645 std is meant to cover the truth at 90 % of the pixels.
+            Only if `return_std`: the interval traction +- 1.645 std is to cover the truth at 90 % of the pixels.
 
         Raises
         ------
         ValueError
-            If `X` is no batch of fields, or the network gives no standard deviation.
+            If `X` is not a batch of fields, or the network gives no standard deviation.
         """
         weight = None if mask is None else check_mask(mask, check_field(X).shape, soft=True)
         if not return_std:
@@ -290,20 +374,21 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         return np.asarray(traction + errors * (std / np.maximum(errors.std(axis=0), np.finfo(errors.dtype).tiny)))
 
     def misfit(self, X: ArrayLike, traction: ArrayLike | None = None) -> NDArray[np.float64]:
-        """Tell how much of each displacement field its predicted traction leaves unexplained.
+        """Return the part of each displacement field that its predicted traction does not explain.
 
         Parameters
         ----------
         X : array-like of shape (n_fields, 2, height, width)
             Displacement, in the unit of `spacing`.
         traction : array-like of shape (n_fields, 2, height, width), optional
-            What `predict` made of `X`, if that is at hand.
+            The result of `predict` for `X`, if it is at hand.
 
         Returns
         -------
         ndarray of shape (n_fields,)
             :func:`tfmkit.deep.misfit.smooth_misfit`; about 1 where the traction explains the field up to its noise.
         """
+        self.check_is_fitted()
         displacement = check_field(X)
         predicted = self._outputs(displacement)[0] if traction is None else check_field(traction, name="traction")
         return smooth_misfit(self.gel_.in_pixels(displacement), predicted / self.gel_.young, self.gel_)
@@ -319,11 +404,10 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         Returns
         -------
         ndarray of shape (n_fields,)
-            True where `misfit` is larger than in all but 2 % of the calibration fields: something moved the gel that
-            the traction in the field does not explain. That may be forces beyond the border, which the network rightly
-            leaves out, drift of the stage, distortion, strong noise that is correlated over many vectors, or tractions
-            of a kind that it has not learned. A field that passes need not be familiar: tractions of another kind that
-            explain it as well cannot be seen this way.
+            True where `misfit` is larger than in all but 2 % of the calibration fields. Something has moved the gel
+            then that the traction in the field does not explain: forces beyond the border, drift of the stage,
+            distortion, strong noise that is correlated over many vectors, or a kind of traction that the network has
+            not learned. False does not prove that a field is familiar: another traction may explain it as well.
 
         Raises
         ------
@@ -332,11 +416,13 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         """
         misfit = self.misfit(X)
         if self.calibration_ is None:
-            raise ValueError("Expected a calibrated network; the weights of tfmkit are, others need `calibrate`.")
+            raise ValueError(
+                "Expected a calibrated network, but this one has no calibration or lost it by training: use `calibrate`."
+            )
         return misfit > self.calibration_.misfit_limit
 
     def calibrate(self, X: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None) -> DeepTFM:
-        """Learn from held-out cells how to correct the intervals, and which misfit is familiar.
+        """Learn the correction of the intervals, and the largest familiar misfit, from held-out cells.
 
         Parameters
         ----------
@@ -346,7 +432,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         y : array-like of shape (n_fields, 2, height, width)
             True traction, in the unit of `young`.
         mask : array-like of shape (n_fields, height, width) or (height, width), optional
-            True where intervals are to hold. By default the whole field counts, most of which has no traction.
+            True where intervals are to hold. By default the whole field counts; most of it has no traction.
 
         Returns
         -------
@@ -356,7 +442,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         Raises
         ------
         ValueError
-            If the data are no two batches of fields of one shape, or the network returns no standard deviation.
+            If the data are not two batches of fields of one shape, or the network returns no standard deviation.
         """
         displacement, truth = check_pair(X, y)
         inside = check_mask(np.ones(truth.shape[2:], dtype=bool) if mask is None else mask, displacement.shape)
@@ -381,30 +467,47 @@ class DeepTFM(TractionEstimator, PretrainedNet):
             return self.evaluate(displacement)
         return average_over_turns(self.evaluate, displacement)
 
+    def _check_parameters(self) -> None:
+        Gel.of(self)
+        check_number(self.lr, "lr", low=0, include_low=False)
+        check_count(self.max_epochs, "max_epochs", low=0)
+        check_count(self.batch_size, "batch_size")
+        if isinstance(self.train_split, Real):
+            check_number(self.train_split, "train_split", low=0, high=1, include_low=False, include_high=False)
+
     def _check_training(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        Gel.of(self)
-        check_number(self.lr, "lr", low=0, include_low=False)
-        for name in ("max_epochs", "batch_size"):
-            check_count(getattr(self, name), name)
-        if isinstance(self.train_split, Real):
-            check_number(self.train_split, "train_split", low=0, high=1, include_low=False, include_high=False)
         displacement, traction = check_pair(X, y)
         return _writeable(displacement), _writeable(traction)
 
+    def _take_weights(self, X: Any, y: Any) -> DeepTFM:
+        """Fit without training."""
+        if self.weights is None:
+            raise ValueError("Expected weights to take as they are for max_epochs=0, got None: a random network.")
+        check_data(X, y)
+        self._begin()
+        return self
+
     def _begin(self) -> None:
+        """Make the network anew."""
         self.initialized_ = False  # or skorch prints that it replaces the network
         self.gel_ = Gel.of(self)
         self.seed_ = draw_seed(self.random_state)
         self.first_epoch_ = 0
         self.training_ = None
         self.best_weights_ = {}
-        self.calibration_ = None
         with seeded(self.seed_):
             self.initialize()
+        self.calibration_ = None if self.origin_.start is None else self.origin_.start.calibration
+
+    def _describe(self) -> dict[str, str]:
+        """Describe all that decides the course of the training."""
+        start = self.origin_.start
+        return describe_params(self.get_params(deep=False)) | {"start": "" if start is None else start.checksum}
 
     def _train_further(self, X: NDArray[Any], y: NDArray[Any], fit_params: dict[str, Any]) -> DeepTFM:
+        self.gel_ = Gel.of(self)
         self.first_epoch_ = len(self.history)
         self.training_ = None
         return self._train(X, y, fit_params)
@@ -413,6 +516,7 @@ class DeepTFM(TractionEstimator, PretrainedNet):
         done = len(self.history) - self.first_epoch_
         stopped = done > 0 and any(isinstance(cb, EarlyStopping) and cb.is_due(self) for _, cb in self.callbacks_)
         epochs = 0 if stopped else max(self.max_epochs - done, 0)
+        self.calibration_ = None
         with seeded(self.seed_):
             super().partial_fit(X, y, epochs=epochs, **fit_params)
         return self
@@ -426,8 +530,8 @@ class DeepTFM(TractionEstimator, PretrainedNet):
             The tags.
         """
         tags = super().__sklearn_tags__()
-        tags.non_deterministic = self.random_state is None
-        tags.target_tags.required = True
+        tags.target_tags.required = self.max_epochs != 0
+        tags.non_deterministic = self.random_state is None and tags.target_tags.required
         return tags
 
 

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
+from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -92,6 +93,36 @@ def find_weights(name: str | os.PathLike[str]) -> Path:
         known = ", ".join(packaged) or "none"
         raise ValueError(f"Expected a {SUFFIX} file or the name of packaged weights ({known}), got {str(name)!r}.")
     return path
+
+
+def load_weights(name: str | os.PathLike[str]) -> Weights:
+    """Return weights, and read their file only once per process.
+
+    Parameters
+    ----------
+    name : str or path-like
+        Name of packaged weights, or a ``.safetensors`` file.
+
+    Returns
+    -------
+    Weights
+        The weights. All callers share them: copy the tensors before you change them.
+
+    Raises
+    ------
+    ValueError
+        If there are no such weights, or the file is damaged.
+    """
+    path = find_weights(name)
+    if not path.exists():
+        return read_weights(path)
+    state = path.stat()
+    return _read_once(path.resolve(), state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=8)
+def _read_once(path: Path, mtime_ns: int, size: int) -> Weights:  # noqa: ARG001 (a file that changes is read again)
+    return read_weights(path)
 
 
 def write_weights(path: str | os.PathLike[str], weights: Weights, *, half: bool = False) -> None:

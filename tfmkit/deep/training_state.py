@@ -23,9 +23,11 @@ from torch.optim import Optimizer
 from tfmkit.deep.files import load_state, read_tensors, write_tensors
 
 FILE_NAME = "training.safetensors"
-# Parameters of DeepTFM that may change between the start of a training and its continuation.
+# Parameters of DeepTFM that may change between the start of a training and its continuation. The weights are described
+# by their checksum, not by their name.
 _FREE = frozenset(
     {"average_turns", "callbacks", "checkpoint_dir", "device", "max_epochs", "use_caching", "verbose", "warm_start"}
+    | {"weights"}
 )
 
 
