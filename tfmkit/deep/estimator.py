@@ -417,7 +417,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         misfit = self.misfit(X)
         if self.calibration_ is None:
             raise ValueError(
-                "Expected a calibrated network, but this one has no calibration or lost it by training: use `calibrate`."
+                "Expected a calibrated network, but this one has none, or lost it by training: call `calibrate`."
             )
         return misfit > self.calibration_.misfit_limit
 
