@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 from batch_images import settings
+from roifile import ROI_TYPE, ImagejRoi, roiwrite
 
 from tfmkit.batch import read_config, read_results, run
 from tfmkit.cli import main
@@ -143,3 +144,78 @@ def test_unit_of_a_table(tmp_path, pair, capsys):
     base["input"] = {"folder": str(tmp_path), "displacement": "a.txt", "pixel_size": 0.1}
     assert "length_unit='um'" in run(base).failures["error"][0]
     assert len(run({**base, "input": {**base["input"], "length_unit": "um"}}).table) == 1
+
+
+def outlines(path, n_frames, **bad):
+    """Write a region for each frame, and perhaps one that is not a cell."""
+    regions = [
+        ImagejRoi.frompoints(np.array([[10, 10], [50 + 5 * n, 10], [50 + 5 * n, 60], [10, 60]]), name=f"cell {n}")
+        for n in range(n_frames)
+    ]
+    for number, region in enumerate(regions, start=1):
+        region.position = region.t_position = number
+    roiwrite(path, [*regions, *(ImagejRoi(name=name, **place) for name, place in bad.items())])
+
+
+@pytest.fixture
+def movie(tmp_path, pair):
+    """Folder of a relaxed image and three deformed ones, in one file and one by one; settings of a batch."""
+    folder = tmp_path / "images" / "a"
+    folder.mkdir(parents=True)
+    tifffile.imwrite(folder / "relaxed.tif", pair[0])
+    imagej(folder / "deformed.tif", np.stack([pair[1]] * 3), "TYX")
+    for number in range(3):
+        tifffile.imwrite(folder / f"deformed_{number}.tif", pair[1])
+    return folder, settings(tmp_path / "images", run={"jobs": 1, "samples": 0, "results": str(tmp_path / "out")})
+
+
+@pytest.mark.parametrize("deformed", ["deformed.tif", "deformed_{frame}.tif"])
+@pytest.mark.parametrize("kind", ["regions", "labels"])
+def test_each_frame_has_its_cells(movie, deformed, kind):
+    folder, base = movie
+    if kind == "regions":
+        point = {"roitype": ROI_TYPE.POINT, "n_coordinates": 1}
+        outlines(folder / "cells.zip", 3, dot=point)
+        base["input"]["mask"] = "{position}/cells.zip"
+    else:
+        labels = np.zeros((3, 96, 96), dtype=np.uint8)
+        labels[0, 10:60, 10:50] = labels[2, 10:60, 10:60] = 7
+        imagej(folder / "cells.tif", labels, "TYX")
+        base["input"]["mask"] = "{position}/cells.tif"
+    base["input"]["deformed"] = "{position}/" + deformed
+    base["input"]["pixel_size"] = 0.2
+    results = run(base)
+    assert len(results.failures) == 0
+    table = results.table
+    areas = table["area_um2"] / 0.04
+    if kind == "regions":
+        assert table["cell"].tolist() == ["cell 0", "cell 1", "cell 2"]
+        np.testing.assert_allclose(areas, [2000, 2250, 2500])
+        assert "'dot'" in results.remarks["remark"][0]
+    else:
+        assert table["cell"].tolist() == ["7", "7"]
+        np.testing.assert_allclose(areas, [2000, 2500])
+        assert results.remarks["remark"].str.contains("no cell in frame 2").tolist() == [True]
+    # Regions of one file per frame hold for that frame, whatever number they are bound to.
+    if "frame" in deformed and kind == "regions":
+        for number in range(3):
+            outlines(folder / f"cells_{number}.zip", 1)
+        base["input"]["mask"] = "{position}/cells_{frame}.zip"
+        assert run(base).table["cell"].tolist() == ["cell 0"] * 3
+
+
+def test_masks_of_the_command_line_have_frames(movie, tmp_path, capsys, monkeypatch):
+    folder, _ = movie
+    seen = []
+
+    def measure(pair, transformer, *, cells, **options):
+        seen.append(int(cells.sum()))
+        if len(seen) == 3:
+            raise ValueError("seen")
+
+    outlines(folder / "cells.zip", 3, line={"roitype": ROI_TYPE.LINE})
+    monkeypatch.setattr("tfmkit.displacement.measure.measure_pair", measure)
+    files = [str(folder / name) for name in ("relaxed.tif", "deformed.tif")]
+    assert main(["displacement", *files, "--mask", str(folder / "cells.zip"), "-o", str(tmp_path / "out")]) == 2
+    assert seen == [2000, 2250, 2500]
+    assert "'line'" in capsys.readouterr().err

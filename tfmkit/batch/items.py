@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tfmkit.batch.config import Config, InputSettings
@@ -32,6 +33,8 @@ class Item:
         Frame of the file, from 0.
     source : Path
         Deformed image, or displacement file.
+    moment : int
+        Frame of the movie, from 0: the page, or the place of the file among those of its position.
     relaxed, cell, mask, exclude : Path or None
         The files that belong to it.
     """
@@ -41,6 +44,7 @@ class Item:
     frame: int
     page: int
     source: Path
+    moment: int = 0
     relaxed: Path | None = None
     cell: Path | None = None
     mask: Path | None = None
@@ -134,7 +138,7 @@ def list_items(config: Config) -> tuple[list[Item], list[Failure]]:
         except (ValueError, OSError) as error:
             failures.append(Failure(position, str(path), str(error)))
     _refuse_duplicates(items)
-    return items, failures
+    return [*_with_moments(items)] if "frame" in found[0][0] else items, failures
 
 
 def make_key(position: str, frame: int) -> str:
@@ -181,13 +185,13 @@ def _items_of_file(files: InputSettings, fields: dict[str, str], path: Path, oth
     position = _position(fields)
     pages = _pages(files, path, others.get("relaxed"))
     if "frame" not in fields:
-        return [Item(make_key(position, page + 1), position, page + 1, page, path, **others) for page in pages]
+        return [Item(make_key(position, page + 1), position, page + 1, page, path, page, **others) for page in pages]
     if len(pages) > 1:
         raise ValueError(f"Expected one frame in {path}, whose name has its {{frame}}, got {len(pages)}.")
     if not isinstance(_plain(fields["frame"]), int):
         raise ValueError(f"Expected a number as the frame of {path}, got {fields['frame']!r}.")
     frame = int(fields["frame"])
-    return [Item(make_key(position, frame), position, frame, pages[0], path, **others)]
+    return [Item(make_key(position, frame), position, frame, pages[0], path, 0, **others)]
 
 
 def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
@@ -202,6 +206,13 @@ def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
     if not pages:
         raise ValueError(f"Expected a frame with the deformed gel in {path}, got none beside the relaxed one.")
     return pages
+
+
+def _with_moments(items: list[Item]) -> Iterator[Item]:
+    """Give the items of files of one frame each with their places in the movie of their position."""
+    for item in items:
+        earlier = sum(other.position == item.position and other.frame < item.frame for other in items)
+        yield replace(item, moment=earlier)
 
 
 def _refuse_duplicates(items: list[Item]) -> None:

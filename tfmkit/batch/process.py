@@ -6,7 +6,8 @@ Steps that were done before, with the same files and settings, are not done agai
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from tfmkit.quantities import layer_in_pixels
 
 # Names of the only row where nobody outlined cells.
 _FIELD, _CELL = "field", "cell"
+_FRAME = re.compile(r"\{frame(:d)?\}")
 _PREVIEW_NAMES = ("relaxed", "deformed", "cell")
 _PREVIEW_SIDE = 512
 # Percentiles of an image that become black and white.
@@ -66,11 +68,14 @@ class Outcome:
         Its rows of the table.
     failure : Failure or None
         The reason why there are none.
+    remarks : list of str
+        A sentence for each region that is left out, and for each doubt about the cells.
     """
 
     key: str
     rows: list[dict[str, Any]]
     failure: Failure | None = None
+    remarks: list[str] = field(default_factory=list)
 
 
 def process(item: Item, plan: Plan) -> Outcome:
@@ -92,7 +97,8 @@ def process(item: Item, plan: Plan) -> Outcome:
     try:
         # Threads of several processes fight over the cores, and their number shows in the last digits.
         with threadpool_limits(1):
-            return Outcome(item.key, _make(item, plan.config, Store(files, item, plan.config, plan.weights)))
+            record = _make(item, plan.config, Store(files, item, plan.config, plan.weights))
+            return Outcome(item.key, list(record["rows"]), remarks=list(record.get("remarks", [])))
     except Exception as error:  # noqa: BLE001 - one bad file must not end the run
         files.remove()
         message = str(error) or type(error).__name__
@@ -100,8 +106,8 @@ def process(item: Item, plan: Plan) -> Outcome:
         return Outcome(item.key, [], Failure(item.key, str(about), message))
 
 
-def _make(item: Item, config: Config, store: Store) -> list[dict[str, Any]]:
-    """Do the steps of an item whose results do not hold, and return its rows."""
+def _make(item: Item, config: Config, store: Store) -> dict[str, Any]:
+    """Do the steps of an item whose results do not hold, and return its record."""
     measurement = store.load_measurement()
     if measurement is None:
         measurement = measure_item(item, config)
@@ -110,7 +116,7 @@ def _make(item: Item, config: Config, store: Store) -> list[dict[str, Any]]:
     layer = layer_in_pixels(config.gel.thickness, config.gel.depth, pixel_size)
     record, stale = store.load_record(layer, pixel_size)
     if not stale:
-        return list(record["rows"])
+        return record
     if item.has_images and "preview" in stale:
         preview_item(item, config, measurement, store.files.preview)
     grid_step = None if pixel_size is None else pixel_size * measurement.spacing
@@ -122,7 +128,7 @@ def _make(item: Item, config: Config, store: Store) -> list[dict[str, Any]]:
     record |= describe(item, measurement, pixel_size, config.input.interval or measurement.interval)
     record |= {"rows": make_rows(record)}
     store.save_record(record, layer, pixel_size)
-    return list(record["rows"])
+    return record
 
 
 def measure_item(item: Item, config: Config) -> Measurement:
@@ -150,8 +156,11 @@ def measure_item(item: Item, config: Config) -> Measurement:
     pair, metadata = read_pair(item, config)
     shape = (pair.shape[1], pair.shape[2])
     masks = {
-        name: read_cells(path, shape, item.page).inside
-        for name, path in (("cells", item.mask), ("exclude", item.exclude))
+        name: read_cells(path, shape, _moment(item, pattern), config.input.channel).inside
+        for name, path, pattern in (
+            ("cells", item.mask, config.input.mask),
+            ("exclude", item.exclude, config.input.exclude),
+        )
         if path is not None
     }
     transformer = DISPLACEMENT[config.displacement.name].make(**config.displacement.params)
@@ -221,7 +230,7 @@ def preview_item(item: Item, config: Config, measurement: Measurement, path: Pat
     images: list[NDArray[Any]] = list(undo_drift(pair[None], measurement.drift[None])[0])
     if item.cell is not None:
         with open_images(item.cell, **config.input.opening) as series:
-            cell = series.read(item.page if series.n_frames > 1 else 0, config.input.cell_channel)
+            cell = series.read(item.moment if series.n_frames > 1 else 0, config.input.cell_channel)
         if cell.shape != images[0].shape:
             raise ValueError(f"Expected an image of {images[0].shape} px, got {cell.shape} in {item.cell}.")
         images.append(cell)
@@ -261,7 +270,7 @@ def invert_item(
     inversion = invert(
         measurement.displacement, estimator, n_samples=config.run.samples, rng=_stream(config.run.seed, item.key)
     )
-    cells = _cells(item, measurement)
+    cells = _cells(item, config, measurement)
     fields = dict(zip(("ux_px", "uy_px"), measurement.displacement, strict=True))
     fields |= zip(("tx_Pa", "ty_Pa"), inversion.traction, strict=True)
     if inversion.std is not None:
@@ -275,6 +284,7 @@ def invert_item(
         "lambda_path": inversion.path,
         "noise_px": inversion.noise,
         "cells": [cell_record(*cell, measurement, inversion, gel) for cell in each],
+        "remarks": list(cells.remarks),
     }
     return fields, record
 
@@ -292,11 +302,17 @@ def _read_measurement(item: Item, config: Config) -> Measurement:
     return Measurement(displacement, flags, quality, data.x, data.y, data.spacing, np.zeros(3), image_shape, inside)
 
 
-def _cells(item: Item, measurement: Measurement) -> Cells:
+def _moment(item: Item, pattern: str | None) -> int | None:
+    """Return the frame of a file of masks that belongs to an item; None if its name says the frame already."""
+    return None if _FRAME.search(pattern or "") else item.moment
+
+
+def _cells(item: Item, config: Config, measurement: Measurement) -> Cells:
     """Return the cells of an item on the grid; without a mask the outline of the file, or the whole field."""
     if item.mask is not None:
         height, width = measurement.image_shape
-        return read_cells(item.mask, (int(height), int(width)), item.page).on_grid(measurement.x, measurement.y)
+        shape, frame = (int(height), int(width)), _moment(item, config.input.mask)
+        return read_cells(item.mask, shape, frame, config.input.channel).on_grid(measurement.x, measurement.y)
     inside = measurement.inside
     name = _FIELD if inside.all() else _CELL
     return Cells([name], inside[None], [float(inside.sum() * measurement.spacing**2)])

@@ -90,6 +90,20 @@ class Results:
     failures: pd.DataFrame
     settings: dict[str, Any]
 
+    @property
+    def remarks(self) -> pd.DataFrame:
+        """Return the remarks on cells: regions that were left out, and doubts about masks.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``item`` and ``remark``.
+        """
+        file = self.folder / "remarks.csv"
+        if not file.is_file():
+            return pd.DataFrame(columns=["item", "remark"], dtype="str")
+        return pd.read_csv(file, dtype="str", keep_default_na=False)
+
     def __len__(self) -> int:
         """Return the number of items that have results.
 

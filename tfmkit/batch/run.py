@@ -18,7 +18,7 @@ from tfmkit.batch.items import Failure, Item, list_items
 from tfmkit.batch.process import Outcome, Plan, process
 from tfmkit.batch.results import Results, read_results
 from tfmkit.batch.store import digest, remove_unfinished
-from tfmkit.batch.table import failure_table, make_table, write_table
+from tfmkit.batch.table import failure_table, make_table, remark_table, write_table
 from tfmkit.io import write_settings
 from tfmkit.methods import TRACTION
 
@@ -123,6 +123,7 @@ def _finish(config: Config, folder: Path, items: list[Item], outcomes: list[Outc
     write_table(folder / "table.csv", table)
     write_table(folder / "table.parquet", table)
     write_table(folder / "failures.csv", failure_table(failed, config.images))
+    write_table(folder / "remarks.csv", remark_table({outcome.key: outcome.remarks for outcome in outcomes}))
     sections = config.model_dump()
     settings = {
         "name": config.name,

@@ -205,7 +205,7 @@ class Store:
         files: list[Path | None] = [item.source, item.relaxed, item.exclude]
         images = ["channel", "relaxed_channel", "relaxed_frame", "z", "position"]
         names = images if item.has_images else list(config.input.reading)
-        settings: list[Any] = [__version__, item.page, [getattr(config.input, name) for name in names]]
+        settings: list[Any] = [__version__, item.page, item.moment, [getattr(config.input, name) for name in names]]
         if item.has_images:
             settings += [config.drift.model_dump(), config.displacement.model_dump()]
             # The drift is measured outside the mask.

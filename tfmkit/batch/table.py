@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -182,6 +182,23 @@ def failure_table(failures: Iterable[Failure], folder: Path) -> pd.DataFrame:
     """
     rows = [(failure.item, _below(failure.file, folder), failure.error) for failure in failures]
     return pd.DataFrame(rows, columns=["item", "file", "error"]).astype("str")
+
+
+def remark_table(remarks: Mapping[str, list[str]]) -> pd.DataFrame:
+    """Return the table of remarks on the cells of items.
+
+    Parameters
+    ----------
+    remarks : mapping of str to list of str
+        Remarks on each item by its key.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``item`` and ``remark``.
+    """
+    rows = [(key, remark) for key, sentences in remarks.items() for remark in sentences]
+    return pd.DataFrame(rows, columns=["item", "remark"]).astype("str")
 
 
 def write_table(path: Path, table: pd.DataFrame) -> None:

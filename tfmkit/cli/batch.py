@@ -59,6 +59,8 @@ def run(options: argparse.Namespace) -> int:
     results = batch.run(options.config, results=options.output, jobs=options.jobs, dask=options.dask)
     for failure in results.failures.itertuples():
         print(f"tfmkit: {failure.item}: {failure.file}: {failure.error}", file=sys.stderr)
+    for remark in results.remarks.itertuples():
+        print(f"tfmkit: {remark.item}: {remark.remark}", file=sys.stderr)
     for doubt in batch.find_doubtful(results.table).itertuples():
         print(f"tfmkit: {doubt.item}: in doubt, {doubt.reason}", file=sys.stderr)
     print(f"{len(results)} item(s), {len(results.table)} row(s), {len(results.failures)} failure(s)")

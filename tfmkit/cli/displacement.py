@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from tfmkit._validation import FloatArray, check_count, check_number
 
 if TYPE_CHECKING:
     from tfmkit.displacement.measure import Measurement
-    from tfmkit.io import ImageSeries
+    from tfmkit.io import Cells, ImageSeries
 
 # Options that are parameters of a method; those that are not given keep the method's default.
 _PARAMS = ("window", "spacing", "smoothing", "radius")
@@ -152,22 +153,28 @@ def _measure(
     from tfmkit.io import read_cells
     from tfmkit.methods import DISPLACEMENT
 
-    masks = {
-        name: read_cells(path, series.shape, 0).inside
-        for name, path in (("cells", options.mask), ("exclude", options.exclude))
-        if path is not None
-    }
     if relaxed.shape != series.shape:
         raise ValueError(f"Expected two images of one size, got {relaxed.shape} and {series.shape}.")
     transformer = DISPLACEMENT[options.method].make(**params)
     settings: dict[str, Any] = {"drift": not options.no_drift, "rotation": options.rotation, "margin": options.margin}
-    settings |= {"pixel_size": series.pixel_size, "interval": series.interval, **masks}
+    settings |= {"pixel_size": series.pixel_size, "interval": series.interval}
+    files = [(name, path) for name, path in (("cells", options.mask), ("exclude", options.exclude)) if path is not None]
     frames = []
     # On a pipe or in a log file the bar would only be noise.
     for page in tqdm(pages, desc="displacement", unit="frame", disable=None):
         pair = np.stack([relaxed, series.read(page, options.channel)])
+        masks = {name: read_cells(path, series.shape, page, options.channel) for name, path in files}
+        _remark(masks)
+        settings |= {name: cells.inside for name, cells in masks.items()}
         frames.append(measure_pair(pair, transformer, **settings))
     return frames
+
+
+def _remark(masks: dict[str, Cells]) -> None:
+    """Print the remarks on masks of cells; those on excluded places are no cells."""
+    if "cells" in masks:
+        for remark in masks["cells"].remarks:
+            print(f"tfmkit: {remark}", file=sys.stderr)
 
 
 def _report(summary: dict[str, Any], output: Path) -> None:

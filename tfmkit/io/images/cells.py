@@ -9,12 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
-from tfmkit.io.images.opening import open_labels
-from tfmkit.io.images.regions import read_regions
+from tfmkit.io.images.regions import read_region_set
 
 # Name of a cell whose file outlines no other.
 _ONLY_CELL = "cell"
-_REGION_FILES = (".roi", ".zip")
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,12 +29,15 @@ class Cells:
         Their areas in square pixels of the image.
     file : Path or None
         The file that outlines them.
+    remarks : tuple of str
+        A sentence for each region that is left out, and for each doubt about the masks.
     """
 
     names: list[str]
     masks: NDArray[np.bool_]
     areas: list[float]
     file: Path | None = None
+    remarks: tuple[str, ...] = ()
 
     @property
     def inside(self) -> NDArray[np.bool_]:
@@ -77,25 +78,27 @@ class Cells:
         Cells
             The cells with masks on the grid, and with the areas that they have on the image.
 
-        Raises
-        ------
-        ValueError
-            If a cell holds no grid point.
+        Notes
+        -----
+        A cell without a grid point is left out, with a remark.
         """
         rows, columns = (
             np.clip(np.rint(position).astype(int), 0, side - 1)
             for position, side in zip((y, x), self.masks.shape[1:], strict=True)
         )
         masks = self.masks[:, rows[:, None], columns]
-        empty = [name for name, mask in zip(self.names, masks, strict=True) if not mask.any()]
-        if empty:
-            raise ValueError(
-                f"Expected cells with grid points inside in {self.file}, got {', '.join(empty[:5])} without."
-            )
-        return replace(self, masks=masks)
+        kept = [number for number, mask in enumerate(masks) if mask.any()]
+        lost = tuple(
+            f"{self.file}: cell {name!r} holds no grid point. It is left out."
+            for number, name in enumerate(self.names)
+            if number not in kept
+        )
+        names = [self.names[number] for number in kept]
+        areas = [self.areas[number] for number in kept]
+        return replace(self, names=names, areas=areas, masks=masks[kept], remarks=self.remarks + lost)
 
 
-def read_cells(path: Path, shape: tuple[int, int], frame: int) -> Cells:
+def read_cells(path: Path, shape: tuple[int, int], frame: int | None, channel: int | None = None) -> Cells:
     """Read the cells of one frame.
 
     Parameters
@@ -104,25 +107,29 @@ def read_cells(path: Path, shape: tuple[int, int], frame: int) -> Cells:
         Label image, binary image or ImageJ regions, as for `read_regions`.
     shape : (int, int)
         Height and width of the frame in pixels.
-    frame : int
-        The frame, from 0, if the file is a stack of masks. A file of one mask, or of regions, holds for every frame.
+    frame : int or None
+        The frame, from 0, in a stack of masks and for regions that are bound to a frame. A file of one mask, and
+        regions that are bound to no frame, hold for every frame. None if the file holds for this frame alone.
+    channel : int, optional
+        Channel of the images, from 0, as for `read_region_set`.
 
     Returns
     -------
     Cells
-        The cells. A single mask is named ``"cell"``, so that the cell keeps its name from file to file.
+        The cells, none if the frame has none. A single mask is named ``"cell"``, so that the cell keeps its name from
+        file to file.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file cannot be read or has no cell.
+        If the file cannot be read or has no cell in any frame.
     """
-    stack = False
-    if path.suffix.lower() not in _REGION_FILES:
-        with open_labels(path) as images:
-            stack = images.n_frames > 1
-    names, masks = read_regions(path, shape, frame=frame if stack else None)
-    areas = masks.sum(axis=(1, 2)).astype(float).tolist()
-    return Cells([_ONLY_CELL if name == path.stem else name for name in names], masks, areas, path)
+    regions = read_region_set(path, shape, frame=frame, channel=channel)
+    names = [_ONLY_CELL if name == path.stem else name for name in regions.names]
+    areas = regions.masks.sum(axis=(1, 2)).astype(float).tolist()
+    remarks = (*regions.skipped, *regions.doubts)
+    if not names:
+        remarks = (*remarks, f"{path}: there is no cell in frame {(frame or 0) + 1}.")
+    return Cells(names, regions.masks, areas, path, remarks)
