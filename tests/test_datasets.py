@@ -1,8 +1,9 @@
-"""Fetching data: from a server on this machine, checked by hash."""
+"""Data sets: fetched from a server on this machine, checked by hash, and listed."""
 
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -37,7 +38,7 @@ def server(tmp_path, monkeypatch):
         thread.start()
         address = f"http://127.0.0.1:{http.server_port}"
         files = {f"{address}/{name}": hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}
-        dataset = datasets.Dataset(files, 1e4, 0.5, 0.1, 8.0, "here", "BSD-3-Clause")
+        dataset = datasets.Dataset("two files", files, 1e4, 0.5, 0.1, 8.0, "here", "BSD-3-Clause")
         monkeypatch.setitem(datasets.DATASETS, "local", dataset)
         yield home
         http.shutdown()
@@ -65,15 +66,45 @@ def test_refuses_unknown_names():
         datasets.fetch("nothing")
 
 
+def test_without_a_connection_the_error_says_where_to_put_the_file(tmp_path, monkeypatch):
+    # Nobody listens on a port that was free a moment ago.
+    with ThreadingHTTPServer(("127.0.0.1", 0), QuietHandler) as http:
+        url = f"http://127.0.0.1:{http.server_port}/01u.npy"
+    dataset = datasets.Dataset("gone", {url: hashlib.sha256(b"first").hexdigest()}, 1e4, 0.5, 0.1, 8.0, "here", "none")
+    monkeypatch.setitem(datasets.DATASETS, "local", dataset)
+    path = tmp_path / "local" / "01u.npy"
+    with pytest.raises(ConnectionError, match=re.escape(f"save it as {path}.")) as caught:
+        datasets.fetch("local", folder=tmp_path)
+    assert len(str(caught.value)) < 400
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(b"first")
+    assert datasets.fetch("local", folder=tmp_path) == path
+
+
+def test_the_list_names_every_data_set():
+    table = datasets.list_datasets()
+    assert list(table.index) == list(datasets.DATASETS)
+    assert table.loc["mdck-movie", "young"] == 15_000.0
+    assert not table.isna().any(axis=None)
+
+
 @pytest.mark.parametrize("name", sorted(datasets.DATASETS))
 def test_entries_are_complete(name):
     dataset = datasets.DATASETS[name]
-    assert all(PurePosixPath(url).suffix in (".mat", ".npy") for url in dataset.files)
+    assert all(PurePosixPath(url).suffix in (".mat", ".npy", ".tif") for url in dataset.files)
+    assert all(re.search("/[0-9a-f]{40}/", url) for url in dataset.files)
     assert all(len(digest) == 64 for digest in dataset.files.values())
     assert dataset.home.removeprefix("https://github.com/") in next(iter(dataset.files))
 
 
-def test_hashes_are_those_of_the_measured_data(measured_data):
-    (expected,) = datasets.DATASETS["easy-to-use-tfm"].files.values()
-    content = (measured_data / "easy_to_use_tfm" / "input_data.mat").read_bytes()
-    assert hashlib.sha256(content).hexdigest() == expected
+@pytest.mark.parametrize(
+    ("name", "copies"),
+    [
+        ("easy-to-use-tfm", ["easy_to_use_tfm/input_data.mat"]),
+        ("pytfm-ko", ["pytfm/KO_04u.npy", "pytfm/KO_04v.npy"]),
+        ("mdck-movie", ["mdck/WithCells.tif", "mdck/Ref.tif"]),
+    ],
+)
+def test_hashes_are_those_of_the_measured_data(measured_data, name, copies):
+    digests = [hashlib.sha256((measured_data / copy).read_bytes()).hexdigest() for copy in copies]
+    assert digests == list(datasets.DATASETS[name].files.values())

@@ -40,6 +40,11 @@ def test_public_names_exist(name):
     assert name in dir(tfmkit)
 
 
+def test_dir_shows_public_names_only():
+    assert dir(tfmkit) == sorted(tfmkit.__all__)
+    assert not [name for name in dir(tfmkit) if name.startswith("_")]
+
+
 def test_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = tfmkit.no_such_name
