@@ -13,7 +13,7 @@ from tfmkit.bayes.bayesian_fttc import STATISTICS
 from tfmkit.bayes.posterior import LAM_RANGE, evidence_lam, posterior_std
 from tfmkit.fttc.penalty import Penalty
 from tfmkit.gel import ForwardOperator, Gel
-from tfmkit.gel.fourier import wavenumbers
+from tfmkit.gel.symbol import wavenumbers
 from tfmkit.mechanics import total_force
 
 LAM, SIGMA = 2.0, 0.3

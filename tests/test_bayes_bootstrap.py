@@ -11,8 +11,7 @@ from numpy.testing import assert_allclose
 from tfmkit.bayes.bootstrap import Recovery, certain, interval, matched_noise, off_grid, recover, resample, undecided
 from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.noise.draw import draw_noise
-from tfmkit.noise.level import level_of, noise_spectrum
-from tfmkit.noise.spectrum import rings_of
+from tfmkit.noise.measure import level_of, noise_spectrum, rings_of
 from tfmkit.simulate import add_noise
 from tfmkit.sparse.problem import convolve, slope
 from tfmkit.sparse.weights import SMOOTHER

@@ -7,10 +7,10 @@ import pytest
 
 from tfmkit.fttc.blocked_cv import gap_error, half_width
 from tfmkit.gel import Gel
-from tfmkit.gel.fourier import wavenumbers
 from tfmkit.gel.layer import gains
 from tfmkit.gel.operator import convolve
-from tfmkit.noise.spectrum import rings_of
+from tfmkit.gel.symbol import wavenumbers
+from tfmkit.noise.measure import rings_of
 
 SHAPE, POISSON, LAM = (9, 11), 0.3, 0.5
 SIZE = 2 * SHAPE[0] * SHAPE[1]

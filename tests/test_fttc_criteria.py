@@ -13,9 +13,7 @@ from tfmkit.gel import Gel
 from tfmkit.gel.layer import gains
 from tfmkit.gel.operator import convolve
 from tfmkit.metrics import relative_rmse
-from tfmkit.noise.bands import BANDS, noise_bands, noise_power
-from tfmkit.noise.level import correlation_length
-from tfmkit.noise.spectrum import ring_power, rings_of, taper, tapered_spectrum
+from tfmkit.noise.measure import BANDS, correlation_length, noise_bands, noise_power, rings_of, taper, tapered_spectrum
 from tfmkit.simulate import CellSimulator, add_noise
 
 LAMS = np.geomspace(1e-3, 1e3, 19)
@@ -40,7 +38,7 @@ def test_rings_hold_the_power_of_the_field() -> None:
     window = taper((31, 40)) / np.linalg.norm(taper((31, 40)))
     weighted = field * window
     expected = (weighted - weighted.mean(axis=(-2, -1), keepdims=True)) ** 2
-    power = ring_power(tapered_spectrum(field), (31, 40))
+    power = rings_of((31, 40)).power(tapered_spectrum(field))
     np.testing.assert_allclose(power.sum(axis=(1, 2)), expected.sum(axis=(1, 2, 3)) * 31 * 40, rtol=1e-6)
 
 

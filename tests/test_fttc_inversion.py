@@ -13,8 +13,8 @@ from tfmkit.fttc.iterative import bounded_inverse
 from tfmkit.fttc.lambdas import lam_from_danuser, lam_from_easy_tfm, lam_from_fiji
 from tfmkit.fttc.penalty import Penalty
 from tfmkit.gel import Gel
-from tfmkit.gel.fourier import irfft2, padded_grid, rfft2
 from tfmkit.gel.operator import bandlimited_symbol, convolve
+from tfmkit.gel.symbol import irfft2, padded_grid, rfft2
 
 SHAPES = [(8, 8), (9, 9), (8, 11), (11, 8)]
 

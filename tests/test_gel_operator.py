@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from tfmkit.gel import ForwardOperator, Gel
-from tfmkit.gel.fourier import padded_grid
 from tfmkit.gel.half_space import combine, pixel_basis
 from tfmkit.gel.operator import convolve, pixel_sources
+from tfmkit.gel.symbol import padded_grid
 
 SHAPES = [(8, 8), (9, 9), (12, 17), (17, 12)]
 

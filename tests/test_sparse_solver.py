@@ -9,7 +9,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tfmkit.gel import ForwardOperator, Gel
-from tfmkit.noise.level import effective_noise, noise_level
+from tfmkit.noise.measure import effective_noise, noise_level
 from tfmkit.simulate import add_noise
 from tfmkit.sparse.on_support import degrees_of_freedom, polish
 from tfmkit.sparse.problem import SparseProblem, convolve, duality_gap, inner, slope, unit_penalty

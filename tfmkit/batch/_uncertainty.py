@@ -21,7 +21,7 @@ from tfmkit.bayes import BayesianFTTC
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel import Gel
 from tfmkit.noise.draw import draw_noise
-from tfmkit.noise.level import level_of, noise_spectrum
+from tfmkit.noise.measure import level_of, noise_spectrum
 
 _SHARED = ("young", "poisson", "spacing", "boundary", "tol", "max_iter", "thickness", "depth")
 _CHOSEN = ("lam", "order", "noise_correlation")
@@ -46,7 +46,7 @@ def noise_draws(
     Returns
     -------
     draws : ndarray of shape (n_samples, 2, height, width)
-        Gaussian fields with the spectrum that `tfmkit.noise.bands` finds in the field, in its unit and precision.
+        Gaussian fields with the spectrum that `tfmkit.noise.measure` finds in the field, in its unit and precision.
     level : float
         Standard deviation of that noise per component.
     """

@@ -17,7 +17,7 @@ from tfmkit.fttc.closed_form import fourier_inverse
 from tfmkit.fttc.penalty import Penalty
 from tfmkit.gel.gel import Gel
 from tfmkit.mechanics import contractile_moment, strain_energy, total_force
-from tfmkit.noise.level import effective_noise, noise_level
+from tfmkit.noise.measure import effective_noise, noise_level
 
 STATISTICS = ("total_force", "strain_energy", "contractile_moment")
 

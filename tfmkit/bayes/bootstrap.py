@@ -34,8 +34,7 @@ from tfmkit.gel.gel import Gel
 from tfmkit.gel.layer import gains
 from tfmkit.gel.operator import convolve
 from tfmkit.noise.draw import draw_noise
-from tfmkit.noise.level import effective_noise, level_of, noise_spectrum
-from tfmkit.noise.spectrum import rings_of
+from tfmkit.noise.measure import effective_noise, level_of, noise_spectrum, rings_of
 from tfmkit.sparse.on_support import refit, undecided_energy
 from tfmkit.sparse.problem import SparseProblem
 from tfmkit.sparse.solver import elastic_net

@@ -19,10 +19,10 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from tfmkit.fttc.penalty import Penalty, penalty_at
-from tfmkit.gel.fourier import Shape, wavenumber, wavenumbers
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.layer import gains
-from tfmkit.noise.spectrum import ring_power, rings_of, tapered_spectrum
+from tfmkit.gel.symbol import Shape, wavenumber, wavenumbers
+from tfmkit.noise.measure import rings_of, tapered_spectrum
 
 Array = NDArray[np.floating[Any]]
 
@@ -57,7 +57,7 @@ def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float) -> Ar
     """
     shape = (displacement.shape[-2], displacement.shape[-1])
     rings = rings_of(shape)
-    power = ring_power(tapered_spectrum(displacement), shape) / np.square(noise)[:, None, None]
+    power = rings.power(tapered_spectrum(displacement)) / np.square(noise)[:, None, None]
     signal = np.square(gains(rings.wavenumber, gel)) / penalty_at(rings.wavenumber, order)
     variance = 1 + signal / _LAMS[:, None, None]
     constant = (rings.n_vectors * np.log(variance)).sum(axis=(1, 2))

@@ -13,8 +13,7 @@ from scipy.ndimage import gaussian_filter
 
 from tfmkit.gel import Gel
 from tfmkit.gel.operator import convolve
-from tfmkit.noise.level import spectrum_noise
-from tfmkit.noise.spectrum import rings_of, tapered_spectrum
+from tfmkit.noise.measure import rings_of, spectrum_noise, tapered_spectrum
 
 # Standard deviation of the Gaussian, in pixels, that takes the noise out of the residual.
 _SMOOTHING = 4.0
@@ -39,7 +38,7 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) 
     -------
     ndarray of shape (n_fields,)
         ``|S r| / min(|S e| + 0.01 |u|, 0.25 |S u|)``. Here ``r = u - G t`` is the residual, S a Gaussian filter of
-        4 px, e the noise as measured on the field (`tfmkit.noise.bands`) and ``|.|`` the RMS. The misfit is about 1
+        4 px, e the noise as measured on the field (`tfmkit.noise.measure`) and ``|.|`` the RMS. The misfit is about 1
         where the traction explains the field up to noise, and 0 for a field of zeros.
 
     Notes

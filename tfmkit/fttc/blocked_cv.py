@@ -15,10 +15,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from tfmkit.gel.fourier import Shape, wavenumbers
-from tfmkit.gel.symbol import Symbol
-from tfmkit.noise.level import sharing_vectors
-from tfmkit.noise.spectrum import Rings
+from tfmkit.gel.symbol import Shape, Symbol, wavenumbers
+from tfmkit.noise.measure import Rings, sharing_vectors
 
 Array = NDArray[np.float64]
 

@@ -16,9 +16,9 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
-from tfmkit.gel.fourier import Shape, irfft2, padded_grid, rfft2
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.operator import green_symbol
+from tfmkit.gel.symbol import Shape, irfft2, padded_grid, rfft2
 
 Array = NDArray[np.floating[Any]]
 

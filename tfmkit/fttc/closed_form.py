@@ -24,10 +24,9 @@ from numpy.typing import NDArray
 
 from tfmkit.fttc.border import extend, extended_grid
 from tfmkit.fttc.penalty import Penalty
-from tfmkit.gel.fourier import Shape
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.operator import green_symbol
-from tfmkit.gel.symbol import Interleaved
+from tfmkit.gel.symbol import Interleaved, Shape
 
 # Fields filtered at once: few enough to stay in the cache between the forward and the inverse transform.
 _CHUNK_BYTES = 1 << 20

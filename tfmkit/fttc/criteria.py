@@ -1,6 +1,6 @@
 """Choice of lambda and of the penalty's order from the displacement alone.
 
-Every criterion turns the ring spectrum of a field (`tfmkit.noise.spectrum`) into one score per lambda; the lambda
+Every criterion turns the ring spectrum of a field (`tfmkit.noise.measure`) into one score per lambda; the lambda
 with the lowest score wins. With ``g`` the gain of the gel, ``P`` the power of the displacement, ``N`` that of its
 noise and ``f = g^2 / (g^2 + lam k^(2 m) n)`` the share of a component that order ``m`` lets through, ``n`` being the
 shape of the noise's power, all are sums over rings. A user who trusts none of them can still cross-validate against
@@ -18,11 +18,10 @@ from numpy.typing import NDArray
 
 from tfmkit.fttc.blocked_cv import gap_error, half_width
 from tfmkit.fttc.penalty import penalty_at
-from tfmkit.gel.fourier import Shape, wavenumber
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.layer import gains
-from tfmkit.noise.level import spectrum_noise
-from tfmkit.noise.spectrum import Rings, ring_mean, ring_power, rings_of, signal_power, tapered_spectrum
+from tfmkit.gel.symbol import Shape, wavenumber
+from tfmkit.noise.measure import Rings, correlation_length, rings_of, signal_power, spectrum_noise, tapered_spectrum
 
 Array = NDArray[np.float64]
 
@@ -51,6 +50,8 @@ class Statistics(NamedTuple):
         Power of the displacement, summed over each ring.
     noise : ndarray of shape (n_fields, n_rings)
         Power of its noise per wave vector and component.
+    correlation : ndarray of shape (n_fields,)
+        Correlation length of its noise in pixels, from `tfmkit.noise.measure.correlation_length`.
     """
 
     shape: Shape
@@ -58,6 +59,7 @@ class Statistics(NamedTuple):
     rings: Rings
     power: Array
     noise: Array
+    correlation: Array
 
 
 class Path(NamedTuple):
@@ -102,7 +104,9 @@ def statistics(displacement: NDArray[Any], gel: Gel, *, noise: float | None = No
         measured = spectrum_noise(spectrum, shape, gel, most_excess=_MOST_EXCESS)
     else:
         measured = np.full((len(displacement), len(rings.n_vectors)), noise**2)
-    return Statistics(shape, gel.dimensionless, rings, ring_power(spectrum, shape), measured)
+    return Statistics(
+        shape, gel.dimensionless, rings, rings.power(spectrum), measured, correlation_length(measured, rings)
+    )
 
 
 def scores(
@@ -174,7 +178,7 @@ def risk(data: Statistics, path: Path) -> Array:
     ndarray of shape (n_fields, n_lams)
         Sums of ``[(f - s)^2 (P - N) + f^2 N] / g^2``, where ``s`` is the transfer function of an average over the
         pixel: the traction of a pixel is its mean, the displacement that of its centre. For beads below the surface
-        ``P - N`` is that of `tfmkit.noise.spectrum.signal_power`.
+        ``P - N`` is that of `tfmkit.noise.measure.signal_power`.
 
     References
     ----------
@@ -360,4 +364,5 @@ def _blocked_weights(shape: Shape, gel: Gel, lams: tuple[float, ...], order: flo
     gain = np.maximum(np.abs(gains(k, gel)), _LEAST_GAIN)
     shares = pass_shares(k.ravel(), np.array(lams), order, gel).reshape(len(lams), 2, *k.shape)
     shares[..., 0, 0] = 0
-    return np.array([[ring_mean(plane, shape) for plane in gap_error(share, gain, half, shape)] for share in shares])
+    average = rings_of(shape).average
+    return np.array([[average(plane) for plane in gap_error(share, gain, half, shape)] for share in shares])

@@ -15,7 +15,6 @@ from tfmkit.fttc.fttc import FTTC
 from tfmkit.fttc.inverse import Solver, invert
 from tfmkit.fttc.penalty import Penalty
 from tfmkit.gel.gel import Gel
-from tfmkit.noise.level import correlation_length
 
 # Parameters that FTTC has too.
 _SHARED = ("young", "poisson", "spacing", "boundary", "support", "tol", "max_iter", "thickness", "depth")
@@ -225,7 +224,7 @@ class FTTCCV(TractionEstimator):
         # Deep beads do not see short waves. To let these pass because they hold no noise would be a mistake.
         if self.criterion != "risk" or data.gel.depth:
             return np.zeros((1, n_fields))
-        measured = correlation_length(data.noise, data.rings)
+        measured = data.correlation
         if not self.per_field:
             measured = np.full(n_fields, np.median(measured))
         return np.stack([np.zeros(n_fields), measured])

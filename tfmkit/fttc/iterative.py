@@ -27,11 +27,10 @@ from numpy.typing import NDArray
 from tfmkit.fttc.border import extended_grid
 from tfmkit.fttc.conjugate_gradients import Deflation, Solution, conjugate_gradients
 from tfmkit.fttc.penalty import Penalty
-from tfmkit.gel.fourier import Shape, padded_grid
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.layer import gains
 from tfmkit.gel.operator import bandlimited_symbol, green_symbol
-from tfmkit.gel.symbol import Interleaved
+from tfmkit.gel.symbol import Interleaved, Shape, padded_grid
 
 Array = NDArray[Any]
 

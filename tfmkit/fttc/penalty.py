@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit.gel.fourier import Shape, wavenumber
+from tfmkit.gel.symbol import Shape, wavenumber
 
 # Part of the power of the longest waves that correlated noise keeps at all others.
 _WHITE_SHARE = 1e-3

@@ -17,12 +17,11 @@ from array_api_compat import array_namespace, is_torch_array
 from array_api_compat import device as device_of
 
 from tfmkit._validation import check_choice, check_shape
-from tfmkit.gel.fourier import Array, Shape, at_nyquist, padded_grid, wavenumber, wavenumbers
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.half_space import combine, pixel_basis
 from tfmkit.gel.layer import fourier_factors
 from tfmkit.gel.layer_pixel import layer_kernel
-from tfmkit.gel.symbol import Symbol
+from tfmkit.gel.symbol import Array, Shape, Symbol, at_nyquist, padded_grid, wavenumber, wavenumbers
 
 BOUNDARIES = ("open", "periodic")
 # Reciprocal lattice vectors on either side that are folded into the band; the next ones change a symbol by under 1 %.
@@ -193,7 +192,7 @@ def pixel_sources(means: Any) -> Any:
 
 
 def green_symbol(shape: Shape, gel: Gel, *, boundary: str, like: Any) -> Symbol:
-    """Return the symbol of Green's tensor on the half plane of `tfmkit.gel.fourier.rfft2`.
+    """Return the symbol of Green's tensor on the half plane of `tfmkit.gel.symbol.rfft2`.
 
     Parameters
     ----------
@@ -228,7 +227,7 @@ def bandlimited_symbol(shape: Shape, gel: Gel) -> Symbol:
     Returns
     -------
     Symbol
-        Entries on the grid of `tfmkit.gel.fourier.padded_grid`, float64.
+        Entries on the grid of `tfmkit.gel.symbol.padded_grid`, float64.
 
     Notes
     -----

@@ -11,10 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from tfmkit._validation import FloatArray, check_choice, check_field, check_number, root_stream
-from tfmkit.gel.fourier import wavenumber
 from tfmkit.gel.gel import Gel
-from tfmkit.noise.level import noise_spectrum
-from tfmkit.noise.spectrum import rings_of
+from tfmkit.noise.measure import noise_spectrum, rings_of
 
 Array = NDArray[np.floating[Any]]
 
@@ -190,7 +188,8 @@ def draw_noise(power: Array, like: Array, rng: np.random.Generator) -> Array:
         Noise, periodic on the field.
     """
     shape = (like.shape[-2], like.shape[-1])
-    amplitude = np.sqrt(np.interp(wavenumber(shape), rings_of(shape).wavenumber, power))
+    rings = rings_of(shape)
+    amplitude = np.sqrt(np.interp(rings.k, rings.wavenumber, power))
     white = scipy.fft.rfft2(rng.standard_normal(like.shape))
     return np.asarray(scipy.fft.irfft2(amplitude * white, s=shape).astype(like.dtype))
 

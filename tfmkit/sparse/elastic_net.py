@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from tfmkit._validation import FloatArray, check_choice, check_count, check_number
 from tfmkit.base import TractionEstimator
 from tfmkit.fttc.inverse import SUPPORTS
-from tfmkit.noise.level import effective_noise, noise_level
+from tfmkit.noise.measure import effective_noise, noise_level
 from tfmkit.sparse.problem import SparseProblem
 from tfmkit.sparse.solver import SparseSolution, elastic_net
 from tfmkit.sparse.weights import LENGTH_WEIGHT, adaptive_elastic_net

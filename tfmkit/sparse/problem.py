@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit.fttc.penalty import Penalty
-from tfmkit.gel.fourier import Shape, irfft2, padded_grid, rfft2
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.operator import green_symbol
-from tfmkit.gel.symbol import Symbol
+from tfmkit.gel.symbol import Shape, Symbol, irfft2, padded_grid, rfft2
 
 Array = NDArray[np.floating[Any]]
 

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from tfmkit.fttc.closed_form import fourier_inverse
 from tfmkit.fttc.penalty import Penalty
-from tfmkit.gel.fourier import irfft2, rfft2
+from tfmkit.gel.symbol import irfft2, rfft2
 from tfmkit.sparse.on_support import polish
 from tfmkit.sparse.problem import SparseProblem, crop, duality_gap, quadratic_inverse, slope
 

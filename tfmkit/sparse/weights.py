@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit.noise.level import effective_noise
+from tfmkit.noise.measure import effective_noise
 from tfmkit.sparse.on_support import degrees_of_freedom
 from tfmkit.sparse.problem import SparseProblem, unit_penalty
 from tfmkit.sparse.solver import SparseSolution, elastic_net
