@@ -17,6 +17,7 @@ __version__ = "0.1.0"
 # Public name -> the module that defines it; a module that is public as a whole stands for itself.
 _HOMES: dict[str, str] = {
     "BayesianFTTC": "bayes",
+    "BayesianStress": "monolayer",
     "CellSimulator": "simulate",
     "CutoffFilter": "filters",
     "DeepTFM": "deep",
@@ -24,6 +25,7 @@ _HOMES: dict[str, str] = {
     "FTTC": "fttc",
     "FTTCCV": "fttc",
     "MissingVectorFilter": "filters",
+    "MonolayerStress": "monolayer",
     "PIV": "displacement",
     "PatchSimulator": "simulate",
     "batch": "batch",
@@ -37,6 +39,7 @@ _HOMES: dict[str, str] = {
     "io": "io",
     "mechanics": "mechanics",
     "metrics": "metrics",
+    "monolayer": "monolayer",
     "noise": "noise",
     "plotting": "plotting",
     "scoring": "scoring",
