@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel import ForwardOperator
 from tfmkit.io import read_displacement
 from tfmkit.mechanics import strain_energy, total_force
+from tfmkit.methods import TRACTION
 from tfmkit.metrics import displacement_residual, relative_rmse
 
 GEL = ["--young", "8000", "--poisson", "0.4"]
@@ -166,9 +168,15 @@ def test_mask_of_the_file_limits_the_summary(tmp_path):
         ([*GEL, "--pixel-size", "0.1", "--thickness", "0"], "thickness"),
         ([*GEL, "--pixel-size", "0.1", "--thickness", "inf"], "thickness"),
         ([*GEL, "--pixel-size", "0.1", "--thickness", "5", "--depth", "5"], "depth"),
-        ([*GEL, "--pixel-size", "0.1", "--method", "deep", "--thickness", "5"], "half-space"),
-        ([*GEL, "--method", "deep", "--lam", "1"], "no lambda"),
-        ([*GEL, "--method", "deep", "--weights", "no/such.safetensors"], "no/such.safetensors"),
+        ([*GEL, "--pixel-size", "0.1", "--method", "DeepTFM", "--thickness", "5"], "half-space"),
+        ([*GEL, "--method", "DeepTFM", "--lam", "1"], "--lam: unknown key"),
+        ([*GEL, "--method", "DeepTFM", "--weights", "no/such.safetensors"], "no/such.safetensors"),
+        ([*GEL, "--method", "FTTC", "--weights", "default"], "--weights: unknown key"),
+        ([*GEL, "--set", "magic=1"], "--set: unknown key 'magic'"),
+        ([*GEL, "--set", "orders=magic"], "--set"),
+        ([*GEL, "--vmax", "0"], "vmax"),
+        ([*GEL, "--mask", "none.tif"], "none.tif"),
+        ([*GEL, "--image", "none.tif"], "none.tif"),
     ],
 )
 def test_bad_arguments_end_in_a_message(file, tmp_path, capsys, arguments, message):
@@ -187,6 +195,19 @@ def test_bad_files_end_in_a_message(tmp_path, capsys, name, content):
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+def test_masks_and_images_must_fit(file, tmp_path, capsys):
+    tifffile.imwrite(tmp_path / "small.tif", np.ones((8, 9), dtype=np.uint8))
+    tifffile.imwrite(
+        tmp_path / "movie.tif", np.ones((3, 16, 18), dtype=np.uint8), imagej=True, metadata={"axes": "TYX"}
+    )
+    for option, name, message in (("--mask", "small.tif", "8 x 9"), ("--image", "movie.tif", "got 3")):
+        assert main(["traction", str(file), *GEL, option, str(tmp_path / name)]) == 2
+        assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["traction", str(file), *GEL, "--set", "order"])
+    assert "NAME=VALUE" in capsys.readouterr().err
+
+
 def test_missing_file(tmp_path, capsys):
     assert main(["traction", str(tmp_path / "none.txt"), *GEL]) == 2
     assert "none.txt" in capsys.readouterr().err
@@ -197,6 +218,62 @@ def test_gel_must_be_given(file, capsys):
         main(["traction", str(file)])
     assert stop.value.code == 2
     assert "--young" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", TRACTION)
+def test_every_method_is_at_hand(file, tmp_path, method):
+    np.save(file, np.load(file)[:1, :, :16, :16])
+    arguments = ["--method", method, "--spacing", "8", "--pixel-size", "0.25", "-o", str(tmp_path / "a")]
+    assert main(["traction", str(file), *GEL, *arguments]) == 0
+    settings = json.loads((tmp_path / "a" / "settings.json").read_text())
+    assert settings["method"]["name"] == method
+    # Defaults are settings too.
+    assert settings["method"].keys() >= TRACTION[method].parameters().keys()
+    assert read_csv(tmp_path / "a" / "summary.csv")["max_traction_Pa"] > 0
+
+
+def test_any_parameter_can_be_set(file, tmp_path):
+    arguments = ["--spacing", "8", "--lam", "0.1", "--set", "order=1", "--set", "boundary=periodic"]
+    assert main(["traction", str(file), *GEL, *arguments, "-o", str(tmp_path / "a")]) == 0
+    displacement = np.load(file)
+    solver = FTTC(0.1, order=1, boundary="periodic", young=8000, poisson=0.4, spacing=SPACING).fit(displacement)
+    found = tifffile.imread(tmp_path / "a" / "traction.tif")[:, 1:]
+    np.testing.assert_allclose(found, solver.predict(displacement), rtol=1e-5, atol=1e-3)
+    settings = json.loads((tmp_path / "a" / "settings.json").read_text())
+    assert (settings["method"]["order"], settings["method"]["boundary"]) == (1, "periodic")
+
+
+@pytest.mark.parametrize("shape", [(16, 18), (128, 144)])
+def test_mask_limits_sums_and_is_drawn(file, tmp_path, shape):
+    mask = np.zeros(shape, dtype=np.uint8)
+    mask[:, : shape[1] // 2] = 1
+    tifffile.imwrite(tmp_path / "mask.tif", mask)
+    spacing = ["--spacing", str(shape[0] // 16)]
+    arguments = [*GEL, *spacing, "--lam", "0.1", "--mask", str(tmp_path / "mask.tif"), "-o", str(tmp_path / "a")]
+    assert main(["traction", str(file), *arguments]) == 0
+    length = tifffile.imread(tmp_path / "a" / "traction.tif")[:, 0]
+    mean = read_csv(tmp_path / "a" / "summary.csv")["mean_traction_Pa"]
+    np.testing.assert_allclose(mean, length[:, :, :9].mean(axis=(1, 2)), rtol=1e-6)
+
+
+def test_figures_have_the_image_scale_and_format_that_were_asked_for(file, tmp_path):
+    tifffile.imwrite(tmp_path / "cell.tif", np.random.default_rng(0).normal(size=(64, 72)).astype(np.float32))
+    arguments = ["--image", str(tmp_path / "cell.tif"), "--vmax", "5000", "--format", "svg", "--lam", "0.1"]
+    assert main(["traction", str(file), *GEL, *arguments, "-o", str(tmp_path / "a")]) == 0
+    assert {path.suffix for path in (tmp_path / "a").glob("traction_*_000*")} == {".svg"}
+    drawn = (tmp_path / "a" / "traction_vectors_0002.svg").read_text()
+    assert "traction 5000 Pa" in drawn
+    assert "<image" in drawn
+    assert "traction |t| (kPa)" in (tmp_path / "a" / "traction_map_0001.svg").read_text()
+
+
+def test_terminal_shows_readable_units(file, capsys):
+    assert main(["traction", str(file), *GEL, "--spacing", "8", "--pixel-size", "0.25"]) == 0
+    printed = capsys.readouterr().out
+    assert re.search(r"strain energy \d[\d.]* [fpa]J \(frames: ", printed)
+    assert re.search(r"total force \d[\d.]* [np]N", printed)
+    assert "pixel size: 0.25 µm" in printed
+    assert "e-" not in printed
 
 
 def test_measured_cells(measured_data, tmp_path):

@@ -10,7 +10,7 @@ import pytest
 import tifffile
 
 from tfmkit.cli import main
-from tfmkit.displacement import PIV, Flag
+from tfmkit.displacement import PIV, CrossCorrelation, Flag
 from tfmkit.io import open_images, read_displacement, read_fiji_piv
 from tfmkit.simulate import BeadSimulator
 
@@ -97,6 +97,36 @@ def test_traction_reads_text_and_archive_with_spacing_and_flags(files, tmp_path,
     np.testing.assert_allclose(results[0], results[1], rtol=1e-4, atol=1e-3)
 
 
+@pytest.mark.parametrize("name", ["displacement_0001.txt", "displacement.npz"])
+def test_pixel_size_travels_by_the_file(files, tmp_path, capsys, name):
+    assert main(["displacement", *files, "--spacing", "8", "--no-drift", "-o", str(tmp_path / "out")]) == 0
+    assert read_displacement(tmp_path / "out" / name).pixel_size == pytest.approx(0.2)
+    assert main(["traction", str(tmp_path / "out" / name), *GEL, "--lam", "0.1", "-o", str(tmp_path / "a")]) == 0
+    assert "pixel size: 0.2 µm" in capsys.readouterr().out
+    assert json.loads((tmp_path / "a" / "settings.json").read_text())["pixel_size_um"] == pytest.approx(0.2)
+    # A size that the user gives comes first, and settings of another program mean nothing.
+    arguments = [*GEL, "--lam", "0.1", "--pixel-size", "0.4", "-o", str(tmp_path / "a")]
+    assert main(["traction", str(tmp_path / "out" / name), *arguments]) == 0
+    assert json.loads((tmp_path / "a" / "settings.json").read_text())["pixel_size_um"] == 0.4
+    for content in ("{", "[1]", '{"pixel_size_um": 0.2}'):
+        (tmp_path / "out" / "settings.json").write_text(content)
+        assert (read_displacement(tmp_path / "out" / name).pixel_size is None) == name.endswith("txt")
+
+
+def test_damaged_pixel_sizes_end_in_a_message(files, tmp_path, capsys):
+    assert main(["displacement", *files, "--spacing", "8", "--no-drift", "-o", str(tmp_path / "out")]) == 0
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text())
+    (tmp_path / "out" / "settings.json").write_text(json.dumps({**settings, "pixel_size_um": -1}))
+    assert main(["traction", str(tmp_path / "out" / "displacement_0001.txt"), *GEL]) == 2
+    assert "pixel size" in capsys.readouterr().err
+
+
+def test_unknown_methods_are_refused_with_the_choices(files, capsys):
+    with pytest.raises(SystemExit):
+        main(["displacement", *files, "--method", "magic"])
+    assert "cross_correlation" in capsys.readouterr().err
+
+
 def test_one_stack_holds_relaxed_and_deformed(tmp_path, beads):
     tifffile.imwrite(tmp_path / "stack.tif", beads.pairs[0][::-1].copy(), imagej=True, metadata={"axes": "TYX"})
     arguments = [str(tmp_path / "stack.tif"), "--relaxed-frame", "2", "--spacing", "8", "--no-drift"]
@@ -132,7 +162,9 @@ def test_settings_say_what_was_done(files, tmp_path):
     arguments = ["--method", "cross_correlation", "--window", "24", "--spacing", "8", "-o", str(tmp_path / "out")]
     assert main(["displacement", *files, *arguments]) == 0
     settings = json.loads((tmp_path / "out" / "settings.json").read_text())
-    assert settings["method"] == {"name": "cross_correlation", "window": 24, "spacing": 8}
+    method = settings["method"]
+    assert (method["name"], method["window"], method["spacing"]) == ("cross_correlation", 24, 8)
+    assert method.keys() == {"name", *CrossCorrelation().get_params()}
     assert settings["input"].keys() == set(files)
     assert settings["pixel_size_um"] == pytest.approx(0.2)
 
@@ -147,7 +179,6 @@ def test_frames_of_a_longer_run_do_not_stay(files, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--method", "magic"], "--method"),
         (["--window", "1"], "--window"),
         (["--spacing", "0"], "--spacing"),
         (["--radius", "3"], "radius"),

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import ast
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit._validation import FloatArray, check_number
-from tfmkit.gel import Gel
+from tfmkit._validation import check_number
+from tfmkit.methods import TRACTION
 
 if TYPE_CHECKING:
-    from tfmkit.cli._results import Results
     from tfmkit.io import DisplacementData
 
-# Traction, the settings of the method, and what it chose for every frame.
-_Inversion = tuple[FloatArray, dict[str, Any], dict[str, NDArray[Any]]]
+_FORMATS = ("png", "pdf", "svg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,45 +29,96 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         Parser of the command.
     """
     parser.description = (
-        "Recover the traction from a displacement file (Fiji PIV text, Easy-to-use TFM .mat, Wang & Lin "
-        ".mat, pyTFM, .npy, .npz) and write heat maps, vector plots, tables, a TIFF and the settings."
+        "Recover the traction from a displacement file (Fiji PIV text, Easy-to-use TFM .mat, Wang & Lin .mat, pyTFM, "
+        "OpenPIV, .npy, .npz) and write heat maps, vector plots, tables, a TIFF and the settings."
     )
     parser.add_argument("file", type=Path, help="displacement file; for pyTFM the one that ends in u")
-    parser.add_argument("--young", type=float, required=True, metavar="PA", help="Young's modulus of the gel in Pa")
-    parser.add_argument("--poisson", type=float, required=True, metavar="NU", help="Poisson ratio of the gel, 0 to 0.5")
+    _add_gel(parser)
+    _add_method(parser)
+    _add_figures(parser)
     parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder of the results (default: FILE_traction)"
+    )
+
+
+def _add_gel(parser: argparse.ArgumentParser) -> None:
+    gel = parser.add_argument_group("gel and lengths")
+    gel.add_argument("--young", type=float, required=True, metavar="PA", help="Young's modulus of the gel in Pa")
+    gel.add_argument("--poisson", type=float, required=True, metavar="NU", help="Poisson ratio of the gel, 0 to 0.5")
+    gel.add_argument(
         "--pixel-size",
         type=float,
         metavar="UM",
-        help="micrometres per pixel of the file's displacements; without it there are no energies and forces",
+        help="micrometres per pixel of the file's displacements (default: the one that `tfmkit displacement` stored in "
+        "displacement.npz, or in settings.json beside displacement_0001.txt). Without it there are no energies and "
+        "forces",
     )
-    parser.add_argument(
+    gel.add_argument(
         "--length-unit",
         metavar="UNIT",
-        help="unit of positions and displacements in a text table: px, um, mm, m, nm (by default that of its columns)",
+        help="unit of positions and displacements in a text table: px, um, mm, m, nm (default: that of its columns)",
     )
-    parser.add_argument(
+    gel.add_argument(
         "--spacing", type=float, metavar="PX", help="pixels between grid points, for files that do not hold it"
     )
-    parser.add_argument(
-        "--thickness",
-        type=float,
-        metavar="UM",
-        help="thickness of a gel bonded to glass; by default it has no end (fttc)",
+    gel.add_argument(
+        "--thickness", type=float, metavar="UM", help="thickness of a gel bonded to glass (default: it has no end)"
     )
-    parser.add_argument("--depth", type=float, default=0.0, metavar="UM", help="depth of the beads in the gel (fttc)")
-    parser.add_argument("--interpolate", action="store_true", help="fill holes of the grid from their neighbours")
-    parser.add_argument("--method", choices=("fttc", "deep"), default="fttc", help="how to invert")
-    parser.add_argument(
-        "--lam",
-        type=float,
-        metavar="LAM",
-        help="regularisation of fttc, dimensionless (u in grid px, t in E); by default chosen from each frame's data",
+    gel.add_argument("--depth", type=float, default=0.0, metavar="UM", help="depth of the beads in the gel")
+    gel.add_argument("--interpolate", action="store_true", help="fill holes of the grid from their neighbours")
+
+
+def _add_method(parser: argparse.ArgumentParser) -> None:
+    method = parser.add_argument_group("method")
+    method.add_argument(
+        "--method",
+        choices=tuple(TRACTION),
+        help="how to invert (default: FTTCCV, which chooses lambda for every frame; FTTC if --lam is given)",
     )
-    parser.add_argument(
-        "--weights", default="default", metavar="NAME", help="weights of deep: a packaged name or a .safetensors file"
+    method.add_argument(
+        "--lam", type=float, metavar="LAM", help="lambda of FTTC, dimensionless (u in grid px, t in Young's modulus)"
     )
-    parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="folder of the results (FILE_traction)")
+    method.add_argument(
+        "--weights",
+        metavar="NAME",
+        help="weights of DeepTFM: a packaged name or a .safetensors file (default: default)",
+    )
+    method.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=_parameter,
+        metavar="NAME=VALUE",
+        help="any other parameter of the method, such as --set order=1; may be repeated",
+    )
+
+
+def _add_figures(parser: argparse.ArgumentParser) -> None:
+    figures = parser.add_argument_group("cell and figures")
+    figures.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="cells (mask, label image, .roi, .zip) in image pixels: sums run over them, and figures outline them",
+    )
+    figures.add_argument(
+        "--image", type=Path, metavar="FILE", help="image of the cell under the arrows, one for all frames or one each"
+    )
+    figures.add_argument(
+        "--vmax", type=float, metavar="PA", help="upper end of all scales (default: the largest traction of all frames)"
+    )
+    figures.add_argument("--format", choices=_FORMATS, default="png", help="format of the figures")
+
+
+def _parameter(text: str) -> tuple[str, Any]:
+    """Return name and value of a parameter."""
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise argparse.ArgumentTypeError(f"expected NAME=VALUE, got {text!r}")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
 
 
 def run(options: argparse.Namespace) -> None:
@@ -83,74 +134,100 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument or the file is refused; nothing is written then.
     """
-    from tfmkit.cli._results import Results, save_results
+    from tfmkit.cli.summary import print_summary
+    from tfmkit.cli.traction_files import Look, Results, save_results
+    from tfmkit.gel import Gel
     from tfmkit.io import read_displacement
     from tfmkit.quantities import layer_in_pixels
 
     Gel(options.young, options.poisson, options.spacing or 1.0)
-    if options.pixel_size is not None:
-        check_number(options.pixel_size, "pixel size", low=0, include_low=False)
-    if options.lam is not None and options.method != "fttc":
-        raise ValueError("--lam belongs to --method fttc; a network has no lambda.")
-    layer = layer_in_pixels(options.thickness, options.depth, options.pixel_size)
-    if any(layer.values()) and options.method != "fttc":
-        raise ValueError("--thickness and --depth belong to --method fttc; networks know the half-space only.")
+    for name in ("pixel_size", "vmax"):
+        if getattr(options, name) is not None:
+            check_number(getattr(options, name), name.replace("_", " "), low=0, include_low=False)
     lengths = {name: getattr(options, name) for name in ("spacing", "length_unit", "pixel_size")}
     data = read_displacement(options.file, interpolate=options.interpolate, **lengths)
-    traction, method, choice = _INVERT[options.method](data, options)
+    pixel_size = data.pixel_size if options.pixel_size is None else options.pixel_size
+    layer = layer_in_pixels(options.thickness, options.depth, pixel_size)
+    name, params = _method(options, layered=any(layer.values()))
+    if options.mask is not None:
+        data = replace(data, mask=_read_mask(options.mask, data))
+    look = Look(options.format, options.vmax, _read_images(options.image, len(data.displacement)))
+    gel = Gel(options.young, options.poisson, data.spacing, **layer)
+    traction, method, columns = _invert(data, name, params, gel)
+    thickness = {"thickness_um": options.thickness, "depth_um": options.depth}
+    results = Results(data, traction, gel, thickness, pixel_size, method, columns)
     output = options.output or options.file.with_name(f"{options.file.stem}_traction")
-    results = Results(
-        data,
-        traction,
-        options.young,
-        options.poisson,
-        options.pixel_size,
-        method,
-        choice,
-        thickness=options.thickness,
-        depth=options.depth,
-    )
-    summary = save_results(results, output)
-    _report(results, summary, output)
-
-
-def _invert_fttc(data: DisplacementData, options: argparse.Namespace) -> _Inversion:
-    from tfmkit.fttc import FTTC, FTTCCV
-    from tfmkit.quantities import layer_in_pixels
-
-    gel = {"young": options.young, "poisson": options.poisson, "spacing": data.spacing}
-    gel |= layer_in_pixels(options.thickness, options.depth, options.pixel_size)
-    solver = FTTCCV(**gel) if options.lam is None else FTTC(options.lam, **gel)
-    solver.fit(data.displacement)
-    method = {"name": type(solver).__name__, **solver.get_params()}
-    choice = {"lam": solver.lam_, "order": solver.order_} if options.lam is None else {}
-    return solver.predict(data.displacement), method, choice
-
-
-def _invert_deep(data: DisplacementData, options: argparse.Namespace) -> _Inversion:
-    from tfmkit.batch._invert import doubts
-    from tfmkit.deep import DeepTFM
-
-    network = DeepTFM.from_pretrained(
-        options.weights, young=options.young, poisson=options.poisson, spacing=data.spacing
-    )
-    traction = network.predict(data.displacement)
-    method = {"name": "DeepTFM", "weights": str(options.weights)}
-    return traction, method, doubts(network, data.displacement, traction)
-
-
-_INVERT = {"fttc": _invert_fttc, "deep": _invert_deep}
-
-
-def _report(results: Results, summary: dict[str, NDArray[Any]], output: Path) -> None:
-    """Print what a user wants to know first."""
-    n_fields = len(results.traction)
-    print(
-        f"{n_fields} field(s) of {results.data.layout}, {' x '.join(map(str, results.traction.shape[2:]))} grid points"
-    )
-    print(f"method: {results.method['name']}")
-    for name, values in summary.items():
-        if name != "frame":
-            spread = f" (frames: {values.min():.4g} to {values.max():.4g})" if n_fields > 1 else ""
-            print(f"{name:>24} {np.median(values):.4g}{spread}")
+    summary = save_results(results, look, output)
+    print(f"{len(traction)} field(s) of {data.layout}, {' x '.join(map(str, traction.shape[2:]))} grid points")
+    print(f"method: {name}")
+    print("pixel size: " + ("not known" if pixel_size is None else f"{pixel_size:g} µm"))
+    print_summary(summary)
     print(f"results in {output}")
+
+
+def _method(options: argparse.Namespace, *, layered: bool) -> tuple[str, dict[str, Any]]:
+    """Return the name of the method and the parameters that were given, checked."""
+    from tfmkit.methods import MethodError, check_traction
+
+    name = options.method or ("FTTCCV" if options.lam is None else "FTTC")
+    given = {key: getattr(options, key) for key in ("lam", "weights") if getattr(options, key) is not None}
+    params = {**dict(options.set), **given}
+    try:
+        check_traction(name, params, poisson=options.poisson, layered=layered)
+    except MethodError as error:
+        place = f"--{error.key}" if error.key in given else "--set" if error.key in params else "--method"
+        raise ValueError(f"{place}: {error}") from error
+    return name, params
+
+
+def _invert(
+    data: DisplacementData, name: str, params: dict[str, Any], gel: Any
+) -> tuple[NDArray[Any], dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the traction, the settings of the method, and its choices and doubts for every frame."""
+    from tfmkit.cli.provenance import describe_method
+
+    known = {"young": gel.young, "poisson": gel.poisson, "spacing": gel.spacing}
+    if TRACTION[name].knows_layers and not gel.is_half_space:
+        known |= {"thickness": gel.thickness if np.isfinite(gel.thickness) else None, "depth": gel.depth}
+    estimator = TRACTION[name].make(**params, **known)
+    if not estimator.__sklearn_tags__().target_tags.required:
+        estimator.fit(data.displacement)
+    traction = estimator.predict(data.displacement)
+    columns = {key: np.broadcast_to(values, len(traction)) for key, values in estimator.choices_.items()}
+    columns |= estimator.doubts(data.displacement, traction)
+    return traction, describe_method(name, TRACTION[name].parameters(), estimator, params), columns
+
+
+def _read_mask(path: Path, data: DisplacementData) -> NDArray[np.bool_]:
+    """Return the union of the cells at the grid points of every frame."""
+    from tfmkit.cli.summary import print_remarks
+    from tfmkit.io import read_cells
+    from tfmkit.io.images.opening import open_labels
+
+    # Regions of ImageJ do not know the size of their image: it ends with the grid.
+    shape = (int(np.ceil(data.y[-1] + data.spacing / 2)) + 1, int(np.ceil(data.x[-1] + data.spacing / 2)) + 1)
+    if path.suffix.lower() not in (".roi", ".zip"):
+        with open_labels(path) as images:
+            shape = images.shape
+    if shape[0] <= data.y[-1] or shape[1] <= data.x[-1]:
+        raise ValueError(
+            f"Expected a mask of all grid points, up to row {data.y[-1]:g} and column {data.x[-1]:g}, in {path}, got "
+            f"{shape[0]} x {shape[1]} pixels."
+        )
+    cells = [read_cells(path, shape, frame) for frame in range(len(data.displacement))]
+    print_remarks(dict.fromkeys(remark for each in cells for remark in each.remarks))
+    return np.stack([each.on_grid(data.x, data.y).inside for each in cells])
+
+
+def _read_images(path: Path | None, n_frames: int) -> list[NDArray[Any]]:
+    """Return the image of the cell for every frame."""
+    if path is None:
+        return []
+    from tfmkit.io import open_images
+
+    with open_images(path) as series:
+        if series.n_frames not in (1, n_frames):
+            raise ValueError(f"Expected one image of the cell or {n_frames} in {path}, got {series.n_frames}.")
+        if series.n_frames == 1:
+            return [series.read(0)] * n_frames
+        return [series.read(frame) for frame in range(n_frames)]

@@ -12,10 +12,11 @@ from tfmkit.plotting.map_axes import image_extent
 from tfmkit.plotting.maps import plot_map, plot_traction_map
 from tfmkit.plotting.style import save_figure
 from tfmkit.plotting.superplot import plot_superplot
-from tfmkit.plotting.vectors import plot_vectors
+from tfmkit.plotting.vectors import longest_arrow, plot_vectors
 
 __all__ = [
     "image_extent",
+    "longest_arrow",
     "plot_bars",
     "plot_courses",
     "plot_criterion",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def plot_vectors(
     """
     vectors, step = check_single_field(field, spacing)
     shape = vectors.shape[1:]
-    block = int(np.ceil(max(shape) / check_count(n_arrows, "n_arrows")))
+    block = _block(shape, n_arrows)
     x, y, arrows = _block_means(vectors, block)
     top = check_top(np.hypot(*arrows), vmax)
     fill, edge, outline = _ON_LIGHT if image is None else _ON_IMAGE
@@ -99,6 +100,31 @@ def plot_vectors(
         look = _draw_arrows(axes, (x, y, arrows), block, top, (fill, edge))
         _draw_key(axes, look, round_down(top), f"{name} {round_down(top):g} {unit}")
     return figure
+
+
+def longest_arrow(fields: Iterable[ArrayLike], *, n_arrows: int = 20) -> float | None:
+    """Return the longest arrow of many fields, for one scale in all of their figures.
+
+    Parameters
+    ----------
+    fields : iterable of array-like of shape (2, height, width)
+        The fields.
+    n_arrows : int, default=20
+        Largest number of arrows along a side, as for `plot_vectors`.
+
+    Returns
+    -------
+    float or None
+        Value for `vmax` of `plot_vectors`; None where all fields vanish.
+    """
+    vectors = (check_single_field(field, 1.0)[0] for field in fields)
+    lengths = (np.hypot(*_block_means(field, _block(field.shape[1:], n_arrows))[2]).max() for field in vectors)
+    return float(max(lengths)) or None
+
+
+def _block(shape: tuple[int, ...], n_arrows: int) -> int:
+    """Return the grid points between arrows."""
+    return int(np.ceil(max(shape) / check_count(n_arrows, "n_arrows")))
 
 
 def _block_means(field: FloatArray, block: int) -> tuple[FloatArray, FloatArray, FloatArray]:

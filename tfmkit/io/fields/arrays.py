@@ -17,7 +17,7 @@ from tfmkit.io.fields.data import DisplacementData
 from tfmkit.io.limits import most_unpacked
 
 _NAMES = ("displacement", "strain", "X")
-_GRID = ("x", "y", "measured")
+_GRID, _SCALE = ("x", "y", "measured"), "pixel_size_um"
 _ARCHIVE_START = b"PK\3\4"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -30,7 +30,7 @@ def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> D
     path : str or path-like
         An array of shape (2, height, width) or (n_fields, 2, height, width), in tfmkit's convention. An archive
         must hold it under the name ``displacement``, ``strain`` or ``X``, or as its only array. An archive of
-        `tfmkit displacement` also holds ``x``, ``y`` and ``measured``.
+        `tfmkit displacement` also holds ``x``, ``y``, ``measured`` and, where it is known, ``pixel_size_um``.
     spacing : float, optional
         Distance between grid points in the unit of the displacement; by default what ``x`` says, or else 1, which
         means that this unit is the grid pixel.
@@ -68,17 +68,25 @@ def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> D
         raise ValueError(f"Expected y and a flag for each vector of {fields.shape} in {path}, got {measured.shape}.")
     if x.ndim != 1 or x.size < 2 or not np.isfinite(x).all() or not x[1] > x[0]:
         raise ValueError(f"Expected rising positions x of the columns in {path}, got {x}.")
-    return DisplacementData(fields, float(x[1] - x[0]), x, y, (file,), "numpy", measured.reshape(-1, y.size, x.size))
+    flags = measured.reshape(-1, y.size, x.size)
+    scale = float(grid[_SCALE]) if _SCALE in grid and grid[_SCALE].ndim == 0 else None
+    return DisplacementData(fields, float(x[1] - x[0]), x, y, (file,), "numpy", flags, pixel_size=scale)
 
 
 def _load_grid(path: Path) -> dict[str, NDArray[Any]]:
-    """Return positions and flags of an archive that has them all."""
+    """Return positions and flags of an archive that has them all, and the pixel size where it has one."""
     if path.suffix != ".npz":
         return {}
-    found = _load(path, lambda names: list(_GRID) if set(_GRID) <= set(names) else [])
+    wanted: list[str] = []
+
+    def choose(names: list[str]) -> list[str]:
+        wanted.extend(name for name in (*_GRID, _SCALE) if name in names and set(_GRID) <= set(names))
+        return wanted
+
+    found = _load(path, choose)
     if any(array.dtype.kind not in "fiub" for array in found):
-        raise ValueError(f"Expected numbers as {', '.join(_GRID)} in {path}, got dtypes {[a.dtype for a in found]}.")
-    return dict(zip(_GRID, found, strict=True)) if found else {}
+        raise ValueError(f"Expected numbers as {', '.join(wanted)} in {path}, got dtypes {[a.dtype for a in found]}.")
+    return dict(zip(wanted, found, strict=True))
 
 
 def load_array(path: Path) -> FloatArray:

@@ -38,6 +38,8 @@ class DisplacementData:
         Standard deviation of each displacement component far from the cell, in pixels.
     traction : ndarray of shape (n_fields, 2, height, width) or None
         Traction in Pa that the file gives beside the displacement.
+    pixel_size : float or None
+        Micrometres per pixel of the file, where `tfmkit displacement` stored it.
 
     Raises
     ------
@@ -55,11 +57,14 @@ class DisplacementData:
     mask: NDArray[Any] | None = None
     noise: FloatArray | None = None
     traction: FloatArray | None = None
+    pixel_size: float | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
         shape = check_field(self.displacement).shape
         check_number(self.spacing, "spacing", low=0, include_low=False)
+        if self.pixel_size is not None:
+            check_number(self.pixel_size, "pixel size", low=0, include_low=False)
         if self.x.shape != shape[3:] or self.y.shape != shape[2:3]:
             raise ValueError(
                 f"Expected {shape[3]} columns and {shape[2]} rows, got {self.x.size} x and {self.y.size} y."

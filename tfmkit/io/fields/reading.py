@@ -11,6 +11,7 @@ from tfmkit.io.fields.data import DisplacementData
 from tfmkit.io.fields.lengths import Lengths
 from tfmkit.io.fields.mat import load_mat
 from tfmkit.io.fields.pytfm import component_v, read_pytfm
+from tfmkit.io.fields.sidecar import add_pixel_size
 from tfmkit.io.fields.table import read_table
 
 
@@ -67,7 +68,7 @@ def read_displacement(
         raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
     if file.suffix == ".mat":
         return _read_mat(file)
-    return _read_text(file, interpolate, Lengths(length_unit, pixel_size))
+    return add_pixel_size(_read_text(file, interpolate, Lengths(length_unit, pixel_size)), file)
 
 
 def _read_text(path: Path, interpolate: bool, lengths: Lengths) -> DisplacementData:

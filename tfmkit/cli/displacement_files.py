@@ -1,16 +1,15 @@
-"""What the displacement command leaves behind."""
+"""The files that `tfmkit displacement` writes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from tqdm import tqdm
 
+from tfmkit.cli.summary import count_frames
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
 from tfmkit.io import write_csv, write_fiji_displacement, write_ome_tiff, write_settings, writing_folder
@@ -43,7 +42,7 @@ def save_measured(measured: Measured, output: Path) -> dict[str, NDArray[Any]]:
     Parameters
     ----------
     measured : Measured
-        What to write.
+        Displacement and settings.
     output : Path
         The folder.
 
@@ -62,7 +61,7 @@ def save_measured(measured: Measured, output: Path) -> dict[str, NDArray[Any]]:
                 folder / f"displacement_{number:04}.txt", frame.displacement, frame.x, frame.y, good
             )
         with (folder / "displacement.npz").open("wb") as file:
-            np.savez(file, allow_pickle=False, **_arrays(frames))
+            np.savez(file, allow_pickle=False, **_arrays(measured))
         images = np.stack([[*frame.displacement, frame.flags, frame.quality] for frame in frames])
         write_ome_tiff(
             folder / "displacement.ome.tif", images, channels=_CHANNELS, pixel_size=step, interval=first.interval
@@ -70,16 +69,16 @@ def save_measured(measured: Measured, output: Path) -> dict[str, NDArray[Any]]:
         _save_figures(measured, folder)
         write_csv(folder / "summary.csv", summary)
         write_settings(folder / "settings.json", measured.settings)
-        # Frames of an earlier, longer run must not pass for frames of this one.
+        # Frames of an earlier and longer run are removed, so that they are not taken for frames of this run.
         for pattern in ("displacement_[0-9]*.txt", "displacement_[0-9]*.png"):
             for stale in output.glob(pattern):
                 stale.unlink()
     return summary
 
 
-def _arrays(frames: list[Measurement]) -> dict[str, Any]:
-    first = frames[0]
-    return {
+def _arrays(measured: Measured) -> dict[str, Any]:
+    frames, first = measured.frames, measured.frames[0]
+    arrays = {
         "displacement": np.stack([frame.displacement for frame in frames]),
         "measured": np.stack([frame.flags == Flag.GOOD for frame in frames]),
         "flags": np.stack([frame.flags for frame in frames]),
@@ -88,6 +87,7 @@ def _arrays(frames: list[Measurement]) -> dict[str, Any]:
         "x": first.x,
         "y": first.y,
     }
+    return arrays if measured.pixel_size is None else {**arrays, "pixel_size_um": measured.pixel_size}
 
 
 def _summarise(frames: list[Measurement]) -> dict[str, NDArray[Any]]:
@@ -104,15 +104,17 @@ def _summarise(frames: list[Measurement]) -> dict[str, NDArray[Any]]:
 
 
 def _save_figures(measured: Measured, folder: Path) -> None:
-    from tfmkit.plotting import plot_vectors
+    from tfmkit.plotting import longest_arrow, plot_vectors, save_figure
 
-    for number, frame in _counted(measured.frames):
-        factor, unit = (1.0, "px") if measured.pixel_size is None else (measured.pixel_size, "µm")
-        look: dict[str, Any] = {"spacing": factor * frame.spacing, "length_unit": unit}
-        figure = plot_vectors(frame.displacement, unit="px", name="displacement", **look)
-        figure.savefig(folder / f"displacement_{number:04}.png")
-
-
-def _counted(frames: list[Measurement]) -> Iterator[tuple[int, Measurement]]:
-    # On a pipe or in a log file the bar would only be noise.
-    yield from tqdm(enumerate(frames, start=1), total=len(frames), desc="figures", unit="frame", disable=None)
+    factor, unit = (1.0, "px") if measured.pixel_size is None else (measured.pixel_size, "µm")
+    scale = longest_arrow(frame.displacement for frame in measured.frames)
+    for number, frame in count_frames(measured.frames, "figures"):
+        figure = plot_vectors(
+            frame.displacement,
+            spacing=factor * frame.spacing,
+            length_unit=unit,
+            unit="px",
+            name="displacement",
+            vmax=scale,
+        )
+        save_figure(figure, folder / f"displacement_{number:04}.png")

@@ -1,0 +1,207 @@
+"""The files that `tfmkit traction` writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tfmkit._validation import FloatArray
+from tfmkit.cli.provenance import hash_files
+from tfmkit.cli.summary import count_frames
+from tfmkit.gel import Gel
+from tfmkit.io import DisplacementData, write_csv, write_settings, write_tiff, writing_folder
+from tfmkit.metrics import displacement_residual
+from tfmkit.quantities import force_quantities, with_units
+
+
+@dataclass(frozen=True, eq=False)
+class Look:
+    """The look of the figures.
+
+    Attributes
+    ----------
+    format : str
+        ``"png"``, ``"pdf"`` or ``"svg"``.
+    vmax : float or None
+        Traction in Pa at the upper end of all scales; None for the largest of all frames.
+    images : list of ndarray of shape (rows, columns)
+        Image of the cell for each frame, or none.
+    """
+
+    format: str = "png"
+    vmax: float | None = None
+    images: list[NDArray[Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Results:
+    """Traction and all that is needed to report it.
+
+    Attributes
+    ----------
+    data : DisplacementData
+        The displacement, in pixels.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Traction in Pa.
+    gel : Gel
+        The gel in pixels.
+    layer : dict
+        ``thickness_um`` and ``depth_um`` as they were given.
+    pixel_size : float or None
+        Micrometres per pixel.
+    method : dict
+        Name and parameters of the method.
+    columns : dict of str to ndarray of shape (n_fields,)
+        Choices of the method for every frame, such as lambda, and doubts about it.
+    """
+
+    data: DisplacementData
+    traction: FloatArray
+    gel: Gel
+    layer: dict[str, float | None]
+    pixel_size: float | None
+    method: dict[str, Any]
+    columns: dict[str, NDArray[Any]]
+
+    @property
+    def length(self) -> tuple[float, str]:
+        """Return the unit of lengths in tables and figures.
+
+        Returns
+        -------
+        factor : float
+            Factor from pixels to the unit.
+        name : str
+            Name of the unit.
+        """
+        return (1.0, "px") if self.pixel_size is None else (self.pixel_size, "um")
+
+
+def save_results(results: Results, look: Look, output: Path) -> dict[str, NDArray[Any]]:
+    """Write figures, tables, TIFF and settings to a folder: all of them or, on an error, none.
+
+    Parameters
+    ----------
+    results : Results
+        Traction and displacement.
+    look : Look
+        The look of the figures.
+    output : Path
+        The folder.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_fields,)
+        The columns of the summary.
+    """
+    summary = summarise(results)
+    pixel = None if results.pixel_size is None else results.pixel_size * results.data.spacing
+    traction = results.traction
+    images = np.concatenate([np.hypot(traction[:, :1], traction[:, 1:]), traction], axis=1)
+    with writing_folder(output) as folder:
+        _save_figures(results, look, folder)
+        write_csv(folder / "traction_field.csv", _field_columns(results))
+        write_csv(folder / "summary.csv", summary)
+        write_tiff(folder / "traction.tif", images, pixel_size=pixel, labels=("|t| Pa", "tx Pa", "ty Pa"))
+        write_settings(folder / "settings.json", _settings(results))
+        # Figures of an earlier and longer run are removed, so that they are not taken for frames of this run.
+        for figure in output.glob("traction_*_[0-9]*.*"):
+            figure.unlink()
+    return summary
+
+
+def summarise(results: Results) -> dict[str, NDArray[Any]]:
+    """Return one row per frame: energy, forces, moments, tractions and the displacement residual.
+
+    Parameters
+    ----------
+    results : Results
+        Traction and displacement.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n_fields,)
+        The columns; their names end in their units. Integrals run over the cell where there is a mask, else over the
+        whole field.
+    """
+    data = results.data
+    sums = force_quantities(data.displacement, results.traction, spacing=data.spacing, mask=data.mask)
+    residual = displacement_residual(
+        data.displacement,
+        results.traction,
+        mask=data.mask,
+        multioutput="raw_values",
+        young=results.gel.young,
+        poisson=results.gel.poisson,
+        spacing=data.spacing,
+        thickness=results.gel.thickness,
+        depth=results.gel.depth,
+    )
+    frames = np.arange(1, len(results.traction) + 1)
+    columns = with_units(sums, results.pixel_size) | {"displacement_residual": np.asarray(residual)}
+    return {"frame": frames, **columns, **results.columns}
+
+
+def _save_figures(results: Results, look: Look, folder: Path) -> None:
+    from tfmkit.plotting import image_extent, longest_arrow, plot_traction_map, plot_vectors, save_figure
+
+    factor, unit = results.length
+    data, traction = results.data, results.traction
+    # Frames of one file share their scales, so that they can be compared.
+    top = look.vmax or float(np.hypot(traction[:, 0], traction[:, 1]).max()) or None
+    longest = look.vmax or longest_arrow(traction)
+    for number, vectors in count_frames(list(traction), "figures"):
+        shared: dict[str, Any] = {"spacing": factor * data.spacing, "length_unit": unit.replace("um", "µm")}
+        shared["mask"] = None if data.mask is None else data.mask[number - 1]
+        over: dict[str, Any] = {}
+        if look.images:
+            over["image"] = look.images[number - 1]
+            # A file without positions has its first grid point at 0; the image then covers the grid.
+            if data.x[0] or data.y[0]:
+                over["extent"] = image_extent(over["image"].shape, data.spacing, data.x[0], data.y[0])
+        end = f"{number:04}.{look.format}"
+        save_figure(plot_traction_map(vectors, vmax=top, **shared), folder / f"traction_map_{end}")
+        save_figure(plot_vectors(vectors, vmax=longest, **shared, **over), folder / f"traction_vectors_{end}")
+
+
+def _field_columns(results: Results) -> dict[str, NDArray[Any]]:
+    data = results.data
+    factor, unit = results.length
+    n_fields, _, height, width = results.traction.shape
+    frame, y, x = np.broadcast_arrays(
+        np.arange(1, n_fields + 1)[:, None, None], factor * data.y[:, None], factor * data.x[None, :]
+    )
+    (ux, uy), (tx, ty) = (np.moveaxis(field, 1, 0) for field in (factor * data.displacement, results.traction))
+    columns = {
+        "frame": frame,
+        f"x_{unit}": x,
+        f"y_{unit}": y,
+        f"ux_{unit}": ux,
+        f"uy_{unit}": uy,
+        "tx_Pa": tx,
+        "ty_Pa": ty,
+        "t_Pa": np.hypot(tx, ty),
+    }
+    return {name: np.broadcast_to(column, (n_fields, height, width)).ravel() for name, column in columns.items()}
+
+
+def _settings(results: Results) -> dict[str, Any]:
+    data, gel = results.data, results.gel
+    return {
+        "input": hash_files(data.sources),
+        "layout": data.layout,
+        "n_frames": len(results.traction),
+        "grid": list(results.traction.shape[2:]),
+        "spacing_px": data.spacing,
+        "noise_px": None if data.noise is None else data.noise.tolist(),
+        "filled_vectors": None if data.measured is None else int((~data.measured).sum()),
+        "pixel_size_um": results.pixel_size,
+        "young_Pa": gel.young,
+        "poisson": gel.poisson,
+        **results.layer,
+        "method": results.method,
+    }
