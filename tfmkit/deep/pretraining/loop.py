@@ -85,7 +85,7 @@ RECIPES = {
 # Changes of a recipe for a training that goes on from weights: small enough for a CPU, and gentle.
 REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
 # Measured fields are new to weights that have seen white noise alone, and ask for larger steps.
-MEASURED_REFINEMENT: dict[str, Any] = REFINEMENT | {"lr": 8e-4, "ema": 0.995}
+MEASURED_REFINEMENT: dict[str, Any] = REFINEMENT | {"pixels": 4 * 104 * 104, "lr": 5e-4, "ema": 0.995}
 
 
 def train(
