@@ -261,3 +261,16 @@ def test_gel_that_leaves_the_image_is_flagged():
     assert (flags[-1] == Flag.NO_MATCH).all()
     assert (flags[:, -1] == Flag.NO_MATCH).all()
     assert (flags[:-2, :-2] == Flag.GOOD).all()
+
+
+@pytest.mark.parametrize("degrees", [12, 15])
+def test_a_turn_that_cannot_be_followed_is_flagged(degrees):
+    positions, angle = 4 * np.arange(96) - 190.0, np.deg2rad(degrees)
+    x, y = np.meshgrid(positions, positions)
+    turned = [np.cos(angle) * x - np.sin(angle) * y - x, np.sin(angle) * x + np.cos(angle) * y - y]
+    beads = BeadSimulator(384, spacing=4, random_state=1).sample(displacement=np.stack(turned)[None])
+    result = PIV().measure(beads.pairs)
+    good = result.flags[0] == Flag.GOOD
+    wrong = np.hypot(*(result.displacement - beads.displacement)[0]) > 0.5
+    assert good.mean() > 0.1
+    assert wrong[good].mean() < 0.15

@@ -24,6 +24,9 @@ from tfmkit.displacement._outliers import replace
 _LEAST_QUALITY = 0.3
 # Nodes around one without a match that are not trusted either.
 _SPOILT = 2
+# Share of unmatched or poor nodes from which poor ones count as unmatched. A node is poor if the quality around it is less
+# than this part of the best tenth's, or than the last number, which wrong vectors seldom reach by chance.
+_MOST_FLAGGED, _POOR, _BEST, _LEAST_LEFT = 0.3, 0.75, 0.9, 0.7
 # Fields are resolved on nodes this far apart, however many of them are asked for.
 _SPACING = 4
 
@@ -213,6 +216,11 @@ def _judge(outliers: Mask, quality: FloatArray, excluded: Mask, lattice: Lattice
     flags[outliers] = Flag.OUTLIER
     # Vectors next to those without a match have windows that reach into the same emptiness.
     flags[ndimage.binary_dilation(quality < _LEAST_QUALITY, iterations=_SPOILT)] = Flag.NO_MATCH
+    least = max(_POOR * float(np.quantile(quality, _BEST)), _LEAST_LEFT)
+    poor = ndimage.gaussian_filter(quality, _SPOILT, mode="nearest") < least
+    # In images that turned or sheared too far, wrong vectors are many and happen to match by half.
+    if (poor | (flags != Flag.GOOD)).mean() > _MOST_FLAGGED:
+        flags[poor] = Flag.NO_MATCH
     rows, columns = (np.rint(position).astype(int) for position in lattice.positions())
     flags[excluded[np.ix_(rows, columns)]] = Flag.EXCLUDED
     return flags
