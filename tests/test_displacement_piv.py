@@ -274,3 +274,38 @@ def test_a_turn_that_cannot_be_followed_is_flagged(degrees):
     wrong = np.hypot(*(result.displacement - beads.displacement)[0]) > 0.5
     assert good.mean() > 0.1
     assert wrong[good].mean() < 0.15
+
+
+@pytest.fixture(scope="module")
+def measured():
+    """Images of several kinds, measured by every method: error over stated standard deviation, and that."""
+    kinds = [{}, {"density": 0.01}, {"photons": 60, "missing": 0.1}, {"peak": 1, "depth_spread": 0.5, "haze": 1}]
+    results = {}
+    for method in (PIV(), CrossCorrelation(spacing=4), OpticalFlow()):
+        ratios, stated = [], []
+        for seed, kind in enumerate(kinds):
+            beads = BeadSimulator(256, spacing=4, random_state=seed, **kind).sample()
+            found = method.measure(beads.pairs)
+            good = np.broadcast_to((found.flags == Flag.GOOD)[:, None], found.std.shape)
+            assert (np.isfinite(found.std) == good).all()
+            ratios.append((np.abs(found.displacement - beads.displacement) / found.std)[good])
+            stated.append(found.std[good])
+        results[type(method).__name__] = np.concatenate(ratios), np.concatenate(stated)
+    return results
+
+
+@pytest.mark.parametrize("method", ["PIV", "CrossCorrelation", "OpticalFlow"])
+def test_stated_standard_deviations_hold(measured, method):
+    ratio, stated = measured[method]
+    assert 0.8 < (ratio < 1.645).mean() < 0.97
+    for part in np.array_split(np.argsort(stated), 5):
+        assert 0.7 < (ratio[part] < 1.645).mean() < 0.99
+
+
+def test_standard_deviations_tell_faint_images_from_bright_ones():
+    bright, faint = (
+        PIV(spacing=8).fit(BeadSimulator(128, photons=photons, random_state=2).sample().pairs).std_
+        for photons in (1000, 30)
+    )
+    assert bright.shape == (1, 2, 16, 16)
+    assert np.nanmedian(faint) > 2 * np.nanmedian(bright)

@@ -20,7 +20,7 @@ from tfmkit.displacement._lattice import BLOCK, Lattice
 # Fourth-order central difference.
 _DIFFERENCE = np.array([1, -8, 0, 8, -1], dtype=np.float32) / 12
 # Added to the eigenvalues of the normal matrix, as a share of its typical trace: windows without beads stay put.
-_RIDGE = 0.02
+RIDGE = 0.02
 # Longest step of one iteration in pixels: gradients tell nothing about what is a bead's width away.
 MAX_STEP = 1.5
 # Standard deviation of the patch of pixels, about a bead, that is judged as a whole.
@@ -151,7 +151,7 @@ def refine(images: Comparison, start: FloatArray, lattice: Lattice, sigmas: list
         tensor, force, _ = images.observe(field, lattice)
         xx, xy, yy = (lattice.gather(part, sigma) for part in tensor)
         along_x, along_y = (lattice.gather(part, sigma) for part in force)
-        ridge = _RIDGE * max(float(np.median(xx + yy)), 1e-12)
+        ridge = RIDGE * max(float(np.median(xx + yy)), 1e-12)
         xx, yy = xx + ridge, yy + ridge
         step = np.stack([yy * along_x - xy * along_y, xx * along_y - xy * along_x]) / (xx * yy - xy * xy)
         field = field + np.clip(step, -MAX_STEP, MAX_STEP)

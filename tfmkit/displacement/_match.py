@@ -2,19 +2,43 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.displacement._deformation import DeformableImage
-from tfmkit.displacement._images import Image, Mask
-from tfmkit.displacement._lattice import Lattice
+from tfmkit.displacement._images import Image, Mask, block_sum
+from tfmkit.displacement._lattice import BLOCK, Lattice
+from tfmkit.displacement._least_squares import RIDGE, gradients
 from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, replace
 
 # Standard deviation in pixels of the window whose correlation is taken.
 _SIGMA = 6.0
+# Windows of the standard errors, in pixels, and the weight under which a window counts as empty.
+WINDOWS = (4.0, 8.0, 16.0)
+_LEAST_WEIGHT = 1e-3
 # Variance of what counts as an empty window, as a share of the typical one.
 _FAINT = 0.05
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How two images agree once a displacement is undone.
+
+    Attributes
+    ----------
+    correlation : ndarray of shape (n_y, n_x)
+        Correlation coefficient around each node, 1 at best.
+    errors : dict of float to ndarray of shape (2, n_y, n_x)
+        Standard error in pixels of a displacement (x, y) that least squares find in a Gaussian window around the node
+        (Lucas & Kanade 1981), by the standard deviation of the window in pixels. The difference between the images
+        that is left in the window counts as noise.
+    """
+
+    correlation: FloatArray
+    errors: dict[float, FloatArray]
 
 
 class Match:
@@ -47,9 +71,35 @@ class Match:
         ndarray of shape (n_y, n_x)
             Correlation, 1 at best.
         """
+        return self._correlate(*self._undo(field))
+
+    def compare(self, field: FloatArray) -> Agreement:
+        """Deform the second image back, and tell how alike the two are and how exactly they place each node.
+
+        Parameters
+        ----------
+        field : ndarray of shape (2, n_y, n_x)
+            Displacement at the nodes, in pixels.
+
+        Returns
+        -------
+        Agreement
+            Correlation and standard errors.
+        """
+        relaxed, moved, weight = self._undo(field)
+        along_x, along_y = (slope * weight for slope in gradients(self._relaxed))
+        planes = ((relaxed - moved) ** 2, weight, along_x * along_x, along_x * along_y, along_y * along_y)
+        blocks = [block_sum(plane, BLOCK) for plane in planes]
+        errors = {sigma: _standard_error(*(self._lattice.gather(part, sigma) for part in blocks)) for sigma in WINDOWS}
+        return Agreement(self._correlate(relaxed, moved, weight), errors)
+
+    def _undo(self, field: FloatArray) -> tuple[Image, Image, Image]:
+        """Return both images where both are seen, the second one deformed back, and where that is."""
         moved, inside = self._deformed.sample(self._lattice.spread(field))
         weight = (inside & self._valid).astype(np.float32)
-        relaxed, moved = self._relaxed * weight, moved * weight
+        return self._relaxed * weight, moved * weight, weight
+
+    def _correlate(self, relaxed: Image, moved: Image, weight: Image) -> FloatArray:
         total, a, b, aa, bb, ab = (
             self._lattice.gather_pixels(part, _SIGMA)
             for part in (weight, relaxed, moved, relaxed * relaxed, moved * moved, relaxed * moved)
@@ -79,3 +129,11 @@ class Match:
         if not unlike.any():
             return unlike
         return unlike & (self.correlation(replace(field, unlike)) > correlation)
+
+
+def _standard_error(left: FloatArray, total: FloatArray, xx: FloatArray, xy: FloatArray, yy: FloatArray) -> FloatArray:
+    """Return the standard errors (2, n_y, n_x) of least squares in windows, from what is left between the images."""
+    ridge = RIDGE * max(float(np.median(xx + yy)), 1e-12)
+    noise = left / np.maximum(total, _LEAST_WEIGHT)
+    determinant = (xx + ridge) * (yy + ridge) - xy * xy
+    return np.sqrt(noise / determinant * np.stack([yy + ridge, xx + ridge]))

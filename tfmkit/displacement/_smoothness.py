@@ -68,7 +68,7 @@ def _smoothest(evidence: Evidence, known: FloatArray, lattice: Lattice, smoothin
     wanted = np.stack([pull[0] + xx * known[0] + xy * known[1], pull[1] + xy * known[0] + yy * known[1]])
     field = known
     for _ in range(_REWEIGHTINGS):
-        stiffness = np.float32(smoothing) / _expected_curvature(field)
+        stiffness = np.float32(smoothing) / expected_curvature(field)
         normal, inverse = _operators((xx, xy, yy), stiffness)
         solution, _ = cg(normal, wanted.ravel(), field.ravel(), maxiter=_ITERATIONS, rtol=1e-6, M=inverse)
         field = solution.reshape(known.shape)
@@ -123,8 +123,19 @@ def _second_differences(field: FloatArray) -> Triple:
     return along_x, along_y, slope[..., 1:, :] - slope[..., :-1, :]
 
 
-def _expected_curvature(field: FloatArray) -> NDArray[np.float32]:
-    """Return the variance of second differences that the field suggests around each node."""
+def expected_curvature(field: FloatArray) -> NDArray[np.float32]:
+    """Return the variance of second differences that the field suggests around each node.
+
+    Parameters
+    ----------
+    field : ndarray of shape (2, n_y, n_x)
+        Displacement at the nodes, in pixels.
+
+    Returns
+    -------
+    ndarray of shape (n_y, n_x)
+        Variance in square pixels.
+    """
     along_x, along_y, across = ((part**2).sum(axis=0) / 2 for part in _second_differences(field))
     energy = np.pad(along_x, ((0, 0), (1, 1)), mode="edge") + np.pad(along_y, ((1, 1), (0, 0)), mode="edge")
     energy += 2 * np.pad(across, ((1, 0), (1, 0)), mode="edge")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -19,13 +19,14 @@ from tfmkit.displacement._images import Mask, Prepared, check_excluded, check_pa
 from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._match import Match
 from tfmkit.displacement._outliers import replace
+from tfmkit.displacement._precision import Exponents, standard_deviation
 
 # Correlation of the two images under which a window holds no match.
 _LEAST_QUALITY = 0.3
 # Nodes around one without a match that are not trusted either.
 _SPOILT = 2
-# Share of unmatched or poor nodes from which poor ones count as unmatched. A node is poor if the quality around it is less
-# than this part of the best tenth's, or than the last number, which wrong vectors seldom reach by chance.
+# Share of unmatched nodes from which poor ones count as unmatched as well. A node is poor if the quality around it is
+# less than this part of the best tenth's, or than the last number, which wrong vectors seldom reach by chance.
 _MOST_FLAGGED, _POOR, _BEST, _LEAST_LEFT = 0.3, 0.75, 0.9, 0.7
 # Fields are resolved on nodes this far apart, however many of them are asked for.
 _SPACING = 4
@@ -40,13 +41,24 @@ class Flag(IntEnum):
     EXCLUDED = 3
 
 
+class Measured(NamedTuple):
+    """One pair: displacement and its standard deviation (2, n_y, n_x), flags and quality (n_y, n_x)."""
+
+    displacement: FloatArray
+    std: FloatArray
+    flags: NDArray[np.uint8]
+    quality: FloatArray
+
+
 class DisplacementTransformer(TransformerMixin, BaseEstimator):
     """Base class of transformers from pairs of bead images to displacement fields.
 
-    A subclass has a parameter `spacing` and measures one pair of prepared images in `_measure_pair`.
+    A subclass has a parameter `spacing`, measures one pair of prepared images in `_measure_pair`, and knows the
+    exponents of its standard deviation.
     """
 
     spacing: int
+    _exponents: Exponents
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, exclude: ArrayLike | None = None) -> Any:
         """Measure image pairs, and keep how well that went.
@@ -103,7 +115,7 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         """
         result = self.measure(X, exclude=exclude)
         self.grid_x_, self.grid_y_, self.spacing_ = result.grid_x, result.grid_y, self.spacing
-        self.flags_, self.quality_ = result.flags, result.quality
+        self.flags_, self.quality_, self.std_ = result.flags, result.quality, result.std
         self.image_shape_ = np.shape(X)[2:]
         return result.displacement
 
@@ -146,7 +158,8 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         -------
         Bunch
             ``displacement`` (n_pairs, 2, n_y, n_x) in image pixels, with vectors that are not good replaced from those
-            around them; ``flags`` (n_pairs, n_y, n_x), a :class:`Flag` each; ``quality`` of the same shape, the
+            around them; ``std``, the standard deviation of each component in image pixels, NaN for vectors that are
+            not good; ``flags`` (n_pairs, n_y, n_x), a :class:`Flag` each; ``quality`` of the same shape, the
             correlation of the two images around the node once the displacement is undone, 1 at best; ``grid_x`` and
             ``grid_y``, positions of the nodes in image pixels.
 
@@ -161,10 +174,11 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         # Matrices are so small that threads of linear algebra would spend their time waiting for each other.
         with threadpool_limits(1, user_api="blas"):
             parts = [self._measure_checked(pair, out) for pair, out in zip(pairs, excluded, strict=True)]
-        displacement, flags, quality = (np.stack(part) for part in zip(*parts, strict=True))
+        displacement, std, flags, quality = (np.stack(part) for part in zip(*parts, strict=True))
         height, width = pairs.shape[2:]
         return Bunch(
             displacement=displacement.astype(pairs.dtype),
+            std=std.astype(pairs.dtype),
             flags=flags,
             quality=quality,
             grid_x=nodes(width, self.spacing),
@@ -187,8 +201,8 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
     def _check(self) -> None:
         check_count(self.spacing, "spacing")
 
-    def _measure_checked(self, pair: FloatArray, excluded: Mask) -> tuple[FloatArray, NDArray[np.uint8], FloatArray]:
-        """Measure one pair, flag what is no good, and thin the nodes out to those that are asked for."""
+    def _measure_checked(self, pair: FloatArray, excluded: Mask) -> Measured:
+        """Measure one pair, flag vectors that are not good, and thin the nodes out to those that are asked for."""
         shape = pair.shape[1], pair.shape[2]
         if min(shape) < 8 * self.spacing:
             raise ValueError(f"Expected at least 8 nodes a side, got images of {shape} px with spacing={self.spacing}.")
@@ -196,16 +210,19 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         fine = Lattice(shape, _SPACING)
         field = self._measure_pair(images, fine)
         match = Match(images.relaxed, images.deformed, images.valid, fine)
-        quality = match.correlation(field)
+        agreement = match.compare(field)
+        quality = agreement.correlation
         flags = _judge(match.outliers(field, quality), quality, excluded, fine)
         field = replace(field, flags != Flag.GOOD)
         # Gel that has left the image cannot be seen; the smooth continuation of the field is kept in its place.
         flags[(flags == Flag.GOOD) & fine.leaves(field)] = Flag.NO_MATCH
+        std = standard_deviation(field, agreement, self._exponents)
         wanted = Lattice(shape, self.spacing)
-        if wanted == fine:
-            return field, flags, quality
-        nearest = np.ix_(*(_nearest(a, b) for a, b in zip(fine.positions(), wanted.positions(), strict=True)))
-        return fine.interpolate(field, wanted), flags[nearest], quality[nearest]
+        if wanted != fine:
+            nearest = np.ix_(*(_nearest(a, b) for a, b in zip(fine.positions(), wanted.positions(), strict=True)))
+            field, std = fine.interpolate(field, wanted), std[:, nearest[0], nearest[1]]
+            flags, quality = flags[nearest], quality[nearest]
+        return Measured(field, np.where(flags == Flag.GOOD, std, np.nan), flags, quality)
 
     def _measure_pair(self, images: Prepared, lattice: Lattice) -> FloatArray:
         raise NotImplementedError
@@ -219,7 +236,7 @@ def _judge(outliers: Mask, quality: FloatArray, excluded: Mask, lattice: Lattice
     least = max(_POOR * float(np.quantile(quality, _BEST)), _LEAST_LEFT)
     poor = ndimage.gaussian_filter(quality, _SPOILT, mode="nearest") < least
     # In images that turned or sheared too far, wrong vectors are many and happen to match by half.
-    if (poor | (flags != Flag.GOOD)).mean() > _MOST_FLAGGED:
+    if (flags != Flag.GOOD).mean() > _MOST_FLAGGED:
         flags[poor] = Flag.NO_MATCH
     rows, columns = (np.rint(position).astype(int) for position in lattice.positions())
     flags[excluded[np.ix_(rows, columns)]] = Flag.EXCLUDED

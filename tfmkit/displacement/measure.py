@@ -37,6 +37,9 @@ class Measurement:
         Height and width of the images in pixels.
     inside : ndarray of shape (height, width)
         False where a displacement file says that there is no cell, else True.
+    std : ndarray of shape (2, height, width) or None
+        Standard deviation of the displacement in pixels, NaN for vectors that are not good; None for displacement
+        files, which do not tell it.
     pixel_size, interval : float or None
         Micrometres per pixel and seconds per frame, as the file says.
     """
@@ -50,6 +53,7 @@ class Measurement:
     drift: FloatArray
     image_shape: NDArray[np.int64]
     inside: NDArray[np.bool_]
+    std: FloatArray | None = None
     pixel_size: float | None = None
     interval: float | None = None
 
@@ -147,6 +151,7 @@ def measure_pair(
         motion,
         np.array(pairs.shape[2:]),
         np.ones(result.flags[0].shape, dtype=bool),
+        result.std[0].astype(np.float32),
         pixel_size,
         interval,
     )

@@ -33,6 +33,8 @@ class OpticalFlow(DisplacementTransformer):
         Pixels between nodes.
     flags_ : ndarray of shape (n_pairs, n_y, n_x)
         One :class:`Flag` per vector of the fitted pairs.
+    std_ : ndarray of shape (n_pairs, 2, n_y, n_x)
+        Standard deviation of each component in image pixels; NaN where the flag is not GOOD.
     quality_ : ndarray of shape (n_pairs, n_y, n_x)
         Correlation of the two images around each node, the displacement undone; 1 at best.
     image_shape_ : (int, int)
@@ -42,6 +44,8 @@ class OpticalFlow(DisplacementTransformer):
     --------
     PIV : More exact on beads, and quicker.
     """
+
+    _exponents = (-0.204, -0.069, 0.826, -0.46, 0.53, 0.237)
 
     def __init__(self, method: str = "ilk", *, radius: int = 12, spacing: int = 4) -> None:
         self.method = method

@@ -42,6 +42,8 @@ class PIV(DisplacementTransformer):
         Pixels between nodes: the `spacing` of whatever turns the displacement into traction.
     flags_ : ndarray of shape (n_pairs, n_y, n_x)
         One :class:`Flag` per vector of the fitted pairs.
+    std_ : ndarray of shape (n_pairs, 2, n_y, n_x)
+        Standard deviation of each component in image pixels; NaN where the flag is not GOOD.
     quality_ : ndarray of shape (n_pairs, n_y, n_x)
         Correlation of the two images around each node, the displacement undone; 1 at best.
     image_shape_ : (int, int)
@@ -69,6 +71,8 @@ class PIV(DisplacementTransformer):
     >>> PIV(spacing=8).fit_transform(beads.pairs).shape
     (1, 2, 16, 16)
     """
+
+    _exponents = (0.965, 0.654, -0.243, 0.252, 0.288, 0.288)
 
     def __init__(self, window: float = 16.0, *, spacing: int = 4, smoothing: float = 1.0) -> None:
         self.window = window

@@ -116,7 +116,7 @@ def _measure(
     slope = max(np.abs(np.diff(field, axis=axis)).max() for axis in (1, 2)) * ZOOM / spacing
     scale = float(min(_log_uniform(rng, *_PEAKS) / longest, _MOST_STRAIN / slope))
     drift = rng.normal(0, 0.05, (2, 1, 1)) * (rng.random() < _DRIFTING)
-    conditions = _conditions(rng, spacing)
+    conditions = draw_conditions(rng, spacing)
     shape = tuple(side // ZOOM * spacing for side in field.shape[1:])
     simulator = BeadSimulator(shape, spacing=spacing, **conditions, random_state=int(rng.integers(2**31)))
     pairs = simulator.sample(displacement=(field * scale + drift)[None]).pairs
@@ -133,8 +133,22 @@ def _measure(
     return found.displacement[0], scale, results | conditions
 
 
-def _conditions(rng: np.random.Generator, spacing: int) -> dict[str, Any]:
-    """Draw the parameters of a `BeadSimulator`."""
+def draw_conditions(rng: np.random.Generator, spacing: int) -> dict[str, Any]:
+    """Draw how images are taken.
+
+    Parameters
+    ----------
+    rng : numpy Generator
+        Randomness.
+    spacing : int
+        Pixels between the nodes, of which there are 0.3 to 6 beads each.
+
+    Returns
+    -------
+    dict
+        Parameters of a :class:`tfmkit.simulate.BeadSimulator`; images are plain in 40 % of the cases, and have beads
+        out of focus, missing beads, haze, vignetting or debris in the others.
+    """
     values: dict[str, Any] = {
         "density": float(np.clip(_log_uniform(rng, *_BEADS_PER_NODE) / spacing**2, *_DENSITIES)),
         "sigma": _log_uniform(rng, 0.8, 2.2),
