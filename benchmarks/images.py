@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.ndimage import distance_transform_edt
 from skimage.draw import polygon2mask
 from skimage.io import imread
 from tqdm.auto import tqdm
@@ -31,7 +32,7 @@ from tfmkit._validation import FloatArray
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM
 from tfmkit.displacement import PIV, DisplacementTransformer, Flag, OpticalFlow
-from tfmkit.displacement.measure import measure_pair, widen
+from tfmkit.displacement.measure import measure_pair
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel.operator import ForwardOperator
 from tfmkit.metrics import relative_rmse
@@ -108,7 +109,7 @@ def simulated_rows(family: str, condition: tuple[float, float, float], options: 
         told = isinstance(estimator, OracleLambda)
         estimate = estimator.fit(found.displacement, traction * scale) if told else estimator
         recovered = (estimate if told else estimate.fit(found.displacement)).predict(found.displacement)
-        error = relative_rmse(traction * scale, recovered, multioutput="raw_values")
+        error = np.asarray(relative_rmse(traction * scale, recovered, multioutput="raw_values"))
         seconds = (time.process_time() - start) / options.fields
         rows.append(
             {"family": family, "beads_per_node": beads, "peak_px": peak, "photons": photons, "pipeline": name}
@@ -122,7 +123,7 @@ def real_rows(folder: Any, weights: list[str]) -> list[dict[str, Any]]:
     """Return where each pipeline puts the traction of one real pair."""
     pair = np.stack([imread(folder / f"{part}.tif") for part in ("relaxed", "deformed")])
     found = measure_pair(pair.astype(np.float32), PIV(spacing=SPACING))
-    inside = widen(outline(folder, pair.shape[1:]), WIDENED * SPACING)
+    inside = distance_transform_edt(~outline(folder, pair.shape[1:])) <= WIDENED * SPACING
     inside = inside[np.ix_(np.rint(found.y).astype(int), np.rint(found.x).astype(int))]
     rows = []
     for name, (transformer, estimator) in pipelines(weights).items():

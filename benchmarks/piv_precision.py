@@ -63,6 +63,8 @@ def pairs(n_fields: int, seed: int) -> Iterator[tuple[FloatArray, FloatArray]]:
         draw = Draw(torch.Generator().manual_seed(int(rng.integers(2**62))))
         fine, family = stream.traction(draw, 1, (nodes, nodes), rng)
         field = push(fine, 0.48, varies_inside(family))[0].numpy() * spacing
+        if not field.any():
+            continue
         slope = max(np.abs(np.diff(field, axis=axis)).max() for axis in (1, 2)) * ZOOM / spacing
         scale = min(np.exp(rng.uniform(*np.log(PEAKS))) / np.hypot(*field).max(), MOST_STRAIN / slope)
         moved = field * scale + rng.normal(0, DRIFT, (2, 1, 1))
