@@ -167,6 +167,10 @@ def test_displacement_files(tmp_path):
     np.testing.assert_allclose(found.table["contractile_moment_Nm"], -7 * 2e-6 * 4e-9, rtol=0.2)
     np.testing.assert_allclose(found.table["area_um2"], 16 * 18 * 4)
     assert next(found.items()).previews() == {}
+    head, names, *rows = repr(found).splitlines()
+    assert head == f"2 items in {tmp_path / 'results'}, 0 without results"
+    assert names.split()[:4] == ["position", "frame", "cell", "strain_energy_J"]
+    assert len(rows) == 2
 
 
 def test_excluded_places_are_flagged_and_do_not_count(images, tmp_path):

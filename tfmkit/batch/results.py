@@ -16,6 +16,12 @@ from numpy.typing import NDArray
 from tfmkit.batch.store import ItemFiles, read_channels
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
+# Columns of the table that are printed, and the most rows.
+_SHOWN = (
+    "position", "frame", "cell", "strain_energy_J", "total_force_N", "net_force_fraction", "contractile_moment_Nm",
+    "max_traction_Pa",
+)  # fmt: skip
+_MAX_ROWS = 20
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,18 @@ class Results:
         if not file.is_file():
             return pd.DataFrame(columns=["item", "remark"], dtype="str")
         return pd.read_csv(file, dtype="str", keep_default_na=False)
+
+    def __repr__(self) -> str:
+        """Return a table of the main columns, one row per position, frame and cell.
+
+        Returns
+        -------
+        str
+            The folder, the numbers of items with and without results, and the table.
+        """
+        shown = self.table[[column for column in _SHOWN if column in self.table]]
+        text = shown.to_string(index=False, max_rows=_MAX_ROWS, float_format="{:.3g}".format)
+        return f"{len(self)} items in {self.folder}, {len(self.failures)} without results\n{text}"
 
     def __len__(self) -> int:
         """Return the number of items that have results.
