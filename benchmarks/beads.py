@@ -23,7 +23,7 @@ from benchmarks.command import study_parser
 from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
 from tfmkit.displacement import PIV, CrossCorrelation, OpticalFlow
-from tfmkit.displacement._grid import resample
+from tfmkit.displacement._lattice import resample
 from tfmkit.simulate import BeadSimulator
 
 # Name -> what differs from the bar's beads.

@@ -5,11 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfmkit.displacement._correlation import correlate_windows
-from tfmkit.displacement._grid import nodes, resample
-from tfmkit.displacement._images import block_sum, prepare
-from tfmkit.displacement._lattice import Lattice
-from tfmkit.displacement._outliers import normalised_median, replace
+from tfmkit.displacement._images import prepare
+from tfmkit.displacement._lattice import Lattice, block_sum, nodes, resample
+from tfmkit.displacement._match import normalised_median, replace
+from tfmkit.displacement._search import correlate_windows
 from tfmkit.simulate.spots import draw_spots
 
 

@@ -1,4 +1,4 @@
-"""Deforming an image: sampling it between its pixels, by cubic splines."""
+"""Deforming an image: cubic splines give its values between its pixels."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from scipy import ndimage
 
 from tfmkit._validation import FloatArray
 
-# Coefficients around the image that splines just outside it need.
+# Rings of coefficients around the image. Splines just outside the image need them.
 _FRAME = 3
-# Rows are sampled in turn: what a few of them need stays in the processor's cache.
+# Rows that are sampled together. The data of a few rows stay in the cache of the processor.
 _ROWS = 32
 
 
@@ -26,8 +26,8 @@ class DeformableImage:
 
     Notes
     -----
-    Gives what ``scipy.ndimage.map_coordinates`` gives inside the image, four times faster, which is most of the time
-    that a measurement takes.
+    Inside the image the values are those of ``scipy.ndimage.map_coordinates``. They come four times faster, and
+    sampling takes most of the time of a measurement.
     """
 
     def __init__(self, image: NDArray[np.float32], valid: NDArray[np.bool_]) -> None:
@@ -47,7 +47,7 @@ class DeformableImage:
         Returns
         -------
         image : ndarray of shape (height, width), float32
-            ``image(x + u(x))``; outside the image, something near its edge.
+            ``image(x + u(x))``. Outside the image the values are near those of its edge and mean nothing.
         valid : ndarray of shape (height, width)
             True where that lies inside the image and counts.
         """
@@ -75,7 +75,7 @@ class DeformableImage:
         for row, weight in enumerate(along_y):
             line[:] = 0
             for column, across in enumerate(along_x):
-                # Nothing lies outside, which is not checked again: "clip" is the mode that does not buffer.
+                # No index lies outside. The mode "clip" is there because it needs no buffer.
                 flat[row * stride + column :].take(corner, out=value, mode="clip")
                 value *= across
                 line += value
@@ -85,7 +85,7 @@ class DeformableImage:
 
 
 def _spline_weights(share: NDArray[np.float32]) -> tuple[NDArray[np.float32], ...]:
-    """Return the cubic B-spline at the four nodes around positions that are `share` beyond the second of them."""
+    """Return the weights of the four nodes around a position that lies `share` beyond the second node."""
     square, rest = share * share, 1 - share
     first = rest * rest
     first *= rest

@@ -1,10 +1,9 @@
-"""What happens to bead images before and between measurements: preparation, binning, deformation."""
+"""Bead images before the measurement: checks, uniform noise, no background."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache, reduce
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 import scipy.fft
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from tfmkit._validation import FloatArray, check_field, check_mask
-from tfmkit.displacement._grid import pixel_matrix, window_matrix
+from tfmkit.displacement._lattice import pixel_matrix, window_matrix
 
 MIN_IMAGE_SIDE = 32
 # Percentiles of an image that stand for its background and its beads.
@@ -25,7 +24,7 @@ _BACKGROUND_SPACING = 8
 # Rings of wavelengths per cycle and pixel, and the frequency above which no optics shows anything.
 _RINGS = 64
 _NOISE_BAND = 0.42
-# Pixels around what is left out that do not count either.
+# Pixels around excluded ones that do not count either.
 _FILTER_REACH = 4
 
 Image = NDArray[np.float32]
@@ -48,7 +47,8 @@ def check_pairs(pairs: ArrayLike) -> FloatArray:
     Raises
     ------
     ValueError
-        If they are no finite numbers, not 4-D with two images each, under 32 px a side, or an image is constant.
+        If a value is not finite, the array is not 4-D with two images each, a side is under 32 px, or an image is
+        constant.
     """
     kind = np.asarray(pairs).dtype
     checked = check_field(
@@ -95,9 +95,9 @@ class Prepared:
     Attributes
     ----------
     relaxed, deformed : ndarray of shape (height, width)
-        Images of uniform background, with what is nothing but noise taken out.
+        Images of uniform background. Wavelengths that hold nothing but noise are taken out.
     noisy : (ndarray, ndarray)
-        The same before that, with equally strong noise everywhere.
+        The same images with all of their noise, which is equally strong everywhere.
     valid : ndarray of shape (height, width)
         True where pixels count.
     """
@@ -109,7 +109,7 @@ class Prepared:
 
 
 def prepare(pair: tuple[FloatArray, FloatArray], excluded: Mask) -> Prepared:
-    """Bring two images to uniform noise and no background, and take out what is nothing but noise.
+    """Bring two images to uniform noise and no background, and take out wavelengths of nothing but noise.
 
     Parameters
     ----------
@@ -125,9 +125,9 @@ def prepare(pair: tuple[FloatArray, FloatArray], excluded: Mask) -> Prepared:
 
     Notes
     -----
-    Both go through the same Wiener filter, which keeps of each wavelength the share of the power that stands above
-    the floor of white noise. Where beads are bright that changes little; where they are faint, the gradients of the
-    noise would otherwise outweigh those of the beads.
+    Both go through the same Wiener filter. It keeps of each wavelength the share of the power that stands above the
+    white noise. Where beads are bright this changes little. Where they are faint, the gradients of the noise would
+    outweigh those of the beads.
     """
     first, second = flatten(pair[0], excluded), flatten(pair[1], excluded)
     spectra = scipy.fft.rfft2(first), scipy.fft.rfft2(second)
@@ -140,7 +140,7 @@ def prepare(pair: tuple[FloatArray, FloatArray], excluded: Mask) -> Prepared:
     share = np.maximum(1 - floor / np.maximum(mean_power, floor + 1e-30), 0).astype(np.float32)[ring]
     keep = (~excluded).astype(np.float32)
     filtered = [scipy.fft.irfft2(spectrum * share, first.shape) * keep for spectrum in spectra]
-    # Filter and gradients carry the edges of what is left out, which do not move, into their surroundings.
+    # The edges of excluded parts do not move. Filter and gradients carry them into their surroundings.
     reached = ndimage.binary_dilation(excluded, iterations=_FILTER_REACH) if excluded.any() else excluded
     return Prepared(filtered[0], filtered[1], (first, second), ~reached)
 
@@ -167,11 +167,11 @@ def flatten(image: FloatArray, excluded: Mask) -> Image:
     Returns
     -------
     ndarray of shape (height, width), float32
-        Square root of the image above its background, less its local mean.
+        Square root of the image above its background, minus its local mean.
 
     Notes
     -----
-    The square root makes Poisson noise equally strong everywhere, as least squares want it (Anscombe 1948), and
+    The square root makes Poisson noise equally strong everywhere, as least squares need it (Anscombe 1948). It also
     keeps single bright beads from ruling a window. Brightness and offset of the camera drop out.
     """
     dark, bright = np.percentile(image[::2, ::2][~excluded[::2, ::2]], (_DARK, _BRIGHT))
@@ -186,42 +186,3 @@ def flatten(image: FloatArray, excluded: Mask) -> Image:
     mean, weight = (rows[1] @ plane @ columns[1].T for plane in (flat * keep, keep))
     background = rows[0] @ (mean / np.maximum(weight, 1)) @ columns[0].T
     return (flat - background) * keep
-
-
-def bin_image(image: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Average an image over square blocks.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-        Image.
-    factor : int
-        Side of a block in pixels; incomplete blocks at the far edges are left out.
-
-    Returns
-    -------
-    ndarray of shape (height // factor, width // factor)
-        Binned image.
-    """
-    return block_sum(image, factor) / np.float32(factor**2)
-
-
-def block_sum(image: NDArray[Any], factor: int) -> NDArray[Any]:
-    """Sum an image over square blocks.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width)
-        Image.
-    factor : int
-        Side of a block in pixels; incomplete blocks at the far edges are left out.
-
-    Returns
-    -------
-    ndarray of shape (height // factor, width // factor)
-        Sums.
-    """
-    height, width = (side // factor * factor for side in image.shape)
-    # Adding strided slices is several times faster than a reduction over short axes.
-    lines = reduce(np.add, (image[offset:height:factor, :width] for offset in range(factor)))
-    return reduce(np.add, (lines[:, offset::factor] for offset in range(factor)))

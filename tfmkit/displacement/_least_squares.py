@@ -1,8 +1,8 @@
-"""What two images say about the displacement between them, and windows that find it.
+"""Least squares between two images: the displacement that is still missing between them, in windows.
 
-Where the displaced image is ``B(x + u)`` and the reference ``A``, the displacement that is still missing, d, is sought
-from ``A - B(x + u) = g . d`` with g the image gradient, by weighted least squares (Lucas & Kanade 1981). All sums are
-taken over blocks of pixels first; everything after that costs a few small matrix products.
+The reference is ``A``, and the other image, deformed back by the known displacement u, is ``B(x + u)``. The missing
+displacement d solves ``A - B(x + u) = g . d`` with g the image gradient, by weighted least squares (Lucas & Kanade
+1981). Sums over blocks of pixels come first. All later steps are small matrix products.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from scipy import ndimage
 
 from tfmkit._validation import FloatArray
 from tfmkit.displacement._deformation import DeformableImage
-from tfmkit.displacement._images import Image, Mask, block_sum
-from tfmkit.displacement._lattice import BLOCK, Lattice
+from tfmkit.displacement._images import Image, Mask
+from tfmkit.displacement._lattice import BLOCK, Lattice, block_sum
 
 # Fourth-order central difference.
 _DIFFERENCE = np.array([1, -8, 0, 8, -1], dtype=np.float32) / 12
-# Added to the eigenvalues of the normal matrix, as a share of its typical trace: windows without beads stay put.
+# Added to the eigenvalues of the normal matrix, as a share of its typical trace: windows without beads do not move.
 RIDGE = 0.02
-# Longest step of one iteration in pixels: gradients tell nothing about what is a bead's width away.
+# Longest step of one iteration in pixels. Gradients tell nothing beyond the width of a bead.
 MAX_STEP = 1.5
 # Standard deviation of the patch of pixels, about a bead, that is judged as a whole.
 _PATCH_SIGMA = 1.5
 # Patches of this many times the noise's energy count half.
 OUTLYING = 3.0
-# Least variance of noise, as a share of the image's own: interpolation is no better than that.
+# Least variance of noise, as a share of the variance of the image: interpolation errs by as much.
 _LEAST_NOISE = 0.01
 # Share of valid pixels from which a block counts: all of them, but for rounding.
 _FULL = 0.999
@@ -36,7 +36,7 @@ Triple = tuple[FloatArray, FloatArray, FloatArray]
 
 
 class Evidence(NamedTuple):
-    """What two images say about the displacement that is still missing between them.
+    """The sums of least squares for the displacement that is still missing between two images.
 
     Attributes
     ----------
@@ -59,7 +59,7 @@ class Comparison:
     Parameters
     ----------
     smooth : ndarray of shape (height, width)
-        Reference, free of noise as far as may be: for the gradients.
+        Reference with as little noise as possible, for the gradients.
     first, second : ndarray of shape (height, width)
         The two images between which differences are taken: the reference with all of its noise, and the other one.
     valid : ndarray of shape (height, width)
@@ -78,7 +78,7 @@ class Comparison:
         self._least_noise = _LEAST_NOISE * float(first.var())
 
     def observe(self, field: FloatArray, lattice: Lattice) -> Evidence:
-        """Deform the second image back by what is known, and sum what is left.
+        """Deform the second image back by the known displacement, and sum the remaining differences.
 
         Parameters
         ----------
@@ -94,8 +94,8 @@ class Comparison:
 
         Notes
         -----
-        A bead that one image lacks leaves far more than noise behind, over all of its pixels. So patches are weighted
-        down as a whole, by how much more is left in them than in most (Geman & McClure's weights).
+        A bead that one image lacks leaves a difference far above the noise, in all of its pixels. Therefore patches are
+        weighted down as a whole, by the ratio of their difference to that of most patches (Geman & McClure's weights).
         """
         moved, inside = self._second.sample(lattice.spread(field))
         counts = (inside & self._valid).astype(np.float32)

@@ -1,25 +1,33 @@
-"""How well two images match once a displacement is undone, and which vectors make them match worse."""
+"""How well two images match once a displacement is undone, and vectors that make them match worse."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from tfmkit._validation import FloatArray
 from tfmkit.displacement._deformation import DeformableImage
-from tfmkit.displacement._images import Image, Mask, block_sum
-from tfmkit.displacement._lattice import BLOCK, Lattice
+from tfmkit.displacement._images import Image, Mask
+from tfmkit.displacement._lattice import BLOCK, Lattice, block_sum
 from tfmkit.displacement._least_squares import RIDGE, gradients
-from tfmkit.displacement._outliers import MEDIAN_THRESHOLD, normalised_median, replace
 
+# Threshold and noise level (px) of the normalised median test, both from Westerweel & Scarano (2005).
+MEDIAN_THRESHOLD = 2.0
+MEDIAN_NOISE = 0.1
+# Share of good vectors under a Gaussian window from which its mean is taken.
+_LEAST_WEIGHT = 0.05
+
+_NEIGHBOURS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
 # Standard deviation in pixels of the window whose correlation is taken.
 _SIGMA = 6.0
 # Windows of the standard errors, in pixels, and the weight under which a window counts as empty.
 WINDOWS = (4.0, 8.0, 16.0)
 _LEAST_WEIGHT = 1e-3
-# Variance of what counts as an empty window, as a share of the typical one.
+# Variance of an empty window, as a share of the typical one.
 _FAINT = 0.05
 
 
@@ -74,7 +82,7 @@ class Match:
         return self._correlate(*self._undo(field))
 
     def compare(self, field: FloatArray) -> Agreement:
-        """Deform the second image back, and tell how alike the two are and how exactly they place each node.
+        """Deform the second image back; measure how alike the two are and how exactly they place each node.
 
         Parameters
         ----------
@@ -94,7 +102,7 @@ class Match:
         return Agreement(self._correlate(relaxed, moved, weight), errors)
 
     def _undo(self, field: FloatArray) -> tuple[Image, Image, Image]:
-        """Return both images where both are seen, the second one deformed back, and where that is."""
+        """Return both images and a weight: the second image is deformed back; the weight is 1 where both are seen."""
         moved, inside = self._deformed.sample(self._lattice.spread(field))
         weight = (inside & self._valid).astype(np.float32)
         return self._relaxed * weight, moved * weight, weight
@@ -106,7 +114,7 @@ class Match:
         )
         total = np.maximum(total, 1e-6)
         spread = np.sqrt(np.maximum(aa - a * a / total, 0) * np.maximum(bb - b * b / total, 0))
-        # Where both images are all but empty, noise can be deformed until it looks alike: that is no match.
+        # Where both images are nearly empty, noise can be deformed until it looks alike. That is not a match.
         faint = _FAINT * float(np.median(spread)) + 1e-12
         return (ab - a * b / total) / (spread + faint)
 
@@ -118,12 +126,12 @@ class Match:
         field : ndarray of shape (2, n_y, n_x)
             Displacement at the nodes, in pixels.
         correlation : ndarray of shape (n_y, n_x)
-            What it makes of the images.
+            Correlation of the images under this field.
 
         Returns
         -------
         ndarray of shape (n_y, n_x)
-            True at outliers. The median test alone would refuse the peaks under small adhesions as well.
+            True at outliers. The median test alone would also refuse the peaks under small adhesions.
         """
         unlike = normalised_median(field) > MEDIAN_THRESHOLD
         if not unlike.any():
@@ -131,8 +139,69 @@ class Match:
         return unlike & (self.correlation(replace(field, unlike)) > correlation)
 
 
+def normalised_median(field: FloatArray) -> FloatArray:
+    """Compare each vector with its eight neighbours.
+
+    Parameters
+    ----------
+    field : ndarray of shape (2, height, width)
+        Displacement in pixels.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        Distance from the neighbours' median over the neighbours' own median distance from it; the larger of the two
+        components. Above 2 a vector is an outlier.
+
+    References
+    ----------
+    Westerweel & Scarano, Experiments in Fluids 39:1096, 2005, eq. 2.
+    """
+    height, width = field.shape[1:]
+    padded = np.pad(field, ((0, 0), (1, 1), (1, 1)), mode="reflect")
+    around = np.stack([padded[:, row : row + height, column : column + width] for row, column in _NEIGHBOURS])
+    median = np.median(around, axis=0)
+    fluctuation = np.median(np.abs(around - median), axis=0)
+    return (np.abs(field - median) / (fluctuation + MEDIAN_NOISE)).max(axis=0)
+
+
+def replace(field: FloatArray, bad: NDArray[Any]) -> FloatArray:
+    """Interpolate vectors from the good ones around them.
+
+    Parameters
+    ----------
+    field : ndarray of shape (2, height, width)
+        Displacement.
+    bad : ndarray of shape (height, width)
+        True where a vector is to be replaced.
+
+    Returns
+    -------
+    ndarray of shape (2, height, width)
+        The field with Gaussian-weighted means of good vectors in place of bad ones. The Gaussians are as narrow as
+        good vectors allow. Without any good vector the field is 0.
+    """
+    good = ~bad
+    if not good.any():
+        return np.zeros_like(field)
+    # Vectors too far from all good ones get the mean of these.
+    result = np.where(bad, field[:, good].mean(axis=1)[:, None, None], field)
+    missing, known = bad.copy(), good.astype(field.dtype)
+    sigma = 1.0
+    while missing.any() and sigma < max(bad.shape):
+        weight = ndimage.gaussian_filter(known, sigma, mode="constant")
+        near = missing & (weight > _LEAST_WEIGHT)
+        if near.any():
+            for component in range(2):
+                mean = ndimage.gaussian_filter(np.where(bad, 0, field[component]), sigma, mode="constant")
+                result[component][near] = mean[near] / weight[near]
+            missing &= ~near
+        sigma *= 2
+    return result
+
+
 def _standard_error(left: FloatArray, total: FloatArray, xx: FloatArray, xy: FloatArray, yy: FloatArray) -> FloatArray:
-    """Return the standard errors (2, n_y, n_x) of least squares in windows, from what is left between the images."""
+    """Return the standard errors (2, n_y, n_x) of least squares in windows, from the remaining differences."""
     ridge = RIDGE * max(float(np.median(xx + yy)), 1e-12)
     noise = left / np.maximum(total, _LEAST_WEIGHT)
     determinant = (xx + ridge) * (yy + ridge) - xy * xy

@@ -1,4 +1,4 @@
-"""The whole field at once: as smooth as the noise asks for, and no smoother where images say otherwise."""
+"""Fit of the whole field at once: as smooth as the noise demands, and rough where the images show it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tfmkit._validation import FloatArray
 from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._least_squares import MAX_STEP, Comparison, Evidence, Triple
 
-# Looks at the images, and how often each of them is smoothed anew, by so many steps of conjugate gradients.
+# Times that the images are compared, times that each comparison is smoothed, and steps of conjugate gradients.
 _PASSES = 2
 _REWEIGHTINGS = 3
 _ITERATIONS = 16
 # Least standard deviation of a second difference between nodes, in pixels.
 _LEAST_CURVATURE = 0.01
-# What an estimate shows of the second differences' standard deviation, for it is smoothed itself.
+# Ratio of the true standard deviation of second differences to that of an estimate, which is smoothed itself.
 _CURVATURE_GAIN = 2.25
 # Outermost rings of nodes that take their curvature from the ring inside them.
 _BORDER = 2
@@ -37,7 +37,7 @@ def fit_field(images: Comparison, start: FloatArray, lattice: Lattice, smoothing
     lattice : Lattice
         The nodes.
     smoothing : float
-        Weight of smoothness, 1 if curvatures are to be taken as they are found.
+        Weight of smoothness; 1 takes curvatures as they are found.
 
     Returns
     -------
@@ -46,13 +46,13 @@ def fit_field(images: Comparison, start: FloatArray, lattice: Lattice, smoothing
 
     Notes
     -----
-    Minimises ``sum_px (difference - g . (u - u_0))^2 / noise + sum_nodes |D^2 u|^2 / s^2`` over u, with D^2 the second
-    differences between nodes and s their standard deviation, which is taken from the field around the node and so
-    found in turn with it (iteratively reweighted least squares). Gradients that pull at a node are lumped there.
+    Minimises ``sum_px (difference - g . (u - u_0))^2 / noise + sum_nodes |D^2 u|^2 / s^2`` over u. D^2 are the second
+    differences between nodes, and s is their standard deviation. It is taken from the field around the node, in turn
+    with the field itself (iteratively reweighted least squares). Gradients of pixels are shared out to the nodes.
 
-    There are no windows, so that nothing is blurred under a cell, and far from it the whole neighbourhood averages
-    the noise. This is the global approach of image correlation (Besnard, Hild & Roux, Exp. Mech. 46:789, 2006) with the
-    local smoothness of adaptive splines.
+    There are no windows. Under a cell little is blurred, and far from it a wide neighbourhood averages the noise. This
+    is the global approach of image correlation (Besnard, Hild & Roux, Exp. Mech. 46:789, 2006) with the local
+    smoothness of adaptive splines.
     """
     field = start
     for _ in range(_PASSES):
@@ -139,7 +139,7 @@ def expected_curvature(field: FloatArray) -> NDArray[np.float32]:
     along_x, along_y, across = ((part**2).sum(axis=0) / 2 for part in _second_differences(field))
     energy = np.pad(along_x, ((0, 0), (1, 1)), mode="edge") + np.pad(along_y, ((1, 1), (0, 0)), mode="edge")
     energy += 2 * np.pad(across, ((1, 0), (1, 0)), mode="edge")
-    # The start is least exact at the border, and its errors there would pass for a field that is rough.
+    # The start is least exact at the border. Its errors there would look like a rough field.
     energy = np.pad(energy[_BORDER:-_BORDER, _BORDER:-_BORDER], _BORDER, mode="edge")
     around = ndimage.gaussian_filter(energy, _CURVATURE_SIGMA, mode="nearest")
     return (_LEAST_CURVATURE**2 + _CURVATURE_GAIN**2 * around).astype(np.float32)

@@ -1,4 +1,4 @@
-"""What all transformers from image pairs to displacement share: the grid, the checks, flags and quality."""
+"""The base of all transformers from image pairs to displacement: grid, checks, flags, quality, precision."""
 
 from __future__ import annotations
 
@@ -14,26 +14,24 @@ from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
 from tfmkit._validation import FloatArray, check_count
-from tfmkit.displacement._grid import nodes
 from tfmkit.displacement._images import Mask, Prepared, check_excluded, check_pairs, prepare
-from tfmkit.displacement._lattice import Lattice
-from tfmkit.displacement._match import Match
-from tfmkit.displacement._outliers import replace
+from tfmkit.displacement._lattice import Lattice, nodes
+from tfmkit.displacement._match import Match, replace
 from tfmkit.displacement._precision import Exponents, standard_deviation
 
 # Correlation of the two images under which a window holds no match.
 _LEAST_QUALITY = 0.3
-# Nodes around one without a match that are not trusted either.
+# Rings of nodes around a node without a match that are not trusted either.
 _SPOILT = 2
 # Share of unmatched nodes from which poor ones count as unmatched as well. A node is poor if the quality around it is
 # less than this part of the best tenth's, or than the last number, which wrong vectors seldom reach by chance.
 _MOST_FLAGGED, _POOR, _BEST, _LEAST_LEFT = 0.3, 0.75, 0.9, 0.7
-# Fields are resolved on nodes this far apart, however many of them are asked for.
+# Fields are measured on nodes this far apart, and thinned out to the spacing that is asked for.
 _SPACING = 4
 
 
 class Flag(IntEnum):
-    """What became of a vector."""
+    """Fate of a vector: measured, or replaced and why."""
 
     GOOD = 0
     OUTLIER = 1
@@ -145,7 +143,7 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         return self.measure(X, exclude=exclude).displacement
 
     def measure(self, X: ArrayLike, *, exclude: ArrayLike | None = None) -> Bunch:
-        """Measure image pairs and tell how far each vector is to be trusted; needs no fit and keeps nothing.
+        """Measure image pairs and state how exact each vector is; needs no fit and keeps nothing.
 
         Parameters
         ----------

@@ -6,11 +6,10 @@ import numpy as np
 from scipy import ndimage
 
 from tfmkit._validation import FloatArray, check_count
-from tfmkit.displacement._correlation import correlate_windows
 from tfmkit.displacement._deformation import DeformableImage
 from tfmkit.displacement._images import Image, Prepared
 from tfmkit.displacement._lattice import Lattice
-from tfmkit.displacement._pyramid import PEAK_RATIO, find_displacement, without_outliers
+from tfmkit.displacement._search import PEAK_RATIO, correlate_windows, find_displacement, without_outliers
 from tfmkit.displacement._transformer import DisplacementTransformer
 
 # Sides of the windows of the passes at full resolution, in units of the last.
@@ -20,10 +19,10 @@ _PASSES = (2, 1, 1)
 class CrossCorrelation(DisplacementTransformer):
     """Window-deforming cross-correlation of bead images, the classic way of PIV.
 
-    After the same start as :class:`PIV`, every pass deforms one image back by what is known, correlates square windows
-    (all at once, by Fourier transforms), fits a Gaussian to the peak, and replaces vectors whose peak does not stand
-    out or that fail the normalised median test. :class:`PIV` is quicker and more exact on beads; this one is there to
-    be compared with.
+    The start is that of :class:`PIV`. Then every pass deforms one image back by the displacement found so far,
+    correlates square windows by Fourier transforms, and fits a Gaussian to the peak. It replaces vectors whose peak
+    does not stand out, and vectors that fail the normalised median test. :class:`PIV` is quicker and more exact on
+    beads; this class serves for comparison.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ class CrossCorrelation(DisplacementTransformer):
 
     def _measure_pair(self, images: Prepared, lattice: Lattice) -> FloatArray:
         target = DeformableImage(images.deformed, images.valid)
-        # Correlation never takes back the noise of its start within a window: what is narrower than one goes.
+        # Correlation cannot correct errors of its start that are narrower than a window: they are blurred away.
         blur = self.window / (4 * lattice.spacing)
         field = ndimage.gaussian_filter(find_displacement(images, lattice), (0, blur, blur), mode="nearest")
         for factor in _PASSES:

@@ -1,4 +1,4 @@
-"""Drift of the stage between two bead images: found where the gel does not move, and undone."""
+"""Drift of the stage between two bead images: measured where the gel does not move, and undone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tfmkit._validation import FloatArray
 from tfmkit.displacement._images import MIN_IMAGE_SIDE, Image, Mask, Prepared, check_excluded, check_pairs, prepare
 from tfmkit.displacement._lattice import Lattice
 from tfmkit.displacement._least_squares import Comparison, refine
-from tfmkit.displacement._pyramid import find_displacement
+from tfmkit.displacement._search import find_displacement
 
 _SPACING = 8
 # Windows and steps at full resolution: binned images show shifts of a fraction of a pixel to 0.015 px only.
@@ -24,7 +24,7 @@ _WINDOW_SIGMA, _STEPS = 8.0, 3
 # Blur in pixels before that: pixels are too wide for the finest detail of sharp beads, which then seems to stay behind.
 _BLUR = 1.0
 _ITERATIONS = 30
-# Vectors that are this many robust standard deviations off count half, and the least such deviation in pixels.
+# Robust standard deviations from which a vector counts half, and the least such deviation in pixels.
 _ROBUST = 2.0
 _LEAST_SCALE = 1e-3
 
@@ -76,7 +76,7 @@ class DriftCorrection(TransformerMixin, BaseEstimator):
     Attributes
     ----------
     drift_ : ndarray of shape (n_pairs, 3)
-        What was undone in the fitted pairs: shift along x and y in pixels, and rotation in radians.
+        Drift of the fitted pairs: shift along x and y in pixels, and rotation in radians.
 
     Examples
     --------
@@ -140,7 +140,7 @@ class DriftCorrection(TransformerMixin, BaseEstimator):
         return undo_drift(X, self.fit(X, y, mask=mask).drift_)
 
     def transform(self, X: ArrayLike, *, mask: ArrayLike | None = None) -> FloatArray:
-        """Undo the drift that these pairs have, whatever that of the fitted ones was.
+        """Measure the drift of these pairs and undo it; the drift of the fitted pairs does not matter.
 
         Parameters
         ----------
@@ -188,7 +188,7 @@ def undo_drift(pairs: ArrayLike, drift: ArrayLike) -> FloatArray:
     Returns
     -------
     ndarray of shape (n_pairs, 2, height, width)
-        New pairs; cubic splines, with what lies outside the image taken from its edge.
+        New pairs, by cubic splines. Pixels that lie outside the image take the values of its edge.
 
     Raises
     ------
