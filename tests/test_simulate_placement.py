@@ -108,3 +108,7 @@ def test_interior_of_a_circle_off_the_middle():
 def test_interior_is_cut_off_at_the_edge():
     inside = interior(np.full((1, 360), 50.0), np.array([[4.0, 4.0]]), (10, 12))
     assert inside.all()
+
+
+def test_interior_of_no_cells():
+    assert interior(np.empty((0, 360)), np.empty((0, 2)), (10, 12)).shape == (0, 10, 12)

@@ -73,6 +73,8 @@ def interior(radii: Array, centres: Array, shape: tuple[int, int]) -> NDArray[np
     ndarray of shape (n_cells, height, width)
         True inside.
     """
+    if not len(radii):
+        return np.zeros((0, *shape), dtype=bool)
     corners = border_polygons(radii, centres)
     # Only the part of the grid that some cell reaches is tested.
     left, top = np.clip(np.floor(corners.min(axis=(0, 1))), 0, None).astype(int)
