@@ -4,9 +4,9 @@ BIN := .venv/bin
 STAMP := .venv/.stamp
 
 # Two test processes with one thread each are faster than one with two, and they do not fight over the cores.
-test check: export OMP_NUM_THREADS := 1
+test check docs: export OMP_NUM_THREADS := 1
 
-.PHONY: benchmark demo paper test check clean
+.PHONY: benchmark check clean demo docs paper test
 
 demo: $(STAMP)
 	$(BIN)/python -m benchmarks.demo
@@ -16,6 +16,10 @@ paper: $(STAMP)
 
 benchmark: $(STAMP)
 	$(BIN)/python -m benchmarks.robustness
+
+# Warnings are errors; links between pages are checked without a network.
+docs: $(STAMP)
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -d docs/_build/doctrees docs docs/_build/html
 
 test: check
 	$(BIN)/python -m pytest -n 2 -q
@@ -32,8 +36,9 @@ check: $(STAMP)
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,docs]"
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build out tfmkit.egg-info
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build out tfmkit.egg-info \
+		examples/out docs/_build docs/generated docs/auto_examples

@@ -1,8 +1,10 @@
-"""Choosing lambda: from the data alone, or by cross-validation over simulated cells like one's own.
+"""
+Choose lambda
+=============
 
-Too small a lambda turns noise into traction, too large a one wipes traction out. `FTTCCV` estimates the error at each
-lambda from the displacement itself. On simulated cells, with the gel and the noise of one's own experiment, the error
-is known, and scikit-learn's search finds the lambda that makes it least. The figures go to ``out/examples``.
+Too small a lambda turns noise into traction. Too large a lambda wipes traction out. `FTTCCV` estimates the error at
+each lambda from the displacement itself. On simulated cells, with the gel and the noise of your own experiment, the
+error is known, and a search of scikit-learn finds the lambda with the smallest error.
 """
 
 from pathlib import Path

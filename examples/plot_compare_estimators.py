@@ -1,8 +1,9 @@
-"""Comparing estimators: one search over methods and their parameters, then a test on cells that it has not seen.
+"""
+Compare estimators
+==================
 
-Every tfmkit estimator is a scikit-learn estimator, so that ``GridSearchCV`` can search over methods as it searches
-over parameters. `compare` then puts the winners side by side with FTTC told its best lambda, under several levels of
-noise. The figure goes to ``out/examples``.
+Every tfmkit estimator is a scikit-learn estimator. ``GridSearchCV`` can therefore search over methods as it searches
+over parameters. `compare` then puts the winners side by side with FTTC at its best lambda, at several noise levels.
 """
 
 from pathlib import Path

@@ -1,8 +1,11 @@
-"""Error bars: how sure one can be of a traction map, and of the force summed over it.
+"""
+Error bars
+==========
 
-`BayesianFTTC` gives the standard deviation of every traction vector from the measured noise, the packaged networks
-give one that they learned, and `BayesianFTTC.intervals` gives 90 % intervals of forces and energies. With simulated
-cells one can count how often the truth lies inside. The figure goes to ``out/examples``.
+How sure can you be of a traction map, and of the force summed over it? `BayesianFTTC` computes the standard deviation
+of every traction vector from the measured noise. The packaged networks return one that they learned.
+`BayesianFTTC.intervals` gives 90 % intervals of forces and energies. With simulated cells you can count how often the
+truth lies inside.
 """
 
 from pathlib import Path

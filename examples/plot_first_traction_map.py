@@ -1,7 +1,9 @@
-"""A first traction map: from a displacement field to figures and forces.
+"""
+A first traction map
+====================
 
-Replace the simulated cell by your own file with ``tfmkit.io.read_displacement("file")``. Figures go to
-``out/examples``.
+From a displacement field to figures and forces. Replace the simulated cell by your own file with
+``tfmkit.io.read_displacement("file")``.
 """
 
 from pathlib import Path

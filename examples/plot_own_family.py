@@ -1,8 +1,12 @@
-"""A family of cells of your own: a function that draws one cell, and the simulator does the rest.
+"""
+Cells of your own
+=================
 
-The cells here contract along parallel stress fibres, with a round adhesion at both ends of each. `CellSimulator` scales
-their traction, computes the displacement of the gel and adds noise. The cells then serve to compare methods or to train
-a network, as those of any other family do. The figure goes to ``out/examples``.
+A family of cells is a function that draws one cell. The simulator does the rest.
+
+The cells here contract along parallel stress fibres, with a round adhesion at both ends of each. `CellSimulator`
+scales their traction, computes the displacement of the gel and adds noise. The cells then serve to compare methods or
+to train a network, as those of any other family do.
 """
 
 from pathlib import Path

@@ -1,7 +1,10 @@
-"""Simulating cells: every family, with the traction that each cell exerts and the displacement that one would measure.
+"""
+Simulated cells
+===============
 
-Simulated cells have a known traction, which measured ones never have: they are what methods are compared on, and what
-DeepTFM learns from. The figure goes to ``out/examples``.
+Every family of simulated cells, with the traction that each cell exerts and the displacement that you would measure.
+Simulated cells have a known traction, which measured cells never have. Methods are compared on them, and `DeepTFM`
+learns from them.
 """
 
 from pathlib import Path

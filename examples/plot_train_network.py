@@ -1,8 +1,10 @@
-"""Training your own DeepTFM: simulate cells like yours, train on them, fine-tune the packaged network.
+"""
+Train your own network
+======================
 
 A network that has seen the cells, the gel and the noise of one experiment can be small. Here one of 60,000 weights
-learns from 150 simulated cells in seconds; ``DeepTFM.from_pretrained("small")`` has seen millions and is the better
-start for real work: `partial_fit` trains it further. The figure goes to ``out/examples``.
+learns from 150 simulated cells in seconds. ``DeepTFM.from_pretrained("small")`` has seen millions and is the better
+start for real work: `partial_fit` trains it further.
 """
 
 from pathlib import Path

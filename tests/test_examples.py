@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -15,3 +16,10 @@ EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 def test_example(example, tmp_path):
     subprocess.run([sys.executable, "-W", "error", str(example)], cwd=tmp_path, check=True)
     assert list(tmp_path.rglob("*.png"))
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
+def test_example_has_a_title_for_the_gallery(example):
+    title, line, blank, *_ = ast.get_docstring(ast.parse(example.read_text(encoding="utf-8"))).splitlines()
+    assert line == len(title) * "="
+    assert not blank
