@@ -109,3 +109,14 @@ def test_refuses_grids_that_do_not_fit(tmp_path, fields, name, array):
     np.savez(tmp_path / "a.npz", displacement=fields, **{**grid, name: array})
     with pytest.raises(ValueError, match="a.npz"):
         read_arrays(tmp_path / "a.npz")
+
+
+@pytest.mark.parametrize("shape", [(9, 11, 2), (3, 9, 11, 2)])
+@pytest.mark.parametrize("suffix", [".npy", ".npz"])
+def test_components_at_the_end_are_told(tmp_path, shape, suffix):
+    array = np.random.default_rng(0).normal(size=shape)
+    (np.save if suffix == ".npy" else np.savez)(tmp_path / f"a{suffix}", array)
+    with pytest.raises(ValueError, match="channels last"):
+        read_displacement(tmp_path / f"a{suffix}")
+    np.save(tmp_path / "b.npy", np.moveaxis(array, -1, -3))
+    assert read_displacement(tmp_path / "b.npy").displacement.shape[-2:] == (9, 11)

@@ -87,3 +87,10 @@ def test_table_with_rounded_positions(cases):
     assert data.spacing == pytest.approx(31 / 3, rel=1e-3)
     # Half a pixel of rounding times the steepest slope of the field.
     assert error.max() < 0.03
+
+
+def test_matlab(cases):
+    data = read_displacement(cases / "matlab" / "displField.mat")
+    assert data.displacement.shape[0] == 2
+    assert np.isfinite(data.displacement).all()
+    assert read_displacement(cases / "matlab" / "easy_noise_empty.mat").noise is None

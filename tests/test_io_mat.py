@@ -92,6 +92,118 @@ def test_easy_tfm_scattered_points_are_interpolated(tmp_path):
     assert not data.measured.any()
 
 
+def cells_of(parts):
+    """Return MATLAB's cell array of one column."""
+    cells = np.empty((len(parts), 1), dtype=object)
+    for number, part in enumerate(parts):
+        cells[number, 0] = part
+    return cells
+
+
+@pytest.mark.parametrize("noise", [[], np.zeros((0, 0)), {}, "one frame"])
+def test_easy_tfm_without_noise(tmp_path, noise):
+    frames = [frame_of(0), frame_of(1)]
+    data = np.array([[(f["pos"], f["vec"]) for f in frames]], dtype=[("pos", "O"), ("vec", "O")])
+    if isinstance(noise, str):
+        empty = np.zeros((0, 2))
+        noise = np.array([[(frames[0]["pos"], frames[0]["vec"]), (empty, empty)]], dtype=[("pos", "O"), ("vec", "O")])
+    savemat(tmp_path / "a.mat", {"input_data": {"displacement": data, "noise": noise}})
+    read = read_displacement(tmp_path / "a.mat")
+    assert read.noise is None
+    np.testing.assert_array_equal(read.displacement, [on_grid(frame) for frame in frames])
+
+
+def test_empty_noise_of_a_file_of_version_7_3(tmp_path):
+    path = save_struct_hdf5(tmp_path / "a.mat", [frame_of(0)])
+    with h5py.File(path, "a") as file:
+        empty = file.create_dataset("input_data/noise", data=np.zeros(2, dtype=np.uint64))
+        empty.attrs["MATLAB_empty"] = np.uint8(1)
+    assert read_displacement(path).noise is None
+
+
+@pytest.mark.parametrize("save", [save_struct, save_struct_hdf5])
+def test_missing_vectors_are_holes(tmp_path, save):
+    frames = [frame_of(0), frame_of(1)]
+    frames[1]["vec"][13] = np.nan
+    frames[0]["vec"][7, 0] = np.nan
+    data = read_displacement(save(tmp_path / "a.mat", frames))
+    assert np.argwhere(~data.measured).tolist() == [[0, 7 % SIDE, 7 // SIDE], [1, 13 % SIDE, 13 // SIDE]]
+    assert np.isfinite(data.displacement).all()
+    np.testing.assert_array_equal(data.displacement[1][:, data.measured[1]], on_grid(frames[1])[:, data.measured[1]])
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+@pytest.mark.parametrize("n_frames", [1, 2])
+def test_displfield(tmp_path, scattered, n_frames):
+    rng = np.random.default_rng(0)
+    frames = []
+    for number in range(n_frames):
+        pos = rng.uniform(0, 200, size=(800, 2)) if scattered else frame_of(0)["pos"].astype(float)
+        vec = np.stack([0.01 * pos[:, 0] + number, 1 - 0.02 * pos[:, 1]], axis=1)
+        vec[40 + number] = np.nan
+        frames.append({"pos": pos, "vec": vec})
+    parts = np.array([[(f["pos"], f["vec"], 1.0) for f in frames]], dtype=[("pos", "O"), ("vec", "O"), ("par", "O")])
+    savemat(tmp_path / "displField.mat", {"displField": parts})
+    data = read_displacement(tmp_path / "displField.mat")
+    assert data.layout == "displfield"
+    x, y = np.meshgrid(data.x, data.y)
+    inner = (slice(None), slice(3, -3), slice(3, -3))
+    for number in range(n_frames):
+        expected = np.stack([0.01 * x + number, 1 - 0.02 * y])
+        np.testing.assert_allclose(data.displacement[number][inner], expected[inner], atol=1e-9)
+    assert data.measured.sum() == (0 if scattered else n_frames * (SIDE**2 - 1))
+
+
+def pivlab(path, n_frames=2, *, calibrated=False, filtered=False, hdf5=False):
+    """Write what PIVlab exports; return the field of each frame."""
+    x, y = np.meshgrid(24.0 + 16 * np.arange(12), 32.0 + 16 * np.arange(9))
+    fields = np.random.default_rng(0).normal(size=(n_frames, 2, 9, 12))
+    types = np.ones((n_frames, 9, 12))
+    types[:, 2, 3], types[:, 4, 5] = 0, 2
+    xy, uv = (1e-7, 3e-7) if calibrated else (1.0, 1.0)
+    measured = fields.copy()
+    measured[:, :, 2, 3] = np.nan
+    empty = np.zeros((0, 0))
+    variables = {
+        "x": [x * xy] * n_frames,
+        "y": [y * xy] * n_frames,
+        "u_original": [field[0] * uv for field in (2 * fields if filtered else measured)],
+        "v_original": [field[1] * uv for field in (2 * fields if filtered else measured)],
+        "typevector_original": list(types),
+        "u_filtered": [field[0] * uv for field in measured] if filtered else [empty] * n_frames,
+        "v_filtered": [field[1] * uv for field in measured] if filtered else [empty] * n_frames,
+        "typevector_filtered": list(types) if filtered else [empty] * n_frames,
+    }
+    if hdf5:
+        with h5py.File(path, "w", userblock_size=512) as file:
+            for name, parts in variables.items():
+                cells = file.create_dataset(name, (1, n_frames), dtype=h5py.ref_dtype)
+                for number, part in enumerate(parts):
+                    file[f"#refs#/{name}{number}"] = np.zeros(2) if part.size == 0 else part.T
+                    if part.size == 0:
+                        file[f"#refs#/{name}{number}"].attrs["MATLAB_empty"] = 1
+                    cells[0, number] = file[f"#refs#/{name}{number}"].ref
+        return fields
+    units = "[m] respectively [m/s]" if calibrated else "[px] respectively [px/frame]"
+    cells = {name: cells_of(parts) for name, parts in variables.items()}
+    savemat(path, {**cells, "units": units, "calxy": xy, "calu": uv})
+    return fields
+
+
+@pytest.mark.parametrize("n_frames", [1, 3])
+@pytest.mark.parametrize("options", [{}, {"calibrated": True}, {"filtered": True}, {"hdf5": True}])
+def test_pivlab(tmp_path, n_frames, options):
+    fields = pivlab(tmp_path / "PIVlab.mat", n_frames, **options)
+    data = read_displacement(tmp_path / "PIVlab.mat")
+    assert data.layout == "pivlab"
+    assert np.argwhere(~data.measured).tolist() == [[number, 2, 3] for number in range(n_frames)]
+    there = data.measured[0]
+    for number in range(n_frames):
+        np.testing.assert_allclose(data.displacement[number][:, there], fields[number][:, there], rtol=1e-9)
+    np.testing.assert_allclose(data.x, 24 + 16 * np.arange(12))
+    assert data.spacing == pytest.approx(16)
+
+
 @pytest.mark.parametrize(
     ("frames", "message"),
     [

@@ -1,4 +1,4 @@
-"""The only place that knows what a field array is.
+"""Checks of input: the only place that knows the layout of field arrays.
 
 A batch of fields is an ndarray ``(n_fields, 2, height, width)``; component 0 points along x (columns, to
 the right), component 1 along y (rows, downwards). Everything that takes a field from a user passes it
@@ -26,7 +26,7 @@ def check_field(X: ArrayLike, *, name: str = "displacement", min_side: int = MIN
     X : array-like of shape (n_fields, 2, height, width)
         Vector fields; integers and booleans become float64, float16 becomes float32.
     name : str, default="displacement"
-        What to call the array in an error message.
+        Name of the array in an error message.
     min_side : int, default=8
         Smallest height and width that is accepted.
     dtype : dtype, optional
@@ -35,7 +35,7 @@ def check_field(X: ArrayLike, *, name: str = "displacement", min_side: int = MIN
     Returns
     -------
     ndarray of shape (n_fields, 2, height, width)
-        `X` itself where it already is what was asked for, else a copy.
+        `X` itself where nothing has to change, else a copy.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def check_pair(X: ArrayLike, y: ArrayLike, *, min_side: int = MIN_SIDE) -> tuple
     Raises
     ------
     ValueError
-        If either is no batch of fields or their shapes differ.
+        If either is not a batch of fields or their shapes differ.
     """
     displacement = check_field(X, name="displacement", min_side=min_side)
     traction = check_field(y, name="traction", min_side=min_side)
@@ -104,7 +104,7 @@ def check_data(X: ArrayLike, y: ArrayLike | None) -> FloatArray:
     Raises
     ------
     ValueError
-        If either is no batch of fields or their shapes differ.
+        If either is not a batch of fields or their shapes differ.
     """
     return check_field(X) if y is None else check_pair(X, y)[0]
 
@@ -159,7 +159,7 @@ def check_number(
     Parameters
     ----------
     value : real number
-        What the user gave.
+        The value that the user gave.
     name : str
         Its name in an error message.
     low, high : float
@@ -192,7 +192,7 @@ def check_count(value: Any, name: str, *, low: int = 1) -> int:
     Parameters
     ----------
     value : int
-        What the user gave.
+        The value that the user gave.
     name : str
         Its name in an error message.
     low : int, default=1
@@ -206,7 +206,7 @@ def check_count(value: Any, name: str, *, low: int = 1) -> int:
     Raises
     ------
     ValueError
-        If `value` is no integer or too small.
+        If `value` is not an integer or too small.
     """
     if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < low:
         raise ValueError(f"Expected {name} to be an integer of at least {low}, got {value!r}.")
@@ -219,7 +219,7 @@ def check_choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
     Parameters
     ----------
     value : str
-        What the user gave.
+        The value that the user gave.
     name : str
         Its name in an error message.
     choices : tuple of str
@@ -283,7 +283,7 @@ def check_random_state(random_state: Any) -> np.random.Generator:
     Raises
     ------
     ValueError
-        If `random_state` is no seed.
+        If `random_state` is not a seed.
     """
     if isinstance(random_state, np.random.RandomState):
         return np.random.default_rng(random_state.randint(2**31, size=4, dtype=np.int64))
@@ -312,7 +312,7 @@ def root_stream(random_state: Any) -> np.random.Generator:
     Raises
     ------
     ValueError
-        If `random_state` is no seed.
+        If `random_state` is not a seed.
     """
     stream = check_random_state(random_state)
     # A child of the user's own stream, whose next call then has another.

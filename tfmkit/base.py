@@ -64,7 +64,7 @@ class FieldRegressor(RegressorMixin, BaseEstimator):
         Returns
         -------
         float
-            Minus :func:`tfmkit.metrics.relative_rmse`; 0 is perfect, -1 is what zero traction gets.
+            Minus :func:`tfmkit.metrics.relative_rmse`; 0 is perfect, -1 is the score of zero traction.
         """
         return negative_error(y, self.predict(X), sample_weight=sample_weight, mask=mask)
 
@@ -150,7 +150,7 @@ class TractionEstimator(FieldRegressor):
     gel_: Gel
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
-        """Check the parameters and the data, and learn what the estimator learns.
+        """Check the parameters and the data, and learn from them.
 
         Parameters
         ----------
@@ -351,7 +351,7 @@ def negative_error(
 
 
 def predict_inside(estimator: Any, X: ArrayLike, mask: ArrayLike | None) -> FloatArray:
-    """Return what a fitted estimator predicts, with the mask of the cell where it asks for one.
+    """Return the prediction of a fitted estimator, with the mask of the cell where it asks for one.
 
     Parameters
     ----------

@@ -187,7 +187,7 @@ class BayesianFTTC(TractionEstimator):
         Raises
         ------
         ValueError
-            If `X` is no batch of finite fields, `mask` does not fit it, or there are too few samples.
+            If `X` is not a batch of finite fields, `mask` does not fit it, or there are too few samples.
 
         Notes
         -----

@@ -1,21 +1,22 @@
-"""Errors of sums over a sparse recovery, from recoveries of made-up data whose truth is known.
+"""Errors of sums over a sparse recovery, from recoveries of simulated data with a known truth.
 
-A sum over lengths is biased: noise lengthens, the penalty shortens, and what lies between the grid points is neither.
-How much shows when the recovery is repeated on data made from a traction much like the measured one, under noise of the
-measured spectrum: a parametric bootstrap [1]_. Three things keep it honest.
+A sum over lengths is biased. Noise lengthens the vectors, the penalty shortens them, and patches lie between the grid
+points. The bias is measured by a parametric bootstrap [1]_: the recovery is repeated on data that are simulated from a
+traction much like the measured one, under noise of the measured spectrum. Three rules make the simulated data honest.
 
-- The traction is drawn between two that the data cannot tell apart: the recovery itself, whose lengths are too short
-  and which holds what noise pretends, and one that is fitted without the penalty on the lengths, but only where noise
-  cannot reach [2]_: too long, and too few. Their difference widens the interval.
-- Its patches lie off the grid of the recovery, each by up to a third of a pixel either way, as measured ones do.
-- Its noise is such that the noise measured on the made-up data is, on average, that measured on the true data; it is
-  measured anew every time.
+- The traction is drawn between two tractions that the data cannot tell apart. The first is the recovery itself. Its
+  lengths are too short, and some of its patches are noise. The second is fitted without the penalty on the lengths, on
+  the patches that noise cannot reach [2]_. Its lengths are too long, and its patches too few. The difference of the two
+  widens the interval.
+- The patches lie off the grid of the recovery, each by up to a third of a pixel either way, as measured ones do.
+- The noise is chosen so that the noise measured on the simulated data is, on average, the noise measured on the true
+  data. It is measured anew every time.
 
 References
 ----------
 .. [1] B. Efron and R. J. Tibshirani, An Introduction to the Bootstrap (1993).
-.. [2] A. Chatterjee and S. N. Lahiri, J. Am. Stat. Assoc. 106, 608 (2011): the bootstrap of sparse estimates wants a
-   truth without the small ones.
+.. [2] A. Chatterjee and S. N. Lahiri, J. Am. Stat. Assoc. 106, 608 (2011): the bootstrap of sparse estimates needs a
+   truth without small values.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Recovery:
     power : ndarray of shape (n_rings,)
         Power of the noise per wave vector and component, in squared pixels.
     measured : bool
-        Whether the noise was measured on the data, as against told.
+        Whether the noise was measured on the data. It is False for a noise level that the user gave.
     """
 
     problem: SparseProblem
@@ -159,7 +160,7 @@ def resample(recovery: Recovery, statistics: Statistics, *, n_samples: int, rng:
 
 
 def undecided(recovery: Recovery, rng: np.random.Generator) -> float:
-    """Return the strain energy of what neither the data nor the recovery show.
+    """Return the strain energy that neither the data nor the recovery shows.
 
     Parameters
     ----------
@@ -227,7 +228,7 @@ def matched_noise(recovery: Recovery, rng: np.random.Generator) -> Array:
     Returns
     -------
     ndarray of shape (n_rings,)
-        Power of the noise: the measured one, weakened by what the measurement adds to it in the presence of the
+        Power of the noise: the measured one, less the power that the measurement adds to it in the presence of the
         recovered traction.
     """
     problem = recovery.problem
@@ -239,7 +240,7 @@ def matched_noise(recovery: Recovery, rng: np.random.Generator) -> Array:
 
 
 def off_grid(recovery: Recovery, traction: Array, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Move the patches of a traction off its grid, each by up to a third of a pixel, and see what the grid sees.
+    """Move the patches of a traction off its grid, each by up to a third of a pixel, and sample the result on the grid.
 
     Parameters
     ----------
@@ -255,7 +256,7 @@ def off_grid(recovery: Recovery, traction: Array, rng: np.random.Generator) -> t
     traction : ndarray of shape (2, height, width)
         Means of the moved traction over the pixels.
     displacement : ndarray of shape (2, height, width)
-        What it makes in the middle of the pixels.
+        Its displacement in the middle of the pixels.
     """
     height, width = traction.shape[-2:]
     half, block = _FINER // 2, np.ones((1, _FINER, _FINER), traction.dtype)
@@ -282,14 +283,14 @@ def interval(estimate: Array, errors: Array, undecided: Array, *, level: float =
     errors : ndarray of shape (n_samples, n_statistics)
         From `resample`, at least 2.
     undecided : ndarray of shape (n_statistics,)
-        What the recovery does not see, >= 0.
+        The part of each statistic that the recovery does not show, >= 0.
     level : float, default=0.9
         Probability of the interval.
 
     Returns
     -------
     centre : ndarray of shape (n_statistics,)
-        The estimate less its mean error and with what is undecided.
+        The estimate less its mean error, plus the undecided part.
     low : ndarray of shape (n_statistics,)
         Lower end of the interval.
     high : ndarray of shape (n_statistics,)

@@ -20,8 +20,8 @@ class FTTC(TractionEstimator):
     ----------
     lam : float, default=0.1
         Regularisation, >= 0. Dimensionless: displacement counts in grid pixels, traction in units of `young`
-        (see `tfmkit.fttc.lambdas` for the conventions of other programs). The default is near the paper's
-        lambda for its gel; the right one grows with the noise (`FTTCCV` finds it).
+        (see `tfmkit.fttc.lambdas` for the conventions of other programs). The default is near the paper's lambda for
+        its gel. The best lambda grows with the noise; `FTTCCV` finds it.
     young : float, default=10670.0
         Young's modulus; traction comes out in its unit.
     poisson : float, default=0.45
@@ -29,17 +29,17 @@ class FTTC(TractionEstimator):
     spacing : float, default=1.0
         Distance between grid points in the unit of the displacement.
     boundary : {"periodic", "extended", "open"}, default="extended"
-        What lies past the border of the field. ``"periodic"`` repeats it, as FTTC always did. ``"extended"`` continues
-        the displacement as the gel does, by the far field of a coarse inversion and a taper of the rest; still a closed
-        form, at about four times the cost. ``"open"``
-        fits the traction inside the field on a gel without end, by conjugate gradients.
+        The displacement past the border of the field. ``"periodic"`` repeats the field, as the original FTTC does.
+        ``"extended"`` extrapolates the displacement by the far field of a coarse traction and a tapered edge. It is a
+        closed form too, at about four times the cost. ``"open"`` fits the traction inside the field on an infinite gel
+        by conjugate gradients.
     order : float, default=0.0
-        Order of the penalty, >= 0: 0 weighs the traction, 1 its gradient, numbers in between something in between.
+        Order of the penalty, >= 0: 0 penalises the traction, 1 its gradient. Numbers in between are allowed.
     noise_correlation : float, default=0.0
         Standard deviation, in grid points, of the Gaussian that correlates the noise of neighbours, as overlapping
         interrogation windows do. Above 0, short waves, which such noise lacks, are hardly penalised.
     support : {"cut", "fit"}, default="cut"
-        What a mask given to `predict` does. ``"cut"`` multiplies the traction by it: the error inside stays what it is.
+        The use of a mask in `predict`. ``"cut"`` multiplies the traction by it, and leaves the error inside as it is.
         ``"fit"`` explains the displacement by traction inside alone, its prior standard deviation proportional to the
         mask, by conjugate gradients. That is better where noise is white and no traction lies outside; where it does,
         or noise is correlated, it is pushed into the mask (benchmark `inversion`).
@@ -62,13 +62,15 @@ class FTTC(TractionEstimator):
 
     Notes
     -----
-    With ``u`` in grid pixels and ``tau = t / young``, the traction minimises
-    ``|u - K tau|^2 + lam ||k|^order tau|^2``, where ``K`` convolves with the Boussinesq-Cerruti tensor; under a
-    `noise_correlation` ``s``, the penalty of each wave is multiplied by ``exp(-(s k)^2)``, which weighs the data by the
-    covariance of the noise (`tfmkit.fttc.closed_form.penalty_weight`). On a periodic
-    grid that is ``tau~ = (K~'K~ + lam |k|^(2 order))^-1 K~' u~`` at every wave vector [1]_, [2]_; the mean displacement
-    is a drift and carries no traction. The other boundaries take a drift for traction far away: remove it first. With a
-    finite `thickness` or a `depth`, ``K`` is the tensor of an elastic layer, see `tfmkit.gel.layer` [3]_, [4]_.
+    With ``u`` in grid pixels and ``tau = t / young``, the traction minimises::
+
+        |u - K tau|^2 + lam | |k|^order tau |^2
+
+    ``K`` convolves with the Boussinesq-Cerruti tensor. On a periodic grid the minimum is known at every wave vector
+    [1]_, [2]_ (`tfmkit.fttc.closed_form`). A `noise_correlation` weighs the data by the covariance of the noise
+    (`tfmkit.fttc.penalty`). The mean displacement is a drift and carries no traction. The other boundaries take a drift
+    for traction far away: remove it first. With a finite `thickness` or a `depth`, ``K`` is the tensor of an elastic
+    layer [3]_, [4]_ (`tfmkit.gel.layer`).
 
     References
     ----------

@@ -39,11 +39,11 @@ class FTTCCV(TractionEstimator):
     noise : float, optional
         Standard deviation of white noise per component, in the unit of `spacing`; by default it is measured.
     noise_correlation : float, optional
-        As for `FTTC`. By default, criterion ``"risk"`` takes 0 or what it measures on the field, whichever gives the
+        As for `FTTC`. By default, criterion ``"risk"`` takes 0 or the value measured on the field, whichever gives the
         smaller estimated error; the other criteria, and all of them on beads below the surface, take noise as white, 0.
     per_field : bool, default=True
-        Whether every field gets a choice of its own, made in `predict` from the field itself, or all share what suits
-        the fields of `fit` best.
+        Whether every field gets its own choice, made in `predict` from the field itself. With False all fields share
+        the choice that is best for the fields of `fit` together.
     cv : int, cross-validation generator or iterable, optional
         If given, lambda and order are chosen by cross-validation against the known traction `y`, and shared.
     scoring : str or callable, optional

@@ -49,7 +49,7 @@ def lam_from_fiji(lambda_fiji: float, *, young: float, spacing_m: float) -> floa
     Parameters
     ----------
     lambda_fiji : float
-        What was typed into the plugin, >= 0; the plugin squares it.
+        The number typed into the plugin, >= 0. The plugin squares it.
     young : float
         Young's modulus in Pa.
     spacing_m : float

@@ -293,7 +293,7 @@ def _basis(shape: Shape) -> Array:
 def _lags(grid: tuple[int, int]) -> tuple[tuple[np.ndarray, np.ndarray], np.ndarray]:
     """Lags along y and x, and where they have a mirror image."""
     lag_y, lag_x = (scipy.fft.fftfreq(n, 1 / n) for n in grid)
-    # On an even grid the lag n / 2 is its own mirror image: what is odd must vanish there.
+    # On an even grid the lag n / 2 is its own mirror image: an odd function must vanish there.
     mirrored = (2 * lag_y[:, None] != -grid[0]) & (2 * lag_x[None, :] != -grid[1])
     return (lag_y[:, None], lag_x[None, :]), mirrored
 

@@ -1,4 +1,4 @@
-"""Sparse traction: few places pull, and they pull smoothly."""
+"""The elastic net: traction that is zero at most pixels and smooth at the others."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ from tfmkit.sparse.weights import LENGTH_WEIGHT, adaptive_elastic_net
 
 
 class ElasticNetTFM(TractionEstimator):
-    """Traction with as few pulling pixels as the noise allows.
+    """Traction force microscopy with an elastic net: zero traction wherever the noise allows it.
 
     Parameters
     ----------
     lam1 : float, default=6.0
-        Weight of the vector lengths, > 0, in units of the noise of the displacement. Larger values leave fewer
-        pixels that pull; the error hardly depends on it between 4 and 10.
+        Penalty on the vector lengths, > 0, in units of the noise of the displacement. Larger values leave traction at
+        fewer pixels. The error hardly depends on it between 4 and 10.
     lam2 : float, optional
-        Weight of the quadratic penalty, >= 0, dimensionless as the `lam` of `FTTC`. By default it is found for every
+        Quadratic penalty, >= 0, dimensionless as the `lam` of `FTTC`. By default it is found for every
         field from its noise.
     noise : float, optional
         Standard deviation of the noise per component, >= 0, in the unit of `spacing`. By default it is measured in
         every field, as for `FTTCCV`, whether neighbouring vectors share it or not.
     order : float, default=1.0
-        Order of the quadratic penalty: 0 weighs the traction, as the elastic net of statistics, 1 its gradient.
+        Order of the quadratic penalty: 0 penalises the traction, as the elastic net of statistics does, 1 its gradient.
     support : {"cut", "fit"}, default="cut"
-        What a mask given to `predict` does. ``"cut"`` multiplies the traction by it: the error inside stays what it is.
+        The use of a mask in `predict`. ``"cut"`` multiplies the traction by it, and leaves the error inside as it is.
         ``"fit"`` explains the displacement by traction inside alone, with `lam1` divided by the mask. That is better
         where all traction lies inside; where a tail of it does not, as on adhesion cells, it is pushed into the mask.
     young : float, default=10670.0
@@ -75,7 +75,7 @@ class ElasticNetTFM(TractionEstimator):
 
         1/2 |u - K tau|^2  +  lam1 * noise * sum_i |tau_i|  +  lam2 / 2 * | |k|^order tau |^2
 
-    The sum of vector lengths [1]_, [2]_ turns the background off and does not depend on the axes. The quadratic term
+    The sum of vector lengths [1]_, [2]_ sets the background to zero. It does not depend on the axes. The quadratic term
     keeps neighbours alike inside the patches that are left. See `tfmkit.sparse.solver` for the algorithm.
 
     References

@@ -1,15 +1,10 @@
-"""Sparse inversion: the group-lasso penalty on vector lengths plus a quadratic one, on a gel without end.
+"""The minimiser of the sparse objective (`tfmkit.sparse.problem`), one field at a time.
 
-Everything is dimensionless (displacement in pixels, traction over Young's modulus). One field at a time, which keeps
-all its arrays in the processor's cache, is minimised over ``z``, zero outside the field::
-
-    1/2 |u - K z|^2  +  sum_i lam1_i |z_i|  +  lam2 / 2 * | |k|^order z |^2
-
-The alternating direction method of multipliers [1]_ splits off both what is not diagonal in Fourier space: the
-threshold on ``z`` and the border of the field. Its other step is then in closed form. It finds the support within
-some twenty iterations, but the long waves, on which the data insist most, only converge as fast as the share of
-active pixels. So every run of iterations ends in a few preconditioned conjugate-gradient steps on the support, and
-starts again from there until the duality gap is small.
+One field at a time keeps all arrays in the cache of the processor. The alternating direction method of multipliers [1]_
+splits off the two parts that are not diagonal in Fourier space: the threshold on the lengths, and the border of the
+field. Its other step then has a closed form. It finds the support within some twenty iterations. The long waves
+converge slowly, at a rate that falls with the share of active pixels. Every run of iterations therefore ends in a few
+preconditioned conjugate-gradient steps on the support. The next run starts there, until the duality gap is small.
 
 References
 ----------
@@ -33,8 +28,8 @@ from tfmkit.sparse.problem import SparseProblem, crop, duality_gap, quadratic_in
 
 Array = NDArray[np.floating[Any]]
 
-# Measured on adhesion cells and discs at 4 to 30 % noise: the fewest transforms to a gap of 5 %. K'K and so the two
-# weights in the augmented Lagrangian are dimensionless: they hold for any amplitude.
+# Measured on adhesion cells and discs at 4 to 30 % noise: the fewest transforms to a gap of 5 %. Both numbers are
+# dimensionless, as K'K is, and hold for any amplitude.
 _STIFF = 30.0  # of |x - z|^2
 _SOFT = 1.0  # of |K x - v|^2
 _RELAXATION = 1.7

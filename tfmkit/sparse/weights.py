@@ -1,8 +1,8 @@
-"""The weights of the sparse inversion from the noise in the data.
+"""The two penalties of the sparse inversion, from the noise in the data.
 
-The weight of the lengths is fixed by theory: in pure noise ``K'u`` should nowhere pass it, which takes a few times
-``sigma``. The weight of the quadratic penalty is found by the fixed point of the evidence [1]_, with the degrees of
-freedom of the sparse solution in the place of the linear ones.
+The penalty on the lengths follows from theory. ``K'u`` of pure noise should nowhere exceed it, so it is a few times the
+noise level. The quadratic penalty is the fixed point of the evidence [1]_, with the degrees of freedom of the sparse
+solution in the place of the linear ones.
 
 References
 ----------
@@ -27,7 +27,7 @@ Array = NDArray[np.floating[Any]]
 
 # Measured (benchmark `sparse`): the error is flat between 4 and 10 sigma on adhesion cells and on discs.
 LENGTH_WEIGHT = 6.0
-# The evidence looks at displacement, in which a rough traction hardly shows: it asks for too little smoothing.
+# The evidence is about displacement, which hardly shows rough traction. It asks for too little smoothing.
 SMOOTHER = 2.0
 _ROUNDS = 3
 _ROUGH_TOL = 0.3

@@ -49,6 +49,11 @@ def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> D
     file = Path(path)
     array = load_array(file)
     fields = array[None] if array.ndim == 3 else array
+    if fields.ndim == 4 and fields.shape[1] != 2 and fields.shape[-1] == 2:
+        raise ValueError(
+            f"Expected (2, height, width) or (n_fields, 2, height, width) in {path}, got {array.shape}: channels last. "
+            "Save numpy.moveaxis(array, -1, -3)."
+        )
     if fields.ndim != 4:
         raise ValueError(f"Expected (2, height, width) or (n_fields, 2, height, width) in {path}, got {array.shape}.")
     grid = _load_grid(file)

@@ -11,21 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.io import savemat
 
 from tfmkit._validation import FloatArray, check_field, check_pair
-from tfmkit.holes import fill
 from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.fields.grid import even_axes, fill_grid, grid_axes, interpolate_onto
+from tfmkit.io.fields.frames import Frame, frames_to_grid, present, read_frames
+from tfmkit.io.fields.grid import fill_grid
 from tfmkit.io.fields.mat import load_mat, numeric, struct_field
 from tfmkit.io.fields.points import point_columns
 from tfmkit.io.writing import writing
-
-# Positions (x, y) and vectors of one frame, each (n_points, 2).
-_Frame = tuple[FloatArray, FloatArray]
 
 
 def read_easy_tfm(path: str | PathLike[str]) -> DisplacementData:
     """Read a struct ``input_data`` with ``displacement(frame).pos/.vec`` and perhaps ``noise(frame).pos/.vec``.
 
-    Where there is a struct ``TFM_results`` on the same points beside it, its traction is read too.
+    If there is a struct ``TFM_results`` on the same points beside it, its traction is read too.
 
     Parameters
     ----------
@@ -35,8 +32,9 @@ def read_easy_tfm(path: str | PathLike[str]) -> DisplacementData:
     Returns
     -------
     DisplacementData
-        One field per frame. Points that lie on one grid in every frame are taken as they are; scattered ones are
-        interpolated onto an evenly spaced grid (linear, the nearest vector outside their hull).
+        One field per frame. Points that lie on one grid in every frame are taken as they are, and missing vectors
+        (NaN) are filled from the others; scattered points are interpolated onto an evenly spaced grid (linear, the
+        nearest vector outside of them). The noise is None if a frame has no vectors in ``noise``.
 
     Raises
     ------
@@ -65,21 +63,32 @@ def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
     Raises
     ------
     ValueError
-        If the struct is not what it should be.
+        If the struct lacks a field, or a field holds no numbers.
     """
     struct = variables.get("input_data")
-    frames = _frames(struct_field(struct, "displacement", path), "displacement", path)
-    x, y, fields, measured = _to_grid(frames)
-    noise = None
-    if isinstance(struct, list) and "noise" in struct[0]:
-        vectors = [vec for _, vec in _frames(struct[0]["noise"], "noise", path)]
-        if len(vectors) == len(frames):
-            # A common drift is no noise, so the spread is taken about the mean of each component.
-            noise = np.array([np.sqrt(vec.var(axis=0).mean()) for vec in vectors])
-    traction = _traction(variables.get("TFM_results"), frames, x, y, path) if measured.all() else None
-    return DisplacementData(
-        fields, float(x[1] - x[0]), x, y, (path,), "easy-to-use-tfm", measured, noise=noise, traction=traction
-    )
+    frames = read_frames(struct_field(struct, "displacement", path), "input_data.displacement", path)
+    parts = frames_to_grid(frames)
+    traction = None
+    if parts["measured"].all():
+        traction = _traction(variables.get("TFM_results"), frames, parts["x"], parts["y"], path)
+    noise = _noise(struct, len(frames), path)
+    return DisplacementData(**parts, sources=(path,), layout="easy-to-use-tfm", noise=noise, traction=traction)
+
+
+def _noise(struct: Any, n_frames: int, path: Path) -> FloatArray | None:
+    """Return the noise level of each frame; None if one of them has no vectors far from the cell."""
+    regions = struct[0].get("noise")
+    if not isinstance(regions, list) or len(regions) != n_frames or not all(map(_has_vectors, regions)):
+        return None
+    vectors = [present(frame)[1] for frame in read_frames(regions, "input_data.noise", path)]
+    if not all(len(vec) for vec in vectors):
+        return None
+    # A common drift is not noise: the spread is taken about the mean of each component.
+    return np.array([np.sqrt(vec.var(axis=0).mean()) for vec in vectors])
+
+
+def _has_vectors(frame: Any) -> bool:
+    return isinstance(frame, dict) and np.size(frame.get("vec", ())) > 0
 
 
 def write_easy_tfm(
@@ -106,7 +115,7 @@ def write_easy_tfm(
     Raises
     ------
     ValueError
-        If a field is none, the axes do not fit, or displacement and traction differ in shape.
+        If a field is not one, the axes do not fit, or displacement and traction differ in shape.
     """
     if traction is None:
         fields, loads = check_field(displacement), None
@@ -146,7 +155,7 @@ def _pairs(first: FloatArray, second: FloatArray) -> FloatArray:
     return np.stack([first, second], axis=1)
 
 
-def _traction(structs: Any, frames: list[_Frame], x: FloatArray, y: FloatArray, path: Path) -> FloatArray | None:
+def _traction(structs: Any, frames: list[Frame], x: FloatArray, y: FloatArray, path: Path) -> FloatArray | None:
     """Return the results' traction; None where there is none, or on other points than the displacement."""
     if not isinstance(structs, list) or len(structs) != len(frames):
         return None
@@ -159,35 +168,3 @@ def _traction(structs: Any, frames: list[_Frame], x: FloatArray, y: FloatArray, 
             return None
         fields.append(fill_grid(at, load, x, y)[0])
     return np.stack(fields)
-
-
-def _frames(structs: Any, name: str, path: Path) -> list[_Frame]:
-    if not isinstance(structs, list) or not structs:
-        raise ValueError(f"Expected a struct array input_data.{name} in {path}, got {type(structs).__name__}.")
-    return [_frame(frame, f"{name}({number})", path) for number, frame in enumerate(structs, start=1)]
-
-
-def _frame(frame: Any, name: str, path: Path) -> _Frame:
-    if not isinstance(frame, dict) or not {"pos", "vec"} <= frame.keys():
-        raise ValueError(f"Expected fields pos and vec in input_data.{name} of {path}.")
-    pos, vec = (numeric(frame[part], f"{name}.{part}", path) for part in ("pos", "vec"))
-    if pos.ndim != 2 or pos.shape[1] != 2 or pos.shape != vec.shape or not len(pos):
-        raise ValueError(f"Expected {name}.pos and .vec of shape (n, 2) in {path}, got {pos.shape} and {vec.shape}.")
-    return pos, vec
-
-
-def _to_grid(frames: list[_Frame]) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
-    try:
-        x, y = grid_axes(np.concatenate([pos for pos, _ in frames]))
-        filled = [fill_grid(pos, vec, x, y) for pos, vec in frames]
-    except ValueError:
-        return _scattered_to_grid(frames)
-    fields = np.stack([fill(field, ~present) for field, present in filled])
-    return x, y, fields, np.stack([present for _, present in filled])
-
-
-def _scattered_to_grid(frames: list[_Frame]) -> tuple[FloatArray, FloatArray, FloatArray, NDArray[np.bool_]]:
-    # Stacked frames share a grid: that of the first.
-    x, y = even_axes(frames[0][0])
-    fields = np.stack([interpolate_onto(pos, vec, x, y) for pos, vec in frames])
-    return x, y, fields, np.zeros((len(frames), y.size, x.size), dtype=bool)

@@ -25,12 +25,13 @@ def load_mat(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        Numeric arrays in MATLAB's order of axes; a struct, of whatever size, is a list of dictionaries.
+        Numeric arrays in MATLAB's order of axes; a struct of any size is a list of dictionaries, and a cell array a
+        list of its elements.
 
     Raises
     ------
     ValueError
-        If the file is truncated or no MATLAB file.
+        If the file is cut short or is not a MATLAB file.
     """
     try:
         if h5py.is_hdf5(path):
@@ -43,7 +44,7 @@ def load_mat(path: Path) -> dict[str, Any]:
             raise
         raise ValueError(f"Expected a MATLAB file, got {path} that cannot be read as one: {error}.") from error
     except Exception as error:
-        # Two parsers of binary files: on damaged bytes they raise whatever they happen to stumble over.
+        # On damaged bytes, both parsers of binary files raise errors of any kind.
         raise ValueError(f"Expected a MATLAB file, got {path} that cannot be read as one: {error}.") from error
 
 
@@ -67,24 +68,26 @@ def struct_field(structs: Any, name: str, path: Path) -> Any:
     Raises
     ------
     ValueError
-        If it is no struct of one element or lacks the field.
+        If it is not a struct of one element, or lacks the field.
     """
     if not isinstance(structs, list) or len(structs) != 1 or name not in structs[0]:
         raise ValueError(f"Expected a struct with a field {name!r} in {path}, got none.")
     return structs[0][name]
 
 
-def numeric(value: Any, what: str, path: Path) -> FloatArray:
+def numeric(value: Any, name: str, path: Path, *, missing: bool = False) -> FloatArray:
     """Return `value` as a finite float array.
 
     Parameters
     ----------
     value : object
         A variable of the file.
-    what : str
+    name : str
         Its name for the error message.
     path : Path
         File, for the error message.
+    missing : bool, default=False
+        Whether NaN is accepted, as long as not all are NaN.
 
     Returns
     -------
@@ -94,13 +97,14 @@ def numeric(value: Any, what: str, path: Path) -> FloatArray:
     Raises
     ------
     ValueError
-        If it is not real numbers, or one of them is not finite.
+        If it is not real numbers, or one of them is not finite and not accepted.
     """
     if not isinstance(value, np.ndarray) or value.dtype.kind not in "fiub":
-        raise ValueError(f"Expected numbers as {what} in {path}, got {type(value).__name__}.")
+        raise ValueError(f"Expected numbers as {name} in {path}, got {type(value).__name__}.")
     array = value.astype(np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError(f"Expected finite {what} in {path}, got {(~np.isfinite(array)).sum()} values that are not.")
+    bad = ~np.isfinite(array)
+    if bad.any() and (not missing or np.isinf(array).any() or bad.all()):
+        raise ValueError(f"Expected finite {name} in {path}, got {bad.sum()} values that are not.")
     return array
 
 
@@ -113,10 +117,16 @@ def _from_struct(value: Any) -> Any:
 
 
 def _from_hdf5(file: h5py.File, node: h5py.Group | h5py.Dataset) -> Any:
+    if _holds_references(node):
+        # MATLAB's cell array, element by element in MATLAB's order.
+        return [_from_hdf5(file, file[reference]) for reference in node[()].T.flat]
     if isinstance(node, h5py.Dataset):
-        # What was never written takes no place in the file, and memory once it is read.
+        # Numbers that were never written take no place in the file, but memory once they are read.
         if node.nbytes > (most := most_unpacked(file.id.get_filesize())):
             raise ValueError(f"{node.name} claims {node.nbytes} bytes, more than the {most} that it can hold")
+        if node.attrs.get("MATLAB_empty"):
+            # The dataset holds the shape of an array without elements.
+            return np.zeros([int(side) for side in node[()].flat])
         # MATLAB writes its column-major arrays as they lie in memory, so that axes come out reversed.
         return np.asarray(node[()]).T
     members = {name: node[name] for name in node}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from pathlib import Path
 
-from tfmkit.io.fields import easy_tfm, fiji, openpiv, plain_text, wang_lin
+from tfmkit.io.fields import displfield, easy_tfm, fiji, openpiv, pivlab, plain_text, wang_lin
 from tfmkit.io.fields.arrays import read_arrays
 from tfmkit.io.fields.data import DisplacementData
 from tfmkit.io.fields.lengths import Lengths
@@ -28,9 +28,9 @@ def read_displacement(
     Parameters
     ----------
     path : str or path-like
-        A `.mat` file of Easy-to-use TFM or of Wang & Lin, a `.npy` or `.npz` array, the x component of pyTFM
-        (``<frame>u.npy`` or ``.txt``), a text table of OpenPIV, or one with columns ``x y ux uy`` such as Fiji's PIV
-        writes.
+        A `.mat` file of Easy-to-use TFM, PIVlab, Wang & Lin or the Danuser lab (``displField``), a `.npy` or `.npz`
+        array, the x component of pyTFM (``<frame>u.npy`` or ``.txt``), or a text table of OpenPIV, Fiji's PIV, PIVlab
+        or any program with columns for x, y and both components.
     interpolate : bool, default=False
         Whether missing vectors of text tables are filled from the others, and scattered ones brought onto a grid.
     spacing : float, optional
@@ -88,7 +88,11 @@ def _read_mat(path: Path) -> DisplacementData:
         return easy_tfm.from_variables(variables, path)
     if "dspl" in variables:
         return wang_lin.from_variables(variables, path)
+    if "displField" in variables:
+        return displfield.from_variables(variables, path)
+    if pivlab.is_pivlab(variables):
+        return pivlab.from_variables(variables, path)
     raise ValueError(
-        f"Expected input_data (Easy-to-use TFM) or dspl (Wang & Lin) in {path}, "
-        f"got {', '.join(variables) or 'no variable'}."
+        f"Expected input_data (Easy-to-use TFM), dspl (Wang & Lin), displField (Danuser lab) or x, y, u_original, "
+        f"v_original (PIVlab) in {path}, got {', '.join(variables) or 'no variable'}."
     )
