@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tfmkit.batch.config import Config, InputSettings
@@ -15,6 +15,8 @@ _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 80
 # Position of files without a {position} in their pattern.
 _ONLY_POSITION = "all"
+# Placeholders that say where an item belongs; all others are labels.
+_PLACE = ("position", "frame")
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Item:
         Frame of the movie, from 0: the page, or the place of the file among those of its position.
     relaxed, cell, mask, exclude : Path or None
         The files that belong to it.
+    labels : dict of str to str
+        Text in place of each placeholder other than ``{position}`` and ``{frame}``, such as ``{condition}``.
     """
 
     key: str
@@ -49,6 +53,7 @@ class Item:
     cell: Path | None = None
     mask: Path | None = None
     exclude: Path | None = None
+    labels: dict[str, str] = field(default_factory=dict, hash=False)
 
     @property
     def has_images(self) -> bool:
@@ -183,15 +188,19 @@ def _plain(value: str) -> str | int:
 
 def _items_of_file(files: InputSettings, fields: dict[str, str], path: Path, others: dict[str, Path]) -> list[Item]:
     position = _position(fields)
+    labels = {name: value for name, value in fields.items() if name not in _PLACE}
     pages = _pages(files, path, others.get("relaxed"))
     if "frame" not in fields:
-        return [Item(make_key(position, page + 1), position, page + 1, page, path, page, **others) for page in pages]
+        return [
+            Item(make_key(position, page + 1), position, page + 1, page, path, page, **others, labels=labels)
+            for page in pages
+        ]
     if len(pages) > 1:
         raise ValueError(f"Expected one frame in {path}, whose name has its {{frame}}, got {len(pages)}.")
     if not isinstance(_plain(fields["frame"]), int):
         raise ValueError(f"Expected a number as the frame of {path}, got {fields['frame']!r}.")
     frame = int(fields["frame"])
-    return [Item(make_key(position, frame), position, frame, pages[0], path, 0, **others)]
+    return [Item(make_key(position, frame), position, frame, pages[0], path, 0, **others, labels=labels)]
 
 
 def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:

@@ -119,7 +119,8 @@ def _weights(config: Config) -> str:
 
 def _finish(config: Config, folder: Path, items: list[Item], outcomes: list[Outcome], failures: list[Failure]) -> None:
     failed = [*failures, *(outcome.failure for outcome in outcomes if outcome.failure is not None)]
-    table = make_table([row for outcome in outcomes for row in outcome.rows])
+    rows = [row for outcome in outcomes for row in outcome.rows]
+    table = make_table(rows, {item.key: item.labels for item in items})
     write_table(folder / "table.csv", table)
     write_table(folder / "table.parquet", table)
     write_table(folder / "failures.csv", failure_table(failed, config.images))

@@ -145,24 +145,32 @@ def make_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
     return rows
 
 
-def make_table(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
+def make_table(rows: Iterable[dict[str, Any]], labels: Mapping[str, Mapping[str, str]] | None = None) -> pd.DataFrame:
     """Return the table of all rows.
 
     Parameters
     ----------
     rows : iterable of dict
         Rows of the items.
+    labels : mapping of str to mapping, optional
+        Labels of each item by its key, such as its condition and its replicate.
 
     Returns
     -------
     DataFrame
-        The columns of `COLUMNS`, NaN where a number is not known. The first frame of a position is at 0 s.
+        The columns of `COLUMNS`, NaN where a number is not known, and behind the position a column for each label,
+        unless one of these columns has its name. The first frame of a position is at 0 s.
     """
     wide = pd.DataFrame(list(rows), columns=[*COLUMNS, "interval_s"])
     first = wide.groupby("position")["frame"].transform("min")
     wide["time_s"] = (wide["frame"] - first) * wide["interval_s"].astype("float64")
     types = {name: "str" if name in _TEXT else "int64" if name == "frame" else "float64" for name in COLUMNS}
-    return wide[list(COLUMNS)].astype(types)
+    table = wide[list(COLUMNS)].astype(types)
+    names = dict.fromkeys(name for each in (labels or {}).values() for name in each if name not in wide)
+    for place, name in enumerate(names, start=COLUMNS.index("position") + 1):
+        values = {key: each[name] for key, each in (labels or {}).items()}
+        table.insert(place, name, table["item"].map(values).astype("str"))
+    return table
 
 
 def failure_table(failures: Iterable[Failure], folder: Path) -> pd.DataFrame:

@@ -29,6 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="show at most N frames with all their maps, and N positions over time; the table contains all",
     )
+    parser.add_argument(
+        "--reference",
+        metavar="CONDITION",
+        help="condition to compare the others with (default: the first of the table)",
+    )
+    parser.add_argument(
+        "--paired", action="store_true", help="replicates of the same name belong together, such as dishes of one day"
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -49,5 +57,5 @@ def run(options: argparse.Namespace) -> None:
     output = options.output or options.results / "report.html"
     if output.suffix not in (".html", ".htm"):
         raise ValueError(f"Expected an output file that ends in .html, got {output}.")
-    write_report(options.results, output, n_full=options.full)
+    write_report(options.results, output, n_full=options.full, reference=options.reference, paired=options.paired)
     print(f"report in {output} ({output.stat().st_size / 1e6:.1f} MB)")

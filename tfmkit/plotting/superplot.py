@@ -97,6 +97,8 @@ def plot_superplot(
         axes.set(xlim=(-0.6, len(conditions) - 0.4), ylabel=ylabel)
         if (known["value"] > 0).all():
             axes.set_ylim(bottom=0)
+        elif (known["value"] < 0).all():
+            axes.set_ylim(top=0)
         figure.legend(loc="outside right upper", ncols=n_columns, title=replicate, title_fontsize=7, handletextpad=0.2)
     return figure
 

@@ -18,6 +18,7 @@ from tfmkit.batch import ItemResult, Results, find_doubtful, read_results
 from tfmkit.fttc import FTTCCV
 from tfmkit.io import writing
 from tfmkit.report.citing import error_bars, references
+from tfmkit.report.conditions import compare_batch
 from tfmkit.report.courses import LINES, draw_courses, moving_positions
 from tfmkit.report.frames import RULE, Maps, Tops, choose_items, load_maps
 from tfmkit.report.names import visible
@@ -26,7 +27,14 @@ from tfmkit.report.panels import FLAG_COLORS, draw_panels
 from tfmkit.report.pictures import Panel
 
 
-def write_report(results: str | PathLike[str], path: str | PathLike[str], *, n_full: int = 12) -> None:
+def write_report(
+    results: str | PathLike[str],
+    path: str | PathLike[str],
+    *,
+    n_full: int = 12,
+    reference: str | None = None,
+    paired: bool = False,
+) -> None:
     """Write the results of a batch as one HTML page.
 
     The page contains its images and its style. It has no script, and its security policy forbids it to use the
@@ -42,11 +50,16 @@ def write_report(results: str | PathLike[str], path: str | PathLike[str], *, n_f
         Largest number of frames that are shown with all their maps, and of positions that are shown over time. Where
         there are more frames, the one with the largest residual is shown, and others that are evenly spaced. The table
         always contains all of them.
+    reference : str, optional
+        Condition to compare the others with; by default the first of the table.
+    paired : bool, default=False
+        Whether replicates of the same name in two conditions belong together, such as the dishes of one day.
 
     Raises
     ------
     ValueError
-        If the folder holds no results of a batch, a file in it is damaged, or `n_full` is not a count.
+        If the folder holds no results of a batch, a file in it is damaged, `n_full` is not a count, or `reference` is
+        not a condition.
 
     Examples
     --------
@@ -55,9 +68,11 @@ def write_report(results: str | PathLike[str], path: str | PathLike[str], *, n_f
     """
     check_count(n_full, "n_full", low=0)
     found = read_results(results)
+    comparison = compare_batch(found.table, reference=reference, paired=paired)
     with _expecting_results(found.folder), writing(path) as temporary:
+        content = {**_content(found, n_full), "comparison": comparison}
         # The page is written frame by frame, so that a page of any length fits into memory.
-        _environment().get_template("page.html").stream(_content(found, n_full)).dump(str(temporary), encoding="utf-8")
+        _environment().get_template("page.html").stream(content).dump(str(temporary), encoding="utf-8")
 
 
 def _environment() -> Environment:
