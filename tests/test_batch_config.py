@@ -120,10 +120,10 @@ def test_numbers_of_numpy_count(tmp_path):
 
 
 def test_schema_is_that_of_the_models_and_knows_every_method():
-    shipped = (files("tfmkit.batch") / "experiment.schema.json").read_text()
+    shipped = json.loads((files("tfmkit.batch") / "experiment.schema.json").read_text())
     remake = "python -c 'from tfmkit.batch.config import json_schema; print(json_schema(), end=\"\")'"
-    assert shipped == json_schema(), f"{remake} > tfmkit/batch/experiment.schema.json"
-    sections = json.loads(shipped)["$defs"]
+    assert shipped == json.loads(json_schema()), f"{remake} > tfmkit/batch/experiment.schema.json"
+    sections = shipped["$defs"]
     for section, key, table in (("Displacement", "method", DISPLACEMENT), ("Traction", "estimator", TRACTION)):
         rules = sections[f"{section}Settings"]["allOf"]
         names = [rule["if"]["properties"][key]["const"] for rule in rules]

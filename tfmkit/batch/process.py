@@ -21,7 +21,7 @@ from tfmkit.batch._invert import invert
 from tfmkit.batch.config import Config
 from tfmkit.batch.items import Failure, Item
 from tfmkit.batch.store import ItemFiles, Store, read_channels, write_fields
-from tfmkit.batch.table import cell_record, describe, make_rows
+from tfmkit.batch.table import cell_record, complete_record
 from tfmkit.displacement import Flag, undo_drift
 from tfmkit.displacement.measure import Measurement, measure_pair, read_relaxed
 from tfmkit.io import Cells, open_images, read_cells, read_displacement, write_ome_tiff
@@ -108,10 +108,7 @@ def process(item: Item, plan: Plan) -> Outcome:
 
 def _make(item: Item, config: Config, store: Store) -> dict[str, Any]:
     """Do the steps of an item whose results do not hold, and return its record."""
-    measurement = store.load_measurement()
-    if measurement is None:
-        measurement = measure_item(item, config)
-        store.save_measurement(measurement)
+    measurement = store.measurement(lambda: measure_item(item, config))
     pixel_size = config.input.pixel_size or measurement.pixel_size
     layer = layer_in_pixels(config.gel.thickness, config.gel.depth, pixel_size)
     record, stale = store.load_record(layer, pixel_size)
@@ -125,8 +122,8 @@ def _make(item: Item, config: Config, store: Store) -> dict[str, Any]:
         write_fields(store.files.fields, fields, grid_step)
     elif "scale" in stale:
         write_fields(store.files.fields, read_channels(store.files.fields), grid_step)
-    record |= describe(item, measurement, pixel_size, config.input.interval or measurement.interval)
-    record |= {"rows": make_rows(record)}
+    interval = config.input.interval or measurement.interval
+    record = complete_record(record, item, measurement, pixel_size, interval)
     store.save_record(record, layer, pixel_size)
     return record
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -116,37 +116,30 @@ class Store:
     config: Config
     weights: str
 
-    def load_measurement(self) -> Measurement | None:
-        """Return the displacement that was measured before, on the same files with the same settings.
-
-        Returns
-        -------
-        Measurement or None
-            None where there is none, or none that still holds.
-        """
-        try:
-            with np.load(self.files.displacement, allow_pickle=False) as archive:
-                if str(archive["fingerprint"]) != self._measurement:
-                    return None
-                arrays = {part.name: archive[part.name] for part in fields(Measurement)}
-        except Exception:  # noqa: BLE001 - an old result that cannot be read is made again
-            return None
-        values: dict[str, Any] = {name: array if array.ndim else _number(array) for name, array in arrays.items()}
-        return Measurement(**values)
-
-    def save_measurement(self, measurement: Measurement) -> None:
-        """Write a measured displacement with its fingerprint.
+    def measurement(self, measure: Callable[[], Measurement]) -> Measurement:
+        """Return the displacement of an earlier run, or measure it if that is missing or does not hold.
 
         Parameters
         ----------
-        measurement : Measurement
+        measure : callable
+            Function that measures the displacement, which is then written with its fingerprint.
+
+        Returns
+        -------
+        Measurement
             The displacement.
         """
+        fingerprint = self._measurement
+        known = self._load_measurement(fingerprint)
+        if known is not None:
+            return known
+        measurement = measure()
         values = {part.name: getattr(measurement, part.name) for part in fields(Measurement)}
         # NumPy has no None without pickle.
         arrays: dict[str, Any] = {name: np.nan if value is None else value for name, value in values.items()}
         with writing(self.files.displacement) as temporary:
-            np.savez(temporary, allow_pickle=False, fingerprint=np.array(self._measurement), **arrays)
+            np.savez(temporary, allow_pickle=False, fingerprint=np.array(fingerprint), **arrays)
+        return measurement
 
     def load_record(self, layer: Mapping[str, Any], pixel_size: float | None) -> tuple[dict[str, Any], set[str]]:
         """Return the record of the item, and the steps that have to be done for it to hold.
@@ -190,6 +183,17 @@ class Store:
             Micrometres per pixel.
         """
         write_json(self.files.record, {**record, "fingerprints": self._fingerprints(layer, pixel_size)})
+
+    def _load_measurement(self, fingerprint: str) -> Measurement | None:
+        try:
+            with np.load(self.files.displacement, allow_pickle=False) as archive:
+                if str(archive["fingerprint"]) != fingerprint:
+                    return None
+                arrays = {part.name: archive[part.name] for part in fields(Measurement)}
+        except Exception:  # noqa: BLE001 - an old result that cannot be read is made again
+            return None
+        values: dict[str, Any] = {name: array if array.ndim else _number(array) for name, array in arrays.items()}
+        return Measurement(**values)
 
     def _read_record(self) -> dict[str, Any]:
         try:

@@ -80,11 +80,15 @@ def cell_record(
     }
 
 
-def describe(item: Item, measurement: Measurement, pixel_size: float | None, interval: float | None) -> dict[str, Any]:
-    """Return the part of an item's record about its images and its displacement.
+def complete_record(
+    record: dict[str, Any], item: Item, measurement: Measurement, pixel_size: float | None, interval: float | None
+) -> dict[str, Any]:
+    """Add images, displacement and the rows of the table to the record of an item.
 
     Parameters
     ----------
+    record : dict
+        Choices of the estimator and numbers of the cells, with the pixel as the unit of length.
     item : Item
         The item.
     measurement : Measurement
@@ -97,11 +101,12 @@ def describe(item: Item, measurement: Measurement, pixel_size: float | None, int
     Returns
     -------
     dict
-        Strings, numbers, lists and mappings of them.
+        The record, all of it strings, numbers, lists and mappings of them. Its ``rows`` are one mapping from columns to
+        values for each cell, in SI units.
     """
     rows, columns = measurement.flags.shape
     drift = measurement.drift.tolist()
-    return {
+    complete = record | {
         "item": item.key,
         "position": item.position,
         "frame": item.frame,
@@ -117,32 +122,7 @@ def describe(item: Item, measurement: Measurement, pixel_size: float | None, int
         "drift": dict(zip(("x_px", "y_px", "rotation_rad"), drift, strict=True)),
         "flags": {flag.name: int((measurement.flags == flag).sum()) for flag in Flag},
     }
-
-
-def make_rows(record: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the rows of an item in SI units.
-
-    Parameters
-    ----------
-    record : dict
-        Its record.
-
-    Returns
-    -------
-    list of dict
-        One row per cell: the columns that are known.
-    """
-    pixel_size = record["pixel_size_um"]
-    shared = {name: record[name] for name in ("item", "position", "frame", "interval_s")}
-    shared |= {"noise_px": record["noise_px"], **record["choice"]}
-    shared |= {f"drift_{name}": value for name, value in record["drift"].items()}
-    rows = []
-    for cell in record["cells"]:
-        area = {} if pixel_size is None else {"area_um2": cell["area_px2"] * pixel_size**2}
-        quality = {name: cell[name] for name in ("displacement_residual", "replaced_fraction")}
-        quantities = with_units(cell["quantities"], pixel_size) | with_units(cell["stds"], pixel_size, "_std")
-        rows.append({**shared, "cell": cell["name"], **area, **quantities, **quality})
-    return rows
+    return complete | {"rows": _rows(complete)}
 
 
 def make_table(rows: Iterable[dict[str, Any]], labels: Mapping[str, Mapping[str, str]] | None = None) -> pd.DataFrame:
@@ -259,6 +239,20 @@ def find_doubtful(table: pd.DataFrame) -> pd.DataFrame:
         ]
     )
     return pd.concat([replaced, foreign])[[*columns, "reason"]].sort_index(kind="stable").reset_index(drop=True)
+
+
+def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+    pixel_size = record["pixel_size_um"]
+    shared = {name: record[name] for name in ("item", "position", "frame", "interval_s")}
+    shared |= {"noise_px": record["noise_px"], **record["choice"]}
+    shared |= {f"drift_{name}": value for name, value in record["drift"].items()}
+    rows = []
+    for cell in record["cells"]:
+        area = {} if pixel_size is None else {"area_um2": cell["area_px2"] * pixel_size**2}
+        quality = {name: cell[name] for name in ("displacement_residual", "replaced_fraction")}
+        quantities = with_units(cell["quantities"], pixel_size) | with_units(cell["stds"], pixel_size, "_std")
+        rows.append({**shared, "cell": cell["name"], **area, **quantities, **quality})
+    return rows
 
 
 def _below(file: str, folder: Path) -> str:
