@@ -18,6 +18,7 @@ from tfmkit.fttc import FTTC
 from tfmkit.gel import ForwardOperator
 from tfmkit.io import open_images, write_fiji_displacement
 from tfmkit.mechanics import contractile_moment, strain_energy, total_force
+from tfmkit.methods import TRACTION
 
 MASKS = {"mask": "{position}/mask.tif"}
 
@@ -126,6 +127,29 @@ def test_every_estimator_has_error_bars(images, tmp_path, traction):
     bars = found.filter(like="_std")
     assert bars.shape[1] == 8
     assert (bars > 0).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "n_samples"), [("BayesianFTTC", 0), ("BayesianFTTC", 3), ("FTTCCV", 3), ("FTTCCV", 1)]
+)
+def test_maps_of_error_bars_are_those_of_the_estimator(tmp_path, name, n_samples):
+    displacement = np.random.default_rng(0).normal(scale=0.1, size=(1, 2, 16, 18)).astype(np.float32)
+    np.save(tmp_path / "u.npy", displacement)
+    config = {
+        "input": {"folder": str(tmp_path), "displacement": "u.npy", "spacing": 4.0},
+        "gel": {"young": 8000.0, "poisson": 0.4},
+        "traction": {"estimator": name},
+        "run": {"jobs": 1, "samples": n_samples},
+    }
+    fields = next(run(config, results=tmp_path / "results").items()).fields()
+    assert ("sx_Pa" in fields) == (name == "BayesianFTTC" or n_samples > 1)
+    estimator = TRACTION[name].make(young=8000, poisson=0.4, spacing=4).fit(displacement)
+    expected = (
+        estimator.predict(displacement, return_std=True) if estimator.gives_std else [estimator.predict(displacement)]
+    )
+    np.testing.assert_allclose([fields["tx_Pa"], fields["ty_Pa"]], expected[0][0], rtol=1e-5, atol=1e-3)
+    if estimator.gives_std:
+        np.testing.assert_allclose([fields["sx_Pa"], fields["sy_Pa"]], expected[1][0], rtol=1e-5)
 
 
 def test_without_pixel_size_there_are_no_newtons(images, tmp_path):

@@ -5,15 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
+from sklearn.utils import get_tags
 
-from tfmkit.batch._invert import invert
-from tfmkit.batch._uncertainty import noise_draws
+from tfmkit.gel import Gel
 from tfmkit.methods import TRACTION
+from tfmkit.noise.draw import draw_noise_of
+from tfmkit.noise.measure import noise_level
 from tfmkit.quantities import force_quantities
 from tfmkit.simulate import CellSimulator
 
 SIDE = 64
-GEL = {"young": 10_670.0, "poisson": 0.45, "spacing": 1.0}
+GEL = Gel(young=10_670.0, poisson=0.45, spacing=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -28,13 +30,24 @@ def noise(rng, shape, std, width):
     return std * field / field.std()
 
 
+def sums_of(estimator, field, mask, n, rng):
+    """Sums over a cell of the traction that was recovered, and of the draws behind its error bars."""
+    if not get_tags(estimator).target_tags.required:
+        estimator.fit(field[None])
+    draws = estimator.draw(field[None], n, rng)
+    options = {"spacing": 1.0, "mask": mask}
+    estimate = force_quantities(field[None], estimator.predict(field[None]), **options)
+    return estimate, force_quantities(draws.displacement[:, 0], draws.traction[:, 0], **options)
+
+
 @pytest.mark.parametrize("width", [0.0, 1.0])
 def test_draws_are_like_the_noise_of_the_field(cells, width):
     rng = np.random.default_rng(0)
     displacement = cells.displacement[0]
     std = 0.05 * np.abs(displacement).max()
     added = noise(rng, displacement.shape, std, width)
-    draws, level = noise_draws(displacement + added, 0.45, 64, rng)
+    draws = draw_noise_of(displacement + added, GEL, 64, rng)
+    level = noise_level((displacement + added)[None], GEL)[0]
     assert draws.shape == (64, *displacement.shape)
     assert level == pytest.approx(std, rel=0.3)
     assert draws.std() == pytest.approx(level, rel=0.05)
@@ -48,17 +61,15 @@ def test_draws_are_like_the_noise_of_the_field(cells, width):
 
 @pytest.mark.parametrize("width", [0.0, 1.0])
 def test_error_bars_are_the_scatter_of_estimates(cells, width):
-    """One cell measured again and again: what the error bars say of a single field is how results scatter."""
+    """One cell measured again and again: the error bars of a single field are the scatter of the results."""
     rng = np.random.default_rng(1)
     displacement, inside = cells.displacement[0], cells.mask[0]
     std = 0.05 * np.abs(displacement).max()
     estimates, bars = [], []
     for _ in range(24):
         field = displacement + noise(rng, displacement.shape, std, width)
-        found = invert(field, TRACTION["FTTC"].make(lam=0.3, **GEL), n_samples=24, rng=rng)
-        options = {"spacing": 1.0, "mask": inside}
-        estimates.append(force_quantities(field[None], found.traction[None], **options))
-        drawn = force_quantities(found.moved, found.draws, **options)
+        estimate, drawn = sums_of(TRACTION["FTTC"].on_gel(GEL, lam=0.3), field, inside, 24, rng)
+        estimates.append(estimate)
         bars.append({name: values.std(ddof=1) for name, values in drawn.items()})
     # Sums of lengths and products grow with the noise that is in the field already: their bars err on the wide side.
     widest = {"contractile_moment": 1.35, "torque": 1.35, "total_force": 1.9, "strain_energy": 1.9}
@@ -75,28 +86,10 @@ def test_true_moments_lie_within_their_error_bars(cells, name, most):
     scores = []
     for displacement, traction, inside in zip(cells.displacement, cells.traction, cells.mask, strict=True):
         field = displacement + noise(rng, displacement.shape, 0.05 * np.abs(displacement).max(), 0.0)
-        found = invert(field, TRACTION[name].make(**params, **GEL), n_samples=32, rng=rng)
-        options = {"spacing": 1.0, "mask": inside}
-        drawn = force_quantities(found.moved, found.draws, **options)
-        estimate = force_quantities(field[None], found.traction[None], **options)
-        truth = force_quantities(displacement[None], traction[None], **options)
+        estimate, drawn = sums_of(TRACTION[name].on_gel(GEL, **params), field, inside, 32, rng)
+        truth = force_quantities(displacement[None], traction[None], spacing=1.0, mask=inside)
         scores += [
             (estimate[moment][0] - truth[moment][0]) / drawn[moment].std(ddof=1)
             for moment in ("contractile_moment", "torque")
         ]
     assert 0.4 < np.sqrt(np.mean(np.square(scores))) < most
-
-
-def test_estimators_that_know_their_error_are_asked(cells):
-    found = invert(
-        cells.displacement[0], TRACTION["BayesianFTTC"].make(**GEL), n_samples=3, rng=np.random.default_rng(0)
-    )
-    estimator = TRACTION["BayesianFTTC"].make(**GEL).fit(cells.displacement[:1])
-    np.testing.assert_allclose(found.std, estimator.predict(cells.displacement[:1], return_std=True)[1][0])
-
-
-def test_without_draws_there_are_no_error_bars(cells):
-    found = invert(cells.displacement[0], TRACTION["FTTCCV"].make(**GEL), n_samples=0, rng=np.random.default_rng(0))
-    assert found.std is None
-    assert len(found.draws) == 0
-    assert found.noise >= 0

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tfmkit._validation import check_choice
+from tfmkit.gel import Gel
 
 # A batch sets these itself, or they mean nothing for one field without known traction.
 _RESERVED = {
@@ -97,6 +98,25 @@ class TractionMethod(Method):
     """
 
     error_bars: str = ""
+
+    def on_gel(self, gel: Gel, **params: Any) -> Any:
+        """Return the estimator for a gel.
+
+        Parameters
+        ----------
+        gel : Gel
+            The gel. Thickness and depth are handed on only if it is not a half-space.
+        **params : dict
+            Other parameters of the estimator.
+
+        Returns
+        -------
+        TractionEstimator
+            Ready to be fitted; a network with its trained weights is fitted already.
+        """
+        surface = {"young": gel.young, "poisson": gel.poisson, "spacing": gel.spacing}
+        layer = {"thickness": None if gel.thickness == np.inf else gel.thickness, "depth": gel.depth}
+        return self.make(**surface, **({} if gel.is_half_space else layer), **params)
 
     @property
     def knows_layers(self) -> bool:
@@ -211,7 +231,7 @@ def check_displacement(name: Any, params: Mapping[str, Any]) -> None:
         method.make(**params)._check()
 
 
-def check_traction(name: Any, params: Mapping[str, Any], *, poisson: float = 0.45, layered: bool = False) -> None:
+def check_traction(name: Any, params: Mapping[str, Any], gel: Gel | None = None) -> None:
     """Refuse a traction method that does not exist, a parameter that it refuses, or a gel that it does not know.
 
     Parameters
@@ -220,23 +240,24 @@ def check_traction(name: Any, params: Mapping[str, Any], *, poisson: float = 0.4
         Key of `TRACTION`.
     params : mapping
         Its parameters.
-    poisson : float, default=0.45
-        Poisson ratio of the gel.
-    layered : bool, default=False
-        Whether the gel has a finite thickness or its beads lie below the surface.
+    gel : Gel, optional
+        The gel; its lengths may have any unit.
 
     Raises
     ------
     MethodError
         If the method, a parameter or the gel is refused.
     """
+    from sklearn.utils import get_tags
+
+    wanted = gel or Gel()
     with _blaming({**params, "estimator": name}):
         method = TRACTION[check_choice(name, "estimator", tuple(TRACTION))]
         _refuse_foreign(params, method)
-        if layered and not method.knows_layers:
+        if not wanted.is_half_space and not method.knows_layers:
             raise ValueError(f"{name} knows the half-space only: leave thickness and depth of the gel out.")
-        estimator = method.make(**params, young=1.0, poisson=poisson, spacing=1.0)
-        if not estimator.__sklearn_tags__().target_tags.required:
+        estimator = method.on_gel(Gel(young=1.0, poisson=wanted.poisson), **params)
+        if not get_tags(estimator).target_tags.required:
             # Estimators check their parameters when they are fitted: a small field of noise brings that forward.
             estimator.fit(np.random.default_rng(0).standard_normal((1, 2, _TRIAL_SIDE, _TRIAL_SIDE)))
 

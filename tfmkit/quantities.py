@@ -78,22 +78,36 @@ def with_units(quantities: dict[str, Any], pixel_size: float | None, suffix: str
     return columns
 
 
-def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | None) -> dict[str, Any]:
-    """Return the parameters of estimators for a gel of finite thickness and beads below its surface.
+def gel_in_pixels(
+    young: float,
+    poisson: float,
+    spacing: float,
+    *,
+    thickness: float | None = None,
+    depth: float = 0.0,
+    pixel_size: float | None = None,
+) -> Gel:
+    """Return the gel under a grid of displacements in pixels.
 
     Parameters
     ----------
-    thickness : float or None
-        Thickness of the gel in micrometres; None for the half-space.
-    depth : float
+    young : float
+        Young's modulus in Pa.
+    poisson : float
+        Poisson ratio.
+    spacing : float
+        Pixels between grid points.
+    thickness : float, optional
+        Thickness of the gel in micrometres; by default the half-space.
+    depth : float, default=0.0
         Depth of the beads in micrometres.
-    pixel_size : float or None
-        Micrometres per pixel; needed for any gel but the half-space.
+    pixel_size : float, optional
+        Micrometres per pixel; needed for any gel but the half-space with beads at its surface.
 
     Returns
     -------
-    dict
-        ``"thickness"`` and ``"depth"`` in pixels.
+    Gel
+        The gel with all lengths in pixels.
 
     Raises
     ------
@@ -102,9 +116,10 @@ def layer_in_pixels(thickness: float | None, depth: float, pixel_size: float | N
     """
     if thickness is not None:
         check_number(thickness, "thickness", low=0, include_low=False)
-    Gel(thickness=thickness, depth=depth)
-    if thickness is None and not depth:
-        return {"thickness": None, "depth": 0.0}
+    gel = Gel(young, poisson, spacing, thickness, depth)
+    if gel.is_half_space:
+        return gel
     if pixel_size is None:
         raise ValueError("Expected the pixel size (--pixel-size) with thickness or depth in micrometres, got none.")
-    return {"thickness": None if thickness is None else thickness / pixel_size, "depth": depth / pixel_size}
+    in_pixels = None if thickness is None else thickness / pixel_size
+    return Gel(young, poisson, spacing, in_pixels, depth / pixel_size)

@@ -161,20 +161,9 @@ class GelSettings(Section):
     depth: NotNegative = 0.0
     """Depth of the beads in micrometres."""
 
-    @property
-    def layered(self) -> bool:
-        """Return whether the gel has a finite thickness or its beads lie below the surface.
-
-        Returns
-        -------
-        bool
-            False for the half-space with beads at its surface.
-        """
-        return self.thickness is not None or self.depth > 0
-
     @model_validator(mode="after")
     def _holds_its_beads(self) -> GelSettings:
-        Gel(thickness=self.thickness, depth=self.depth)
+        Gel(**self.model_dump())
         return self
 
 
@@ -378,8 +367,7 @@ class Config(Section):
     @classmethod
     def _can_be_inverted(cls, method: TractionSettings, info: ValidationInfo) -> TractionSettings:
         if "gel" in info.data:
-            gel = info.data["gel"]
-            check_traction(method.name, method.params, poisson=gel.poisson, layered=gel.layered)
+            check_traction(method.name, method.params, Gel(**info.data["gel"].model_dump()))
         return method
 
 

@@ -14,19 +14,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from skimage.transform import downscale_local_mean
+from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
 
 from tfmkit._validation import FloatArray
-from tfmkit.batch._invert import invert
 from tfmkit.batch.config import Config
 from tfmkit.batch.items import Failure, Item
 from tfmkit.batch.store import ItemFiles, Store, read_channels, write_fields
 from tfmkit.batch.table import cell_record, complete_record
 from tfmkit.displacement import Flag, undo_drift
 from tfmkit.displacement.measure import Measurement, measure_pair, read_relaxed
+from tfmkit.gel import Gel
 from tfmkit.io import Cells, open_images, read_cells, read_displacement, write_ome_tiff
 from tfmkit.methods import DISPLACEMENT, TRACTION
-from tfmkit.quantities import layer_in_pixels
+from tfmkit.noise.measure import noise_level
+from tfmkit.quantities import gel_in_pixels
 
 # Names of the only row where nobody outlined cells.
 _FIELD, _CELL = "field", "cell"
@@ -110,21 +112,21 @@ def _make(item: Item, config: Config, store: Store) -> dict[str, Any]:
     """Do the steps of an item whose results do not hold, and return its record."""
     measurement = store.measurement(lambda: measure_item(item, config))
     pixel_size = config.input.pixel_size or measurement.pixel_size
-    layer = layer_in_pixels(config.gel.thickness, config.gel.depth, pixel_size)
-    record, stale = store.load_record(layer, pixel_size)
+    gel = gel_in_pixels(**config.gel.model_dump(), spacing=measurement.spacing, pixel_size=pixel_size)
+    record, stale = store.load_record(gel, pixel_size)
     if not stale:
         return record
     if item.has_images and "preview" in stale:
         preview_item(item, config, measurement, store.files.preview)
     grid_step = None if pixel_size is None else pixel_size * measurement.spacing
     if "traction" in stale:
-        fields, record = invert_item(item, config, measurement, layer)
-        write_fields(store.files.fields, fields, grid_step)
+        maps, record = invert_item(item, config, measurement, gel)
+        write_fields(store.files.fields, maps, grid_step)
     elif "scale" in stale:
         write_fields(store.files.fields, read_channels(store.files.fields), grid_step)
     interval = config.input.interval or measurement.interval
     record = complete_record(record, item, measurement, pixel_size, interval)
-    store.save_record(record, layer, pixel_size)
+    store.save_record(record, gel, pixel_size)
     return record
 
 
@@ -238,7 +240,7 @@ def preview_item(item: Item, config: Config, measurement: Measurement, path: Pat
 
 
 def invert_item(
-    item: Item, config: Config, measurement: Measurement, layer: dict[str, Any]
+    item: Item, config: Config, measurement: Measurement, gel: Gel
 ) -> tuple[dict[str, FloatArray], dict[str, Any]]:
     """Recover the traction of an item.
 
@@ -250,40 +252,41 @@ def invert_item(
         The settings.
     measurement : Measurement
         Its displacement.
-    layer : dict
-        Thickness of the gel and depth of the beads in pixels.
+    gel : Gel
+        The gel with all lengths in pixels.
 
     Returns
     -------
-    fields : dict of str to ndarray of shape (height, width)
-        Maps of displacement, traction, its standard deviation, flags, quality and cells.
+    maps : dict of str to ndarray of shape (height, width)
+        Displacement, traction, its standard deviation, flags, quality and cells.
     record : dict
         Choices of the estimator and numbers of the cells, with the pixel as the unit of length.
     """
-    gel: dict[str, Any] = {"young": config.gel.young, "poisson": config.gel.poisson}
-    if any(layer.values()):
-        gel |= layer
-    estimator = TRACTION[config.traction.name].make(**config.traction.params, **gel, spacing=measurement.spacing)
-    inversion = invert(
-        measurement.displacement, estimator, n_samples=config.run.samples, rng=_stream(config.run.seed, item.key)
-    )
+    estimator = TRACTION[config.traction.name].on_gel(gel, **config.traction.params)
+    fields = measurement.displacement[None]
+    if not get_tags(estimator).target_tags.required:
+        estimator.fit(fields)
+    predicted = estimator.predict(fields, return_std=True) if estimator.gives_std else estimator.predict(fields)
+    traction, std = predicted if estimator.gives_std else (predicted, None)
+    draws, n_draws = None, config.run.samples
+    if n_draws:
+        draws = estimator.draw(fields, n_draws, _stream(config.run.seed, item.key), predicted=predicted)
+    if std is None and draws is not None and n_draws > 1:
+        std = draws.traction.std(axis=0, ddof=1)
     cells = _cells(item, config, measurement)
-    fields = dict(zip(("ux_px", "uy_px"), measurement.displacement, strict=True))
-    fields |= zip(("tx_Pa", "ty_Pa"), inversion.traction, strict=True)
-    if inversion.std is not None:
-        fields |= zip(("sx_Pa", "sy_Pa"), inversion.std, strict=True)
-    flags = measurement.flags.astype(np.float32)
-    fields |= {"flag": flags, "quality": measurement.quality, "cell": cells.labels}
-    each = zip(cells.names, cells.masks, cells.areas, strict=True)
+    maps = dict(zip(("ux_px", "uy_px", "tx_Pa", "ty_Pa"), (*fields[0], *traction[0]), strict=True))
+    maps |= {} if std is None else dict(zip(("sx_Pa", "sy_Pa"), std[0], strict=True))
+    maps |= {"flag": measurement.flags.astype(np.float32), "quality": measurement.quality, "cell": cells.labels}
+    found = estimator.choices_ | estimator.doubts(fields, traction)
     record = {
         "estimator": config.traction.name,
-        "choice": inversion.choice,
-        "lambda_path": inversion.path,
-        "noise_px": inversion.noise,
-        "cells": [cell_record(*cell, measurement, inversion, gel) for cell in each],
+        "choice": {name: float(values[0]) for name, values in found.items()},
+        "lambda_path": estimator.path(),
+        "noise_px": float(noise_level(fields, gel)[0]),
+        "cells": [cell_record(cell, measurement, traction, draws, gel) for cell in cells],
         "remarks": list(cells.remarks),
     }
-    return fields, record
+    return maps, record
 
 
 def _read_measurement(item: Item, config: Config) -> Measurement:

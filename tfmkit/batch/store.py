@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tfmkit._validation import FloatArray
 from tfmkit.batch.config import Config
 from tfmkit.batch.items import Item
 from tfmkit.displacement.measure import Measurement
+from tfmkit.gel import Gel
 from tfmkit.io import open_images, write_json, write_ome_tiff, writing
 
 FOLDERS = ("displacement", "fields", "items", "previews")
@@ -141,13 +142,13 @@ class Store:
             np.savez(temporary, allow_pickle=False, fingerprint=np.array(fingerprint), **arrays)
         return measurement
 
-    def load_record(self, layer: Mapping[str, Any], pixel_size: float | None) -> tuple[dict[str, Any], set[str]]:
+    def load_record(self, gel: Gel, pixel_size: float | None) -> tuple[dict[str, Any], set[str]]:
         """Return the record of the item, and the steps that have to be done for it to hold.
 
         Parameters
         ----------
-        layer : mapping
-            Thickness of the gel and depth of the beads in pixels.
+        gel : Gel
+            The gel with all lengths in pixels.
         pixel_size : float or None
             Micrometres per pixel.
 
@@ -160,7 +161,7 @@ class Store:
             there are any, the record has been removed from the folder, as it no longer fits the other files.
         """
         record = self._read_record()
-        known, wanted = record.get("fingerprints", {}), self._fingerprints(layer, pixel_size)
+        known, wanted = record.get("fingerprints", {}), self._fingerprints(gel, pixel_size)
         stale = {step for step, fingerprint in wanted.items() if known.get(step) != fingerprint}
         if self.item.has_images and not self.files.preview.is_file():
             stale.add("preview")
@@ -170,19 +171,19 @@ class Store:
             self.files.record.unlink(missing_ok=True)
         return record, stale
 
-    def save_record(self, record: Mapping[str, Any], layer: Mapping[str, Any], pixel_size: float | None) -> None:
+    def save_record(self, record: Mapping[str, Any], gel: Gel, pixel_size: float | None) -> None:
         """Write the record of the item, with the fingerprints of its steps.
 
         Parameters
         ----------
         record : mapping
             Strings, numbers, lists and mappings of them.
-        layer : mapping
-            Thickness of the gel and depth of the beads in pixels.
+        gel : Gel
+            The gel with all lengths in pixels.
         pixel_size : float or None
             Micrometres per pixel.
         """
-        write_json(self.files.record, {**record, "fingerprints": self._fingerprints(layer, pixel_size)})
+        write_json(self.files.record, {**record, "fingerprints": self._fingerprints(gel, pixel_size)})
 
     def _load_measurement(self, fingerprint: str) -> Measurement | None:
         try:
@@ -216,11 +217,10 @@ class Store:
             files += [item.mask] if config.drift.enabled else []
         return digest([*settings, _present(files)])
 
-    def _fingerprints(self, layer: Mapping[str, Any], pixel_size: float | None) -> dict[str, str]:
+    def _fingerprints(self, gel: Gel, pixel_size: float | None) -> dict[str, str]:
         item, config, measurement = self.item, self.config, self._measurement
-        gel = [config.gel.young, config.gel.poisson, dict(layer)]
         draws = [config.run.samples, config.run.seed]
-        traction = [measurement, gel, config.traction.model_dump(), self.weights, draws, _present([item.mask])]
+        traction = [measurement, asdict(gel), config.traction.model_dump(), self.weights, draws, _present([item.mask])]
         return {
             "measurement": measurement,
             "preview": digest([measurement, config.input.cell_channel, _present([item.cell])]),

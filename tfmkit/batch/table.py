@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
-from tfmkit.batch._invert import Inversion
+from tfmkit._validation import FloatArray
+from tfmkit.base import Draws
 from tfmkit.batch.items import Failure, Item
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
-from tfmkit.io import writing
+from tfmkit.gel import Gel
+from tfmkit.io import Cell, writing
 from tfmkit.metrics import displacement_residual
 from tfmkit.quantities import QUANTITIES, force_quantities, with_units
 
@@ -31,29 +32,22 @@ MOST_REPLACED = 0.25
 
 
 def cell_record(
-    name: str,
-    mask: NDArray[np.bool_],
-    area: float,
-    measurement: Measurement,
-    inversion: Inversion,
-    gel: dict[str, Any],
+    cell: Cell, measurement: Measurement, traction: FloatArray, draws: Draws | None, gel: Gel
 ) -> dict[str, Any]:
     """Return the numbers of a cell, with the pixel as the unit of length.
 
     Parameters
     ----------
-    name : str
-        Name of the cell.
-    mask : ndarray of shape (height, width)
-        True inside.
-    area : float
-        Its area in square pixels.
+    cell : Cell
+        The cell on the grid.
     measurement : Measurement
         Displacement.
-    inversion : Inversion
-        Traction.
-    gel : dict
-        ``young``, ``poisson`` and perhaps ``thickness`` and ``depth`` in pixels.
+    traction : ndarray of shape (1, 2, height, width)
+        Traction in Pa.
+    draws : Draws or None
+        Displacements and tractions behind the error bars.
+    gel : Gel
+        The gel with all lengths in pixels.
 
     Returns
     -------
@@ -61,22 +55,22 @@ def cell_record(
         ``quantities`` in powers of Pa and px, ``stds`` of the same names where there are at least 2 draws, the
         relative residual of the displacement, and the share of replaced vectors.
     """
-    spacing = measurement.spacing
-    moved, traction = measurement.displacement[None], inversion.traction[None]
-    quantities = force_quantities(moved, traction, spacing=spacing, mask=mask)
+    settings: dict[str, Any] = {"spacing": gel.spacing, "mask": cell.mask}
+    moved = measurement.displacement[None]
+    quantities = force_quantities(moved, traction, **settings)
     stds = {}
-    if len(inversion.draws) > 1:
-        drawn = force_quantities(inversion.moved, inversion.draws, spacing=spacing, mask=mask)
+    if draws is not None and len(draws.traction) > 1:
+        drawn = force_quantities(draws.displacement[:, 0], draws.traction[:, 0], **settings)
         stds = {key: float(values.std(ddof=1)) for key, values in drawn.items()}
     # The residual of a whole field needs no mask.
-    region = None if mask.all() else mask
+    region = None if cell.mask.all() else cell.mask
     return {
-        "name": name,
-        "area_px2": area,
+        "name": cell.name,
+        "area_px2": cell.area,
         "quantities": {key: float(values[0]) for key, values in quantities.items()},
         "stds": stds,
-        "displacement_residual": float(displacement_residual(moved, traction, mask=region, spacing=spacing, **gel)),
-        "replaced_fraction": float((measurement.flags[mask] != Flag.GOOD).mean()),
+        "displacement_residual": float(displacement_residual(moved, traction, mask=region, **asdict(gel))),
+        "replaced_fraction": float((measurement.flags[cell.mask] != Flag.GOOD).mean()),
     }
 
 

@@ -15,6 +15,7 @@ from tfmkit._validation import check_number
 from tfmkit.methods import TRACTION
 
 if TYPE_CHECKING:
+    from tfmkit.gel import Gel
     from tfmkit.io import DisplacementData
 
 _FORMATS = ("png", "pdf", "svg")
@@ -138,7 +139,7 @@ def run(options: argparse.Namespace) -> None:
     from tfmkit.cli.traction_files import Look, Results, save_results
     from tfmkit.gel import Gel
     from tfmkit.io import read_displacement
-    from tfmkit.quantities import layer_in_pixels
+    from tfmkit.quantities import gel_in_pixels
 
     Gel(options.young, options.poisson, options.spacing or 1.0)
     for name in ("pixel_size", "vmax"):
@@ -147,12 +148,12 @@ def run(options: argparse.Namespace) -> None:
     lengths = {name: getattr(options, name) for name in ("spacing", "length_unit", "pixel_size")}
     data = read_displacement(options.file, interpolate=options.interpolate, **lengths)
     pixel_size = data.pixel_size if options.pixel_size is None else options.pixel_size
-    layer = layer_in_pixels(options.thickness, options.depth, pixel_size)
-    name, params = _method(options, layered=any(layer.values()))
+    layer = {"thickness": options.thickness, "depth": options.depth, "pixel_size": pixel_size}
+    gel = gel_in_pixels(options.young, options.poisson, data.spacing, **layer)
+    name, params = _method(options, gel)
     if options.mask is not None:
         data = replace(data, mask=_read_mask(options.mask, data))
     look = Look(options.format, options.vmax, _read_images(options.image, len(data.displacement)))
-    gel = Gel(options.young, options.poisson, data.spacing, **layer)
     traction, method, columns = _invert(data, name, params, gel)
     thickness = {"thickness_um": options.thickness, "depth_um": options.depth}
     results = Results(data, traction, gel, thickness, pixel_size, method, columns)
@@ -165,7 +166,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"results in {output}")
 
 
-def _method(options: argparse.Namespace, *, layered: bool) -> tuple[str, dict[str, Any]]:
+def _method(options: argparse.Namespace, gel: Gel) -> tuple[str, dict[str, Any]]:
     """Return the name of the method and the parameters that were given, checked."""
     from tfmkit.methods import MethodError, check_traction
 
@@ -173,7 +174,7 @@ def _method(options: argparse.Namespace, *, layered: bool) -> tuple[str, dict[st
     given = {key: getattr(options, key) for key in ("lam", "weights") if getattr(options, key) is not None}
     params = {**dict(options.set), **given}
     try:
-        check_traction(name, params, poisson=options.poisson, layered=layered)
+        check_traction(name, params, gel)
     except MethodError as error:
         place = f"--{error.key}" if error.key in given else "--set" if error.key in params else "--method"
         raise ValueError(f"{place}: {error}") from error
@@ -181,15 +182,12 @@ def _method(options: argparse.Namespace, *, layered: bool) -> tuple[str, dict[st
 
 
 def _invert(
-    data: DisplacementData, name: str, params: dict[str, Any], gel: Any
+    data: DisplacementData, name: str, params: dict[str, Any], gel: Gel
 ) -> tuple[NDArray[Any], dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the traction, the settings of the method, and its choices and doubts for every frame."""
     from tfmkit.cli.provenance import describe_method
 
-    known = {"young": gel.young, "poisson": gel.poisson, "spacing": gel.spacing}
-    if TRACTION[name].knows_layers and not gel.is_half_space:
-        known |= {"thickness": gel.thickness if np.isfinite(gel.thickness) else None, "depth": gel.depth}
-    estimator = TRACTION[name].make(**params, **known)
+    estimator = TRACTION[name].on_gel(gel, **params)
     if not estimator.__sklearn_tags__().target_tags.required:
         estimator.fit(data.displacement)
     traction = estimator.predict(data.displacement)

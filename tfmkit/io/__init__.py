@@ -21,6 +21,7 @@ from tfmkit.io.fields import (
     write_fiji_traction,
 )
 from tfmkit.io.images import (
+    Cell,
     Cells,
     ImageSeries,
     Regions,
@@ -36,6 +37,7 @@ from tfmkit.io.images import (
 from tfmkit.io.writing import write_csv, write_json, write_settings, writing, writing_folder
 
 __all__ = [
+    "Cell",
     "Cells",
     "DisplacementData",
     "ImageSeries",

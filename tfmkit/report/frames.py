@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult
 from tfmkit.gel.operator import ForwardOperator
-from tfmkit.quantities import layer_in_pixels
+from tfmkit.quantities import gel_in_pixels
 
 RULE = "the one with the largest residual, and others evenly spaced from the first to the last"
 
@@ -131,11 +131,7 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
     displacement = np.stack([fields["ux_px"], fields["uy_px"]]).astype(float)
     traction = np.stack([fields["tx_Pa"], fields["ty_Pa"]]).astype(float)
     operator = ForwardOperator(
-        traction.shape[1:],
-        young=gel["young"],
-        poisson=gel["poisson"],
-        spacing=spacing,
-        **layer_in_pixels(gel["thickness"], gel["depth"], pixel_size),
+        traction.shape[1:], **asdict(gel_in_pixels(**gel, spacing=spacing, pixel_size=pixel_size))
     )
     misfit = displacement - operator.apply(traction[None])[0]
     cells = fields["cell"] > 0

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,24 @@ from tfmkit.io.images.regions import read_region_set
 
 # Name of a cell whose file outlines no other.
 _ONLY_CELL = "cell"
+
+
+class Cell(NamedTuple):
+    """One cell.
+
+    Attributes
+    ----------
+    name : str
+        Its name.
+    mask : ndarray of shape (height, width)
+        True inside.
+    area : float
+        Its area in square pixels of the image.
+    """
+
+    name: str
+    mask: NDArray[np.bool_]
+    area: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +58,10 @@ class Cells:
     areas: list[float]
     file: Path | None = None
     remarks: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Cell]:
+        """Give the cells one by one."""
+        return map(Cell, self.names, self.masks, self.areas)
 
     @property
     def inside(self) -> NDArray[np.bool_]:
