@@ -94,3 +94,18 @@ def test_matlab(cases):
     assert data.displacement.shape[0] == 2
     assert np.isfinite(data.displacement).all()
     assert read_displacement(cases / "matlab" / "easy_noise_empty.mat").noise is None
+
+
+def test_one_position_of_several(cases):
+    with open_images(cases / "multi_position" / "exp_MMStack_Pos0.ome.tif") as images:
+        assert (images.n_frames, images.channels, images.pixel_size) == (2, ("Beads", "Phase"), 0.1)
+        values = [images.read(frame, channel)[0, 0] for frame in range(2) for channel in range(2)]
+    assert values == [1000, 1010, 1100, 1110]
+
+
+def test_packbits(measured_data):
+    folders = sorted((measured_data / "bead_pairs").glob("*"))
+    assert folders
+    for folder in folders:
+        with open_images(folder / "relaxed.tif") as images:
+            assert images.read(0).shape == (288, 288)

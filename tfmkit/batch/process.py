@@ -26,6 +26,7 @@ from tfmkit.displacement import Flag, undo_drift
 from tfmkit.displacement.measure import Measurement, measure_pair, read_relaxed
 from tfmkit.gel import Gel
 from tfmkit.io import Cells, open_images, read_cells, read_displacement, write_ome_tiff
+from tfmkit.io.images.series import doubt_pixel_size
 from tfmkit.methods import DISPLACEMENT, TRACTION
 from tfmkit.noise.measure import noise_level
 from tfmkit.quantities import gel_in_pixels
@@ -100,7 +101,8 @@ def process(item: Item, plan: Plan) -> Outcome:
         # Threads of several processes fight over the cores, and their number shows in the last digits.
         with threadpool_limits(1):
             record = _make(item, plan.config, Store(files, item, plan.config, plan.weights))
-            return Outcome(item.key, list(record["rows"]), remarks=list(record.get("remarks", [])))
+            doubts = () if plan.config.input.pixel_size else doubt_pixel_size(record["pixel_size_um"])
+            return Outcome(item.key, list(record["rows"]), remarks=[*record.get("remarks", []), *doubts])
     except Exception as error:  # noqa: BLE001 - one bad file must not end the run
         files.remove()
         message = str(error) or type(error).__name__

@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
     """
     from tfmkit.cli.displacement_files import Measured, save_measured
     from tfmkit.cli.provenance import describe_method
-    from tfmkit.cli.summary import print_summary
+    from tfmkit.cli.summary import print_remarks, print_summary
     from tfmkit.displacement.measure import read_relaxed
     from tfmkit.io import open_images
 
@@ -106,6 +106,7 @@ def run(options: argparse.Namespace) -> None:
     channels = {"channel": options.channel, "own_channel": options.relaxed_channel}
     relaxed = read_relaxed(options.relaxed, check_count(options.relaxed_frame, "relaxed frame"), **channels, **opening)
     with open_images(source, **opening) as series:
+        print_remarks(series.doubts)
         pages = _pages(options, series)
         transformer = DISPLACEMENT[options.method].make(**params)
         frames = _measure(options, transformer, relaxed, series, pages)

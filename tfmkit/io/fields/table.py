@@ -108,7 +108,7 @@ def read_text(path: Path) -> str:
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
-            return text.replace("\u2212", "-")
+            return "\n".join(text.replace("\u2212", "-").splitlines())
     raise ValueError(f"Expected a text table, got {path} that is no text.")
 
 
@@ -132,7 +132,7 @@ def read_table(path: Path) -> Table:
     ValueError
         If the file is not text, empty, or its lines are not equally many numbers, at least four.
     """
-    numbered = {number: line.strip("\r") for number, line in enumerate(read_text(path).split("\n"), start=1)}
+    numbered = dict(enumerate(read_text(path).split("\n"), start=1))
     data = {number: line for number, line in numbered.items() if _strip(line)}
     if not data:
         raise ValueError(f"Expected a table of displacements, got {path} without a single line.")
@@ -148,14 +148,18 @@ def read_table(path: Path) -> Table:
 
 def _strip(line: str) -> str:
     # A tab at the end may stand before a missing number.
-    line = line.partition("#")[0].strip(" \r")
+    line = line.partition("#")[0].strip(" ")
     return "" if line.startswith("%") or not line.strip() else line
 
 
 def _split(line: str, separator: str | None) -> list[str]:
     if separator is None:
         return [word.strip("\"'") for word in line.split()]
-    words = [word.strip() for word in next(csv.reader([line], delimiter=separator, skipinitialspace=True))]
+    try:
+        cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
+    except csv.Error:
+        cells = line.split(separator)
+    words = [word.strip() for word in cells]
     return words[:-1] if len(words) > _LEAST_COLUMNS and not words[-1] else words
 
 

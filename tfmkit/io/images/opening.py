@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from os import PathLike
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from tfmkit._validation import check_number
 from tfmkit.io.images.nd2 import open_nd2
-from tfmkit.io.images.png import open_png
+from tfmkit.io.images.picture import open_picture
 from tfmkit.io.images.scale import Scale, is_square, square_pixel
 from tfmkit.io.images.series import ImageSeries, Planes, ZChoice, channel_names
 from tfmkit.io.images.tiff import open_tiff
@@ -17,7 +18,10 @@ from tfmkit.io.images.tiff import open_tiff
 # An image narrower than this is a row of channels or frames.
 _LEAST_SIDE = 5
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_PNG_START = b"\x89PNG"
+_PICTURE_STARTS = {b"\x89PNG": "PNG", b"BM": "BMP", b"\xff\xd8\xff": "JPEG"}
+_JPEG_START = b"\xff\xd8\xff"
+# Microscope formats that nothing here reads.
+_OTHER_STARTS = {b"ZISRAW": "a .czi of Zeiss", b"p\0\0\0": "a .lif of Leica"}
 _ND2_STARTS = (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  ")
 
 
@@ -34,8 +38,8 @@ def open_images(
     Parameters
     ----------
     path : str or path-like
-        A TIFF file (plain, OME-TIFF or an ImageJ stack), a PNG, or, with the extra ``tfmkit[nd2]``, an `.nd2`. It is
-        recognised by its content. Pixels are unsigned or signed integers or floats.
+        A TIFF file (plain, OME-TIFF or an ImageJ stack), a PNG, BMP or JPEG, or, with the extra ``tfmkit[nd2]``, an
+        `.nd2`. It is recognised by its content. Pixels are unsigned or signed integers or floats.
     pixel_size : float, optional
         Side of a pixel in micrometres; replaces what the file says.
     interval : float, optional
@@ -59,6 +63,11 @@ def open_images(
     ValueError
         If the file is damaged, of no known format, or claims more than it holds or than 1 GiB per image.
 
+    Warns
+    -----
+    UserWarning
+        If the file is a JPEG, which loses detail.
+
     Notes
     -----
     An axis without a name, such as the pages of a plain TIFF, is time; a second one is channels. Red, green and blue
@@ -66,8 +75,8 @@ def open_images(
     red, green and blue, are frames if the file has the description of Python's tifffile; else `z` must say.
     The size of a pixel comes from OME-XML, ImageJ's description or the resolution tags; a resolution per inch or
     centimetre that means pixels larger than 5 um is one for printing (72, 300 dpi) and says nothing.
-    Images spread over several OME-TIFF files are refused, and so are compressions other than deflate and, with the
-    package imagecodecs, LZW and Zstandard.
+    An OME-TIFF of one position may name the files of others; an image that is spread over several files is refused.
+    Compressions are deflate, PackBits and, with the extra ``tfmkit[codecs]``, LZW and Zstandard.
 
     Examples
     --------
@@ -87,7 +96,13 @@ def open_images(
         raise FileNotFoundError(f"No such file: {file}")
     given = None if pixel_size is None else check_number(pixel_size, "pixel_size", low=0, include_low=False)
     step = None if interval is None else check_number(interval, "interval", low=0, include_low=False)
-    return _open_series(file, z, position, given, step, labels=False)
+    series = _open_series(file, z, position, given, step, labels=False)
+    with file.open("rb") as opened:
+        if opened.read(3) == _JPEG_START:
+            warnings.warn(
+                f"{file} is a JPEG, whose noise moves beads: use the TIFF that it was made from.", stacklevel=2
+            )
+    return series
 
 
 def open_labels(path: str | PathLike[str]) -> ImageSeries:
@@ -134,11 +149,15 @@ def _open(path: Path, z: ZChoice, position: int | None, labels: bool) -> tuple[P
         start = file.read(8)
     if start.startswith(_TIFF_STARTS):
         return open_tiff(path, z, position)
-    if start.startswith(_PNG_START):
-        return open_png(path, labels=labels)
+    for begin, kind in _PICTURE_STARTS.items():
+        if start.startswith(begin):
+            return open_picture(path, kind, labels=labels)
     if start.startswith(_ND2_STARTS):
         return open_nd2(path, z, position)
-    raise ValueError("it is empty" if not start else "it is neither TIFF nor PNG nor .nd2")
+    other = next((name for begin, name in _OTHER_STARTS.items() if start.startswith(begin)), None)
+    if other:
+        raise ValueError(f"it is {other}: save it as OME-TIFF in the program of the microscope or in Fiji")
+    raise ValueError("it is empty" if not start else "it is neither TIFF nor PNG nor BMP nor JPEG nor .nd2")
 
 
 def _series(path: Path, planes: Planes, scale: Scale, pixel_size: float | None, interval: float | None) -> ImageSeries:

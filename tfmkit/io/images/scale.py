@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from statistics import median
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from tfmkit.io.units import micrometres, plain
 
@@ -21,13 +18,15 @@ _SECONDS = {
 # than this are taken for one; 5 um are 5080 dpi.
 _PRINTING_UNITS = ("in", "inch", "cm")
 _COARSEST_PIXEL = 5.0
+# ImageJ shows movies at this many frames per second unless it is told another rate.
+_USUAL_RATE = 7.0
 _MOST_UNEVEN = 0.01
 _TIFF_UNITS = {2: "inch", 3: "cm"}
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What metadata says beside the pixels.
+    """Sizes and names from metadata.
 
     Attributes
     ----------
@@ -86,89 +85,6 @@ def is_square(pixel_size: tuple[float, ...]) -> bool:
     return max(pixel_size, default=0) - min(pixel_size, default=0) <= _MOST_UNEVEN * max(pixel_size, default=0)
 
 
-def parse_ome(xml: str) -> list[ET.Element]:
-    """Return the ``Pixels`` elements of OME-XML, one per image.
-
-    Parameters
-    ----------
-    xml : str
-        The whole document.
-
-    Returns
-    -------
-    list of Element
-        In the order of the document.
-
-    Raises
-    ------
-    ValueError
-        If it is no OME-XML, or declares entities, which OME-XML has no use for.
-    """
-    if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
-        raise ValueError("its OME-XML declares entities, which is refused")
-    try:
-        root = ET.fromstring(xml)  # noqa: S314 - what makes XML dangerous is refused above
-    except ET.ParseError as error:
-        raise ValueError(f"its OME-XML is damaged: {error}") from error
-    pixels = [part for image in root if _is(image, "Image") for part in image if _is(part, "Pixels")]
-    if not pixels:
-        raise ValueError("its OME-XML describes no image")
-    return pixels
-
-
-def check_ome_planes(pixels: Iterable[ET.Element], n_pages: int) -> None:
-    """Refuse OME-XML that claims more planes than the file has pages.
-
-    Parameters
-    ----------
-    pixels : iterable of Element
-        What `parse_ome` returns.
-    n_pages : int
-        Pages of the file.
-
-    Raises
-    ------
-    ValueError
-        If planes are missing: the file is one of several, or was cut short.
-    """
-    for image in pixels:
-        samples = max([int(part.get("SamplesPerPixel", 1)) for part in image if _is(part, "Channel")], default=1)
-        n_planes = math.prod(int(image.get(f"Size{axis}", 1)) for axis in "ZCT") // max(samples, 1)
-        claims = [
-            int(part.get(name, 0))
-            for part in image
-            if _is(part, "TiffData")
-            for name in ("IFD", "PlaneCount", "NumPlanes")
-        ]
-        if (wanted := max([n_planes, *claims])) > n_pages:
-            raise ValueError(
-                f"its OME-XML claims {wanted} planes and it has {n_pages}: either it was cut short or the images are "
-                "spread over several files; save them as one"
-            )
-
-
-def ome_scale(pixels: ET.Element) -> Scale:
-    """Return what OME-XML says of one image.
-
-    Parameters
-    ----------
-    pixels : Element
-        Its ``Pixels``.
-
-    Returns
-    -------
-    Scale
-        ``PhysicalSizeX`` and ``PhysicalSizeY``, ``TimeIncrement`` or the median step of ``DeltaT``, and names of
-        channels.
-    """
-    size = tuple(
-        _length(pixels.get(f"PhysicalSize{axis}"), pixels.get(f"PhysicalSize{axis}Unit", "µm")) for axis in "XY"
-    )
-    interval = _time(pixels.get("TimeIncrement"), pixels.get("TimeIncrementUnit", "s"))
-    names = tuple(part.get("Name") or part.get("Fluor") or "" for part in pixels if _is(part, "Channel"))
-    return Scale(_both(size), _delta_t(pixels) if interval is None else interval, names if all(names) else ())
-
-
 def imagej_scale(metadata: Mapping[str, Any], resolution: tuple[float, ...]) -> Scale:
     """Return what ImageJ's description says.
 
@@ -186,7 +102,10 @@ def imagej_scale(metadata: Mapping[str, Any], resolution: tuple[float, ...]) -> 
     """
     unit = str(metadata.get("unit", ""))
     units = unit, str(metadata.get("yunit", unit))
-    interval = _time(metadata.get("finterval"), str(metadata.get("tunit", "s")))
+    interval = seconds(metadata.get("finterval"), str(metadata.get("tunit", "s")))
+    rate = seconds(metadata.get("fps"), "s")
+    if interval is None and rate is not None and rate != _USUAL_RATE:
+        interval = 1 / rate
     return Scale(_from_resolution(resolution, units), interval)
 
 
@@ -210,20 +129,44 @@ def tag_scale(resolution: tuple[float, ...], unit: int) -> Scale:
 
 
 def _from_resolution(resolution: tuple[float, ...], units: tuple[str, str]) -> tuple[float, ...]:
-    sizes = tuple(
-        _length(1 / number if number else None, unit) for number, unit in zip(resolution, units, strict=False)
-    )
-    size = _both(sizes)
+    sizes = tuple(length(1 / number if number else None, unit) for number, unit in zip(resolution, units, strict=False))
+    size = both(sizes)
     return () if set(units) & set(_PRINTING_UNITS) and max(size, default=0) > _COARSEST_PIXEL else size
 
 
-def _length(number: Any, unit: str) -> float | None:
-    """Return a positive length in micrometres; None if it is absent, unknown or not a length."""
+def length(number: Any, unit: str) -> float | None:
+    """Return a positive length in micrometres.
+
+    Parameters
+    ----------
+    number : object
+        The number, or its text.
+    unit : str
+        Its unit.
+
+    Returns
+    -------
+    float or None
+        None if it is absent, unknown or not a length.
+    """
     return _positive(number, micrometres(unit))
 
 
-def _time(number: Any, unit: str) -> float | None:
-    """Return a positive time in seconds; None if it is absent, unknown or not a time."""
+def seconds(number: Any, unit: str) -> float | None:
+    """Return a positive time in seconds.
+
+    Parameters
+    ----------
+    number : object
+        The number, or its text.
+    unit : str
+        Its unit.
+
+    Returns
+    -------
+    float or None
+        None if it is absent, unknown or not a time.
+    """
     return _positive(number, _SECONDS.get(plain(unit)))
 
 
@@ -235,27 +178,18 @@ def _positive(number: Any, factor: float | None) -> float | None:
     return value if math.isfinite(value) and value > 0 else None
 
 
-def _both(sizes: tuple[float | None, ...]) -> tuple[float, ...]:
+def both(sizes: tuple[float | None, ...]) -> tuple[float, ...]:
+    """Return width and height of a pixel if both are known.
+
+    Parameters
+    ----------
+    sizes : tuple of float or None
+        Width and height.
+
+    Returns
+    -------
+    tuple of float
+        Both, or nothing.
+    """
     known = tuple(size for size in sizes if size is not None)
     return known if len(known) == 2 else ()
-
-
-def _delta_t(pixels: ET.Element) -> float | None:
-    times = sorted(
-        (int(plane.get("TheT", 0)), seconds)
-        for plane in pixels
-        if _is(plane, "Plane") and plane.get("TheC", "0") == "0" and plane.get("TheZ", "0") == "0"
-        if (seconds := _convert_time(plane)) is not None
-    )
-    steps = [later - earlier for (_, earlier), (_, later) in pairwise(times)]
-    return median(steps) if steps and median(steps) > 0 else None
-
-
-def _convert_time(plane: ET.Element) -> float | None:
-    if plane.get("DeltaT", "") in ("0", "0.0"):
-        return 0.0
-    return _time(plane.get("DeltaT"), plane.get("DeltaTUnit", "s"))
-
-
-def _is(element: ET.Element, name: str) -> bool:
-    return element.tag.rpartition("}")[2] == name

@@ -21,6 +21,8 @@ _UNNAMED = "IQ"
 # The letter for planes that are either frames or the colours of one image.
 OPEN_AXIS = "O"
 _ALPHA = "alpha"
+# Distances between the pixels of cameras in micrometres.
+_CAMERA = (3.0, 7.5)
 _COLOURS = ("red", "green", "blue", _ALPHA)
 
 
@@ -60,6 +62,19 @@ class ImageSeries:
     stated_pixel_size: float | None
     _read: Callable[[int, int], NDArray[Any]]
     _close: Callable[[], None]
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Return reasons to doubt the metadata of the file.
+
+        Returns
+        -------
+        tuple of str
+            The result of `doubt_pixel_size`, unless the user has given another pixel size.
+        """
+        if self.pixel_size != self.stated_pixel_size:
+            return ()
+        return tuple(f"{self.path}: {doubt}" for doubt in doubt_pixel_size(self.pixel_size))
 
     @property
     def n_channels(self) -> int:
@@ -135,6 +150,26 @@ class ImageSeries:
     ) -> None:
         """Close the file."""
         self.close()
+
+
+def doubt_pixel_size(pixel_size: float | None) -> tuple[str, ...]:
+    """Return a reason to doubt the pixel size in a file.
+
+    Parameters
+    ----------
+    pixel_size : float or None
+        Micrometres.
+
+    Returns
+    -------
+    tuple of str
+        A sentence if it is the distance between the pixels of a camera, without the magnification; else nothing.
+    """
+    low, high = _CAMERA
+    if pixel_size is None or not low <= pixel_size <= high:
+        return ()
+    doubt = f"a pixel of {pixel_size:g} um is as large as that of a camera, before magnification."
+    return (f"{doubt} Give pixel_size if it is smaller.",)
 
 
 @dataclass(frozen=True)

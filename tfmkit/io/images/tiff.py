@@ -7,12 +7,14 @@ import zlib
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import Element
 
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from tfmkit.io.images.scale import Scale, check_ome_planes, imagej_scale, ome_scale, parse_ome, tag_scale
+from tfmkit.io.images.ome import check_ome_planes, ome_planes, ome_scale, own_pixels, parse_ome
+from tfmkit.io.images.scale import Scale, imagej_scale, tag_scale
 from tfmkit.io.images.series import OPEN_AXIS, Planes, ZChoice, arrange, choose_position
 from tfmkit.io.images.tiff_header import Directory, read_directories
 from tfmkit.io.silence import silence
@@ -51,33 +53,63 @@ def open_tiff(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Sca
     with silence("tifffile"):
         file = tifffile.TiffFile(path, _multifile=False, is_ndpi=False, is_scanimage=False)
         try:
-            return _open(file, directories, z, position)
+            return _open(file, path, directories, z, position)
         except BaseException:
             file.close()
             raise
 
 
 def _open(
-    file: tifffile.TiffFile, directories: dict[int, Directory], z: ZChoice, position: int | None
+    file: tifffile.TiffFile, path: Path, directories: dict[int, Directory], z: ZChoice, position: int | None
 ) -> tuple[Planes, Scale]:
-    pixels = parse_ome(file.ome_metadata or "") if file.is_ome else []
+    xml = file.ome_metadata or ""
+    described = parse_ome(xml) if file.is_ome else []
+    pixels = own_pixels(described, xml, path) if described else []
     check_ome_planes(pixels, len(directories))
+    if len(pixels) < len(described) or (pixels and file.series[0].kind != "ome"):
+        chosen = choose_position(position, len(pixels))
+        return _open_listed(file, directories, pixels[chosen], z), ome_scale(pixels[chosen])
     chosen = choose_position(position, len(file.series))
-    series = file.series[chosen]
-    compression = _NEED_IMAGECODECS.get(int(series.keyframe.compression))
-    if compression and find_spec("imagecodecs") is None:
-        raise ValueError(f"it is compressed by {compression}, which needs the package imagecodecs: pip install it")
-    if file.is_ome and series.kind != "ome":
-        raise ValueError("its OME-XML speaks of images in other files; save them as one file")
+    planes = _open_series(file, directories, file.series[chosen], z)
+    return planes, ome_scale(pixels[chosen]) if pixels else _scale(file, planes)
+
+
+def _open_series(
+    file: tifffile.TiffFile, directories: dict[int, Directory], series: tifffile.TiffPageSeries, z: ZChoice
+) -> Planes:
+    """Return the planes of a series that tifffile has found."""
+    _check_codec(series.keyframe)
     axes, shape = series.get_axes(squeeze=False), series.get_shape(squeeze=False)
     axes = _colour_planes(axes, series.kind)
     rows = axes.index("Y")
     if axes[rows : rows + 2] != "YX" or axes[rows + 2 :] not in ("", "S"):
         raise ValueError(f"its axes are {axes}, of which the last are not rows, columns and perhaps colours")
     arrangement = arrange(axes[:rows] + axes[rows + 2 :], shape[:rows] + shape[rows + 2 :], z)
-    source = _Source(file, series, directories, math.prod(shape[:rows]), shape[rows : rows + 3])
-    planes = Planes(arrangement, (shape[rows], shape[rows + 1]), np.dtype(series.dtype), source.read, file.close)
-    return planes, ome_scale(pixels[chosen]) if pixels else _scale(file, planes)
+    pages = _same_pages(list(series.pages), directories)
+    form = (shape[rows : rows + 3], np.dtype(series.dtype))
+    source = _Source(file, pages, math.prod(shape[:rows]), *form, series.dataoffset)
+    return Planes(arrangement, (shape[rows], shape[rows + 1]), form[1], source.read, file.close)
+
+
+def _open_listed(file: tifffile.TiffFile, directories: dict[int, Directory], image: Element, z: ZChoice) -> Planes:
+    """Return the planes of an image that OME-XML lists page by page, beside images of other files."""
+    listed = ome_planes(image, len(file.pages))
+    pages = _same_pages([file.pages[number] for number in listed.pages], directories)
+    keyframe = pages[0]
+    _check_codec(keyframe)
+    shape, dtype = keyframe.shape, np.dtype(keyframe.dtype)
+    if len(shape) != 2:
+        raise ValueError(f"its pages have the shape {shape}, not rows and columns; save them as one grey image each")
+    source = _Source(file, pages, len(pages), shape, dtype, None)
+    return Planes(arrange("TZC", listed.shape, z), (shape[0], shape[1]), dtype, source.read, file.close)
+
+
+def _check_codec(page: Any) -> None:
+    codec = _NEED_IMAGECODECS.get(int(page.compression))
+    if codec and find_spec("imagecodecs") is None:
+        raise ValueError(
+            f"it is compressed by {codec}, which needs the package imagecodecs: pip install tfmkit[codecs]"
+        )
 
 
 def _colour_planes(axes: str, kind: str) -> str:
@@ -96,16 +128,17 @@ class _Source:
     def __init__(
         self,
         file: tifffile.TiffFile,
-        series: tifffile.TiffPageSeries,
-        directories: dict[int, Directory],
+        pages: list[Any],
         n_planes: int,
         shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        offset: int | None,
     ) -> None:
         self.file = file
-        self.pages = _same_pages(series, directories)
+        self.pages = pages
         self.shape = (*shape, 1)[:3]
-        self.dtype = np.dtype(series.dtype)
-        self.offset = series.dataoffset
+        self.dtype = dtype
+        self.offset = offset
         self.per_page, rest = divmod(n_planes, len(self.pages))
         n_bytes = math.prod(self.shape) * self.dtype.itemsize
         if self.offset is not None:
@@ -133,9 +166,8 @@ class _Source:
         return np.asarray(self.pages[page].asarray(maxworkers=1)).reshape(self.per_page, *self.shape)[part]
 
 
-def _same_pages(series: tifffile.TiffPageSeries, directories: dict[int, Directory]) -> list[Any]:
-    """Return the pages of a series, which tifffile takes to be like the first one."""
-    pages = list(series.pages)
+def _same_pages(pages: list[Any], directories: dict[int, Directory]) -> list[Any]:
+    """Return pages that are alike, as tifffile takes those of a series to be."""
     claims = [None if page is None else directories.get(page.offset) for page in pages]
     if None in claims:
         raise ValueError("pages that its metadata speak of are missing")

@@ -23,9 +23,9 @@ _WANTED = {
 }  # fmt: skip
 _INTEGERS = {1: "u1", 3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _BYTES_OF_KIND = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
-# Those whose decoded size can be bounded before decoding: none, LZW, deflate (under two numbers), Zstandard.
+# Those whose decoded size can be bounded before decoding: none, LZW, deflate (two numbers), PackBits, Zstandard.
 _UNCOMPRESSED = 1
-_COMPRESSIONS = (_UNCOMPRESSED, 5, 8, 32946, 50000)
+_COMPRESSIONS = (_UNCOMPRESSED, 5, 8, 32946, 32773, 50000)
 
 
 @dataclass(frozen=True)

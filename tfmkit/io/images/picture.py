@@ -1,4 +1,4 @@
-"""PNG images."""
+"""Pictures of other programs than microscopes: PNG, BMP and JPEG."""
 
 from __future__ import annotations
 
@@ -24,13 +24,15 @@ _MOST_BYTES_PER_PIXEL = 4
 _SIGNATURE, _CHUNK_HEAD, _CHECKSUM = 8, 8, 4
 
 
-def open_png(path: Path, *, labels: bool = False) -> tuple[Planes, Scale]:
-    """Open a PNG image.
+def open_picture(path: Path, kind: str, *, labels: bool = False) -> tuple[Planes, Scale]:
+    """Open a picture.
 
     Parameters
     ----------
     path : Path
         The file.
+    kind : str
+        Its format: ``"PNG"``, ``"BMP"`` or ``"JPEG"``.
     labels : bool, default=False
         Whether a palette stays the numbers that the file holds and transparency becomes a channel. Otherwise a palette
         becomes colours and transparency is left out.
@@ -40,17 +42,18 @@ def open_png(path: Path, *, labels: bool = False) -> tuple[Planes, Scale]:
     planes : Planes
         One frame, and a channel for each of red, green and blue where it has colours.
     scale : Scale
-        Nothing: PNG has resolutions for printing only.
+        Nothing: pictures have resolutions for printing only.
 
     Raises
     ------
     ValueError
         If the file is damaged, animated, or claims more than it can hold or than 1 GiB.
     """
-    _check_chunks(path)
+    if kind == "PNG":
+        _check_chunks(path)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        with Image.open(path, formats=("PNG",)) as image:
+        with Image.open(path, formats=(kind,)) as image:
             width, height = image.size
             if width * height * _MOST_BYTES_PER_PIXEL > (limit := most_decoded(path.stat().st_size)):
                 raise ValueError(f"it claims {height} x {width} pixels, more than the {limit} bytes that it can hold")
@@ -64,7 +67,7 @@ def open_png(path: Path, *, labels: bool = False) -> tuple[Planes, Scale]:
     arrangement = Arrangement({"S": _SAMPLES[mode]} if colour else {})
 
     def _read(number: int) -> NDArray[Any]:
-        with warnings.catch_warnings(), Image.open(path, formats=("PNG",)) as opened:
+        with warnings.catch_warnings(), Image.open(path, formats=(kind,)) as opened:
             warnings.simplefilter("error")
             pixels = np.asarray(opened if opened.mode == mode else opened.convert(mode))
         return np.array(pixels[:, :, number] if colour else pixels, dtype=dtype)
