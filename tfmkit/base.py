@@ -42,6 +42,9 @@ class FieldRegressor(RegressorMixin, BaseEstimator):
     that ``cross_validate(..., params={"mask": mask})`` needs no further set-up.
     """
 
+    # Whether the estimator is fitted to the true traction of the fields that it recovers, as an oracle is.
+    needs_truth: ClassVar[bool] = False
+
     # The error inside the cell is the purpose of a mask that is given to a search or a cross-validation.
     __metadata_request__score: ClassVar[dict[str, bool]] = {"mask": True}
 

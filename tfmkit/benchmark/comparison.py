@@ -187,10 +187,10 @@ def _check_estimators(estimators: Any, oracle: bool) -> dict[str, Any]:
     if not isinstance(estimators, Mapping) or not estimators:
         raise ValueError(f"Expected a mapping of names to estimators, got {estimators!r}.")
     for name, estimator in estimators.items():
-        learns = get_tags(estimator).target_tags.required and not isinstance(estimator, OracleLambda)
+        learns = get_tags(estimator).target_tags.required and not _is_oracle(estimator)
         if learns and not _is_fitted(estimator):
             raise ValueError(f"Expected a fitted estimator: {name!r} learns from tractions and has seen none.")
-    if not oracle or any(isinstance(estimator, OracleLambda) for estimator in estimators.values()):
+    if not oracle or any(map(_is_oracle, estimators.values())):
         return dict(estimators)
     baseline = OracleLambda(FTTC(**_gel(estimators)), orders=ORACLE_ORDERS)
     return {baseline.label: baseline, **estimators}
@@ -210,7 +210,7 @@ def _recover(
     estimator: Any, noisy: FloatArray, traction: FloatArray, mask: ArrayLike | None
 ) -> tuple[FloatArray, float]:
     """Return the traction recovered from the noisy displacement, and the seconds per field."""
-    if isinstance(estimator, OracleLambda):
+    if _is_oracle(estimator):
         # The search for the best lambda needs the truth and is not part of the method: it is not timed.
         estimator = clone(estimator).fit(noisy, traction)
     start = perf_counter()
@@ -218,6 +218,10 @@ def _recover(
         estimator = clone(estimator).fit(noisy)
     recovered = predict_inside(estimator, noisy, mask)
     return recovered, (perf_counter() - start) / len(noisy)
+
+
+def _is_oracle(estimator: Any) -> bool:
+    return getattr(estimator, "needs_truth", False)
 
 
 def _is_fitted(estimator: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -55,6 +55,8 @@ class OracleLambda(FieldRegressor):
     >>> oracle.lam_
     array([0.1, 0.1])
     """
+
+    needs_truth: ClassVar[bool] = True
 
     def __init__(self, estimator: Any, *, lams: ArrayLike | None = None, orders: ArrayLike | None = None) -> None:
         self.estimator = estimator
