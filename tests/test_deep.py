@@ -140,10 +140,10 @@ def test_the_learning_rate_warms_up_and_decays(fields):
     model = DeepTFM(**{**TINY, "max_epochs": 20, "callbacks": [Recorder()]}).fit(*fields)
     top = int(np.argmax(rates))
     assert 0 < top < 6
-    assert rates[top] == pytest.approx(model.lr, rel=0.02)
-    assert rates[-1] < 0.01 * model.lr
+    assert rates[top] == pytest.approx(3e-3, rel=0.02)
+    assert rates[-1] < 0.01 * 3e-3
     assert all(a > b for a, b in itertools.pairwise(rates[top:]))
-    assert model.optimizer_.param_groups[0]["lr"] == model.lr
+    assert model.optimizer_.param_groups[0]["lr"] == 3e-3
 
 
 def test_skorch_parameters_reach_through(fields):
@@ -159,7 +159,7 @@ def test_skorch_parameters_reach_through(fields):
         callbacks__early_stopping=None,
     ).fit(*fields)
     assert model.optimizer_.param_groups[0]["momentum"] == 0.9
-    assert model.optimizer_.param_groups[0]["lr"] == pytest.approx(model.lr / 8)
+    assert model.optimizer_.param_groups[0]["lr"] == pytest.approx(3e-3 / 8)
     assert model.history[-1, "train_batch_count"] == 2
     assert "early_stopping" not in dict(model.callbacks_)
     assert model.set_params(callbacks=[("scoring", scoring)]).get_params()["callbacks"][0][1] is scoring

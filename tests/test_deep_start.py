@@ -72,9 +72,28 @@ def test_without_epochs_nothing_is_trained_and_no_target_is_needed(cells):
     with pytest.raises(ValueError, match="max_epochs >= 1 to train further"):
         model.partial_fit(cells.displacement, cells.traction)
     with pytest.raises(ValueError, match="Expected weights to take as they are"):
-        DeepTFM(max_epochs=0).fit(cells.displacement)
+        DeepTFM(weights=None, max_epochs=0).fit(cells.displacement)
     with pytest.raises(ValueError, match="requires y"):
         DeepTFM(weights="small", max_epochs=1).fit(cells.displacement)
+
+
+@pytest.mark.parametrize(
+    ("params", "start", "rate"),
+    [
+        ({}, "small", 3e-4),
+        ({"weights": None}, None, 3e-3),
+        ({"module": "fourier_unet"}, None, 3e-3),
+        ({"module__widths": (2, 4)}, None, 3e-3),
+        ({"weights": "small", "lr": 0.5}, "small", 0.5),
+    ],
+)
+def test_by_default_training_starts_from_small_unless_a_network_is_named(params, start, rate):
+    model = DeepTFM(**params).initialize()
+    assert model.optimizer_.param_groups[0]["lr"] == rate
+    tensors = {} if start is None else files.load_weights(start).tensors
+    state = model.module_.state_dict()
+    assert all(np.array_equal(state[name], value) for name, value in tensors.items())
+    assert (model.origin_.start is None) == (start is None)
 
 
 def test_the_gel_is_that_of_the_last_fit(small, cells):

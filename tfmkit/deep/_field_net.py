@@ -28,6 +28,9 @@ from tfmkit.deep.networks import NETWORKS, make_network
 from tfmkit.gel import Gel
 
 DEFAULT_NETWORK = "fourier_unet"
+# The packaged weights that a training starts from by default, and the rates for random and for trained weights.
+DEFAULT_START = "small"
+_RATE, _RATE_FROM_WEIGHTS = 3e-3, 3e-4
 # Parameters of skorch that DeepTFM does not name itself, with the defaults of skorch.
 _SKORCH_DEFAULTS = {
     name: parameter.default
@@ -67,18 +70,32 @@ class FieldNet(NeuralNetRegressor):
     def initialize_module(self) -> FieldNet:
         """Make the network, and give it the weights that it starts from."""
         params = self.get_params_for("module")
-        start = None if self.weights is None else load_weights(self.weights)
+        name = self.start_name()
+        start = None if name is None else load_weights(name)
         network = self._network_of(start)
         params = params if start is None else {**start.params, **params}
         named = isinstance(network, str)
         module = make_network(network, **params) if named else self.initialized_instance(network, params)
         if start is not None:
-            load_state(module, start.tensors, str(self.weights))
+            load_state(module, start.tensors, str(name))
             start = start._replace(tensors={})
         self.origin_ = Origin(network, params, start)
         self.module_ = module.to(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._check_poisson()
         return self
+
+    def start_name(self) -> Any:
+        """Return the name or the file of the weights to start from, or None for random ones."""
+        if isinstance(self.weights, str) and self.weights == "auto":
+            return DEFAULT_START if self.module is None and not self.get_params_for("module") else None
+        return self.weights
+
+    def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
+        """Choose the learning rate where there is none."""
+        args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
+        if kwargs.get("lr") is None:
+            kwargs["lr"] = _RATE if self.origin_.start is None else _RATE_FROM_WEIGHTS
+        return args, kwargs
 
     def _network_of(self, start: Weights | None) -> Any:
         names = {network: name for name, network in NETWORKS.items()}

@@ -36,9 +36,10 @@ class DeepTFM(TractionEstimator, FieldNet):
     module : str or torch module class, optional
         The network: a key of :data:`tfmkit.deep.networks.NETWORKS`, or a class that keeps to the same rules. By default
         the network of `weights`, or ``"fourier_unet"`` without weights.
-    weights : str or path-like, optional
-        The weights that `fit` starts from: ``"default"``, ``"small"`` or ``"tracnet"``, which come with tfmkit, or a
-        file that `save_weights` wrote. By default random weights.
+    weights : str, path-like or None, default="auto"
+        The weights that `fit` starts from: ``"default"``, ``"small"`` or ``"tracnet"``, which come with tfmkit, a file
+        that `save_weights` wrote, or None for random weights. ``"auto"`` is ``"small"`` and, where `module` or one of
+        its parameters is given, None.
     young : float, default=10670.0
         Young's modulus; traction has its unit.
     poisson : float, default=0.45
@@ -49,8 +50,8 @@ class DeepTFM(TractionEstimator, FieldNet):
         Loss of (predicted, true) traction, both divided by Young's modulus and the RMS of the field's displacement.
     optimizer : torch optimizer class, default=torch.optim.Adam
         Optimizer of the weights.
-    lr : float, default=3e-3
-        Largest learning rate.
+    lr : float, optional
+        Largest learning rate. By default 3e-3 from random weights and 3e-4 from others, which a larger rate spoils.
     max_epochs : int, default=50
         Passes through the training fields. With 0, `fit` takes the `weights` as they are and needs no `y`.
     batch_size : int, default=16
@@ -103,7 +104,7 @@ class DeepTFM(TractionEstimator, FieldNet):
     These are callbacks named ``clipping``, ``schedule``, ``best`` and ``early_stopping``: they can be set, replaced
     or, with None, left out. The paper's recipe is::
 
-        DeepTFM(optimizer=torch.optim.SGD, optimizer__momentum=0.9, optimizer__weight_decay=5e-4, lr=6e-4,
+        DeepTFM("tracnet", optimizer=torch.optim.SGD, optimizer__momentum=0.9, optimizer__weight_decay=5e-4, lr=6e-4,
                 criterion=torch.nn.MSELoss, batch_size=64, max_epochs=50,
                 callbacks__schedule=LRScheduler(policy="StepLR", step_size=10, gamma=0.7943))
 
@@ -114,10 +115,12 @@ class DeepTFM(TractionEstimator, FieldNet):
     Examples
     --------
     >>> import numpy as np
-    >>> strain, stress = np.random.default_rng(0).normal(size=(2, 4, 2, 16, 16))
-    >>> model = DeepTFM(module__widths=(2, 4), max_epochs=1, random_state=0, verbose=0).fit(strain, stress)
-    >>> model.predict(strain).shape
+    >>> displacement, traction = np.random.default_rng(0).normal(size=(2, 4, 2, 16, 16))
+    >>> model = DeepTFM(max_epochs=1, random_state=0, verbose=0).fit(displacement, traction)
+    >>> model.predict(displacement).shape
     (4, 2, 16, 16)
+    >>> DeepTFM.from_pretrained("small")
+    DeepTFM(max_epochs=0, weights='small')
     """
 
     training_: dict[str, str] | None
@@ -128,13 +131,13 @@ class DeepTFM(TractionEstimator, FieldNet):
         self,
         module: Any = None,
         *,
-        weights: str | os.PathLike[str] | None = None,
+        weights: str | os.PathLike[str] | None = "auto",
         young: float = 10_670.0,
         poisson: float = 0.45,
         spacing: float = 1.0,
         criterion: Any = RelativeError,
         optimizer: Any = torch.optim.Adam,
-        lr: float = 3e-3,
+        lr: float | None = None,
         max_epochs: int = 50,
         batch_size: int = 16,
         train_split: Any = 0.1,
@@ -469,7 +472,8 @@ class DeepTFM(TractionEstimator, FieldNet):
 
     def _check_parameters(self) -> None:
         Gel.of(self)
-        check_number(self.lr, "lr", low=0, include_low=False)
+        if self.lr is not None:
+            check_number(self.lr, "lr", low=0, include_low=False)
         check_count(self.max_epochs, "max_epochs", low=0)
         check_count(self.batch_size, "batch_size")
         if isinstance(self.train_split, Real):
@@ -483,7 +487,7 @@ class DeepTFM(TractionEstimator, FieldNet):
 
     def _take_weights(self, X: Any, y: Any) -> DeepTFM:
         """Fit without training."""
-        if self.weights is None:
+        if self.start_name() is None:
             raise ValueError("Expected weights to take as they are for max_epochs=0, got None: a random network.")
         check_data(X, y)
         self._begin()
