@@ -22,7 +22,9 @@ NAME                Question
 ``network_speed``   How much faster is the paper's network in its folded form?
 ``paper``           Wang & Lin (2021), figure by figure.
 ``robustness``      How do errors grow as measurements get worse?
+``search``          How long does one search over FTTC and networks take, and does it return the same network?
 ``simulator_speed``  How many cells per second does the simulator make?
 ``sparse``          How much does the elastic net gain over the best FTTC?
+``start_weights``   Should a training start from random or from packaged weights?
 ==================  ===================================================================================================
 """
