@@ -25,6 +25,7 @@ _HOMES: dict[str, str] = {
     "FTTC": "fttc",
     "FTTCCV": "fttc",
     "MissingVectorFilter": "filters",
+    "MonolayerSimulator": "simulate",
     "MonolayerStress": "monolayer",
     "PIV": "displacement",
     "PatchSimulator": "simulate",

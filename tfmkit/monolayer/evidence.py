@@ -18,7 +18,7 @@ Array = NDArray[np.floating[Any]]
 _LAMS = 2.0 ** np.arange(-30, 11)
 _FIRST = 18
 # Pixels of the sheet on which the evidence is evaluated; a larger one is averaged over blocks.
-_MOST_PIXELS = 2500
+_MOST_PIXELS = 1500
 # Sides of the blocks whose means show the noise, and distance of the blocks from the sheet, in pixels.
 _BLOCK, _DISTANCE = 4, 2
 _FEWEST_BLOCKS = 8

@@ -5,6 +5,7 @@ from tfmkit.simulate.beads import BeadSimulator
 from tfmkit.simulate.cell_simulator import CellSimulator
 from tfmkit.simulate.circuit import CIRCUITS, Circuit, simulate_borders
 from tfmkit.simulate.families import CELL_FAMILIES, Cell, register_cell_family
+from tfmkit.simulate.monolayer import MonolayerSimulator
 from tfmkit.simulate.patch_simulator import PATCH_FAMILIES, PatchSimulator, register_patch_family
 from tfmkit.simulate.patches import Discs
 
@@ -17,6 +18,7 @@ __all__ = [
     "CellSimulator",
     "Circuit",
     "Discs",
+    "MonolayerSimulator",
     "PatchSimulator",
     "add_noise",
     "add_outliers",
