@@ -7,6 +7,8 @@ import pytest
 
 from tfmkit import metrics
 from tfmkit.gel import ForwardOperator
+from tfmkit.metrics.fields import percentile_in_region
+from tfmkit.simulate import CellSimulator
 
 PATCH_METRICS = (metrics.dtma, metrics.dtmb, metrics.snr, metrics.dma, metrics.dta, metrics.csta)
 
@@ -85,6 +87,28 @@ def test_mask_leaves_the_background_out():
 )
 def test_percentile_picks_the_strong_pixels_of_either_field(percentile, expected):
     assert metrics.relative_rmse(TRUTH, PREDICTION, percentile=percentile) == pytest.approx(expected)
+
+
+def test_percentile_counts_inside_the_mask_alone():
+    # True lengths inside are 0, 2 and 4: above their median of 2 is the pixel (2, 2) and, by the prediction, (2, 1).
+    mask = np.zeros((3, 3), dtype=bool)
+    mask[1, 0], mask[2, 1:] = True, True
+    assert metrics.relative_rmse(TRUTH, PREDICTION, mask=mask, percentile=50) == pytest.approx(np.sqrt(2 / 20))
+    assert metrics.relative_rmse(TRUTH, PREDICTION, mask=mask, percentile=75) == pytest.approx(1 / 4)
+
+
+@pytest.mark.parametrize("percentile", [0, 12.5, 50, 98, 100])
+def test_percentile_in_a_region_is_that_of_its_values(percentile):
+    values, region = np.random.default_rng(0).random((2, 3, 9, 11))
+    region = region < np.array([0.3, 1.0, 0.02])[:, None, None]
+    expected = [np.percentile(one[inside], percentile) for one, inside in zip(values, region, strict=True)]
+    np.testing.assert_allclose(percentile_in_region(values, region, percentile), expected, rtol=1e-12)
+
+
+def test_the_truth_has_no_deviation_in_the_background():
+    cells = CellSimulator("adhesion", shape=40, random_state=0).sample(2)
+    assert np.abs(cells.traction[:, 0][cells.patches == 0]).max() > 0
+    assert metrics.dtmb(cells.traction, cells.traction, patches=cells.patches) == 0
 
 
 @pytest.mark.parametrize("metric", [metrics.relative_rmse, metrics.mean_normalized_error, *PATCH_METRICS])
@@ -173,8 +197,8 @@ def test_zero_truth_is_refused_by_name(metric):
 
 
 def test_bad_regions():
-    with pytest.raises(ValueError, match="mask or a percentile"):
-        metrics.relative_rmse(TRUTH, PREDICTION, mask=PATCHES > 0, percentile=90)
+    with pytest.raises(ValueError, match="true traction in the region"):
+        metrics.relative_rmse(TRUTH, PREDICTION, mask=np.zeros((3, 3), dtype=bool), percentile=90)
     with pytest.raises(ValueError, match="percentile"):
         metrics.relative_rmse(TRUTH, PREDICTION, percentile=101)
     with pytest.raises(ValueError, match="zero in field"):

@@ -44,7 +44,7 @@ def test_scores_are_metrics_with_the_better_one_greater(name, cells):
     raw = np.abs(raw) if "absolute" in name else raw
     assert score == pytest.approx(-raw.mean() if name.startswith("neg_") else raw.mean())
     # Too much regularisation shrinks the background as well: alone it looks better there.
-    assert (score > worse) == (name != "neg_dtmb")
+    assert (score > worse) == (name != "neg_absolute_dtmb")
 
 
 def test_absolute_scores_do_not_let_fields_cancel(cells):

@@ -118,7 +118,7 @@ _SCORERS: dict[str, tuple[Callable[..., Any], bool, str]] = {
     "neg_relative_rmse": (metrics.relative_rmse, False, "mask"),
     "neg_mean_normalized_error": (metrics.mean_normalized_error, False, "mask"),
     "neg_absolute_dtma": (partial(_mean_absolute, metrics.dtma), False, "patches"),
-    "neg_dtmb": (metrics.dtmb, False, "patches"),
+    "neg_absolute_dtmb": (partial(_mean_absolute, metrics.dtmb), False, "patches"),
     "snr": (metrics.snr, True, "patches"),
     "neg_absolute_dma": (partial(_mean_absolute, metrics.dma), False, "patches"),
     "neg_dta": (metrics.dta, False, "patches"),

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
 from tfmkit.base import negative_error
 from tfmkit.filters.base import Filter
+from tfmkit.metrics.fields import magnitude, percentile_in_region
 
 
 class CutoffFilter(Filter):
@@ -116,8 +117,8 @@ class CutoffFilter(Filter):
         inside = _check_outside(mask, check_field(X).shape)
         routed = self._route("predict", {"mask": mask, **params})
         traction = self.estimator_.predict(X, **routed.estimator.predict)
-        length = np.hypot(traction[:, 0], traction[:, 1])
-        keep = length >= _percentile_outside(length, inside, self.percentile)[:, None, None]
+        length = magnitude(traction)
+        keep = length >= percentile_in_region(length, ~inside, self.percentile)[:, None, None]
         return traction * keep[:, None]
 
     def score(
@@ -169,16 +170,3 @@ def _check_outside(mask: ArrayLike | None, shape: tuple[int, ...]) -> NDArray[An
             f"Expected pixels outside the cell, got a full mask in field(s) {np.flatnonzero(full).tolist()}."
         )
     return inside
-
-
-def _percentile_outside(length: FloatArray, inside: NDArray[Any], percentile: float) -> FloatArray:
-    """Return the percentile of the lengths outside the cell, one per field, with linear interpolation.
-
-    numpy.nanpercentile gives the same, but loops over fields in Python.
-    """
-    ordered = np.sort(np.where(inside, np.inf, length).reshape(len(length), -1), axis=1)
-    position = percentile / 100 * ((~inside).sum(axis=(1, 2)) - 1)
-    low, high = np.floor(position).astype(int), np.ceil(position).astype(int)
-    lower = np.take_along_axis(ordered, low[:, None], axis=1)[:, 0]
-    upper = np.take_along_axis(ordered, high[:, None], axis=1)[:, 0]
-    return lower + (position - low).astype(length.dtype) * (upper - lower)

@@ -111,7 +111,7 @@ def dtmb(
     Returns
     -------
     float or ndarray of shape (n_fields,)
-        Background over adhesions; 0 is ideal if all true traction lies in patches.
+        Signed deviation; 0 is ideal, positive values mean too much traction in the background.
 
     Raises
     ------
@@ -120,14 +120,15 @@ def dtmb(
 
     Notes
     -----
-    Mean of :math:`|\hat t|` outside the patches over the mean over patches of :math:`\overline{|t|}` [1]_.
+    Mean of :math:`|\hat t| - |t|` outside the patches, over the mean over patches of :math:`\overline{|t|}`. The
+    background of the truth in [1]_ is zero, so that its term is missing there.
 
     References
     ----------
     .. [1] Huang et al., Sci. Rep. 9:539 (2019).
     """
     truth, recovered, adhesions = _check(y_true, y_pred, patches, multioutput)
-    background = adhesions.background_mean(magnitude(recovered))
+    background = adhesions.background_mean(magnitude(recovered) - magnitude(truth))
     foreground = adhesions.per_field(adhesions.mean(magnitude(truth)))
     return average(ratio(background, foreground, of="a true traction in the patches"), multioutput)
 
