@@ -154,5 +154,23 @@ def test_pixel_kernel_has_the_layer_symbol_of_averaged_traction(h: float, d: flo
         assert_allclose(transform, (symbol * pixel).sum(axis=(1, 2)), rtol=0, atol=2e-6)
 
 
+@pytest.mark.parametrize("h", [0.02, 0.05, 0.24, 0.26, 1.0])
+@pytest.mark.parametrize("share", [0.0, 0.4, 0.9])
+def test_pixel_kernel_adds_up_to_uniform_shear(h: float, share: float) -> None:
+    # Traction on every pixel shears the layer by 1 / mu per thickness, however thin it is.
+    nu, d, (y, x) = 0.45, share * h, np.mgrid[-30:31, -30:31]
+    g_xx, g_yy, g_xy = (part.sum() for part in layer_kernel(y, x, Gel(poisson=nu, thickness=h, depth=d)))
+    assert_allclose([g_xx, g_yy], 2 * (1 + nu) * (h - d), rtol=5e-8)
+    assert abs(g_xy) < 1e-12
+
+
+def test_pixel_kernel_takes_single_numbers() -> None:
+    gel = Gel(poisson=0.4, thickness=2.0, depth=0.5)
+    one, many = layer_kernel(1.0, 2.0, gel), layer_kernel([1.0], [2.0], gel)
+    assert_allclose(one, np.stack(many)[:, 0], rtol=1e-14)
+    assert np.shape(one) == (3,)
+    assert layer_kernel(0, 500.0, gel) == (0.0, 0.0, 0.0)
+
+
 def test_pixel_kernel_ends_where_nothing_moves() -> None:
     assert not np.any(layer_kernel(0, [50.0, 60.0], Gel(poisson=0.4, thickness=2.0)))

@@ -30,6 +30,10 @@ _REACH = 24.0
 # The base is felt up to exp(-45) only.
 _DECAY = 45.0
 _PANELS, _NODES, _RADII = 96, 16, 800
+# Most radians of a Bessel function's phase in a panel of so many nodes, and the most panels.
+_PHASE, _MOST_PANELS = 18.0, 1024
+# Thickness in pixels below which the pixel is divided around its middle.
+_THIN = 0.5
 
 
 def layer_kernel(y: ArrayLike, x: ArrayLike, gel: Gel) -> Tensor:
@@ -71,11 +75,10 @@ def layer_kernel(y: ArrayLike, x: ArrayLike, gel: Gel) -> Tensor:
     if thickness == np.inf:
         return _half_space(y, x, nu, depth)
     near = np.hypot(x, y) < _REACH * thickness + 1
-    xx, yy, xy = np.zeros((3, *x.shape))
+    tensor = np.zeros((3, *x.shape))
     if near.any():
-        half, base = _half_space(y[near], x[near], nu, depth), _base(y[near], x[near], gel)
-        xx[near], yy[near], xy[near] = (a + b for a, b in zip(half, base, strict=True))
-    return xx, yy, xy
+        tensor[:, near] = np.add(_half_space(y[near], x[near], nu, depth), _base(y[near], x[near], gel))
+    return tensor[0], tensor[1], tensor[2]
 
 
 def _half_space(y: Array, x: Array, nu: float, depth: float) -> Tensor:
@@ -107,27 +110,44 @@ def _normal(x: Array, y: Array, rho: Array, depth: float) -> tuple[Array, Array]
 
 def _base(y: Array, x: Array, gel: Gel) -> Tensor:
     """Effect of the base, by Gauss points on the pixel."""
-    thickness = gel.thickness_in_pixels
-    reach = min(_REACH * thickness, float(np.hypot(x, y).max())) + 2
+    reach = min(_REACH * gel.thickness_in_pixels, float(np.hypot(x, y).max())) + 2
     radial = _radial(reach, gel)
-    points, weights = np.polynomial.legendre.leggauss(int(np.clip(np.ceil(2 + 4 / thickness), 3, 16)))
+    points, weights = _gauss_rule(gel.thickness_in_pixels)
     xx, yy, xy = np.zeros((3, *y.shape))
-    for shift_y, weight_y in zip(points / 2, weights / 2, strict=True):
-        for shift_x, weight_x in zip(points / 2, weights / 2, strict=True):
-            at_y, at_x = y + shift_y, x + shift_x
-            r = np.hypot(at_x, at_y)
-            mean, skew = np.moveaxis(radial(np.sqrt(np.minimum(r, reach))), -1, 0) * weight_y * weight_x
-            squared = np.where(r > 0, r * r, 1.0)
-            cos, sin = (at_x**2 - at_y**2) / squared, 2 * at_x * at_y / squared
-            xx, yy, xy = xx + mean + skew * cos, yy + mean - skew * cos, xy + skew * sin
+    for shift, weight in zip(points, weights, strict=True):
+        at_y, at_x = (y + shift)[:, None], x[:, None] + points
+        r = np.hypot(at_x, at_y)
+        mean, skew = np.moveaxis(radial(np.sqrt(np.minimum(r, reach))), -1, 0)
+        squared = np.where(r > 0, r * r, 1.0)
+        cos, sin = skew * (at_x**2 - at_y**2) / squared, skew * 2 * at_x * at_y / squared
+        xx, yy, xy = (
+            xx + weight * (mean + cos) @ weights,
+            yy + weight * (mean - cos) @ weights,
+            xy + weight * sin @ weights,
+        )
     return xx, yy, xy
+
+
+def _gauss_rule(thickness: float) -> tuple[Array, Array]:
+    """Points and weights on [-1/2, 1/2], denser around the middle where the layer is thinner than the pixel."""
+    if thickness >= _THIN:
+        points, weights = np.polynomial.legendre.leggauss(int(np.clip(np.ceil(2 + 4 / thickness), 3, 16)))
+        return points / 2, weights / 2
+    # The effect of the base varies over one thickness, and beyond that over the distance from the middle.
+    n_doublings = int(np.ceil(np.log2(0.5 / thickness)))
+    edges = np.r_[0.0, thickness * 2.0 ** np.arange(n_doublings), 0.5]
+    points, weights = np.polynomial.legendre.leggauss(_NODES)
+    half = np.diff(edges)[:, None] / 2
+    right, right_weights = (edges[:-1, None] + half * (points + 1)).ravel(), (half * weights).ravel()
+    return np.r_[-right[::-1], right], np.r_[right_weights[::-1], right_weights]
 
 
 def _radial(reach: float, gel: Gel) -> BSpline:
     """Spline of the two radial functions over the square root of the radius."""
     root = np.linspace(0, np.sqrt(reach), _RADII)
     points, weights = np.polynomial.legendre.leggauss(_NODES)
-    edges = np.linspace(0, _DECAY / (2 * gel.thickness_in_pixels - gel.depth_in_pixels), _PANELS + 1)
+    end = _DECAY / (2 * gel.thickness_in_pixels - gel.depth_in_pixels)
+    edges = np.linspace(0, end, int(np.clip(end * reach / _PHASE, _PANELS, _MOST_PANELS)) + 1)
     half = np.diff(edges)[:, None] / 2
     k = (edges[:-1, None] + half * (points + 1)).ravel()
     along, across = (
