@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from skimage.io import imsave
 
 from tfmkit.io import read_displacement
 
@@ -281,3 +284,15 @@ def test_words_alone_are_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match=message):
             read(tmp_path / "a.txt", text)
+
+
+def test_an_image_is_told_from_a_table(tmp_path):
+    for name in ("a.tif", "a.png", "a.jpg"):
+        imsave(tmp_path / name, np.zeros((20, 20), dtype=np.uint8), check_contrast=False)
+        with pytest.raises(ValueError, match=f"{name}, which is an image: tfmkit displacement"):
+            read_displacement(tmp_path / name)
+
+
+def test_the_readers_load_no_tables_of_pandas():
+    program = "import sys, tfmkit.io; sys.exit('pandas' in sys.modules or 'torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

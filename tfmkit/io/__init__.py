@@ -1,6 +1,6 @@
 """Images of microscopes and displacement files of other programs in, tables and images out.
 
-`read_displacement` recognises a file by what it holds and returns `DisplacementData` in tfmkit's convention:
+`read_displacement` recognises a file by its content and returns `DisplacementData` in tfmkit's convention:
 component 0 along x to the right, component 1 along y downwards, positive from the relaxed to the deformed gel,
 all lengths in the pixels of the file. Readers convert axes and signs; nothing else in tfmkit does.
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # No image may claim more bytes than this (16384 x 16384 pixels of 32 bits).
 LARGEST_IMAGE = 2**30
-# Up to this size, all is decoded whatever its compression ratio is.
+# Up to this size, everything is decoded at any compression ratio.
 _SMALL = 2**26
 # Above it, the file must hold one byte in this many of it; deflate cannot do better than 1032 to 1.
 _BEST_RATIO = 1100

@@ -1,4 +1,4 @@
-"""Parsers that log what they stumble over, kept quiet: what matters is raised."""
+"""Keep the loggers of parsers quiet: errors that matter are raised."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from logging import LogRecord, getLogger
 
 @contextmanager
 def silence(name: str) -> Iterator[None]:
-    """Drop what a logger is told inside the block.
+    """Drop the messages of a logger inside the block.
 
     Parameters
     ----------
@@ -17,7 +17,7 @@ def silence(name: str) -> Iterator[None]:
         Name of the logger, which is that of the library.
     """
 
-    def _drop(record: LogRecord) -> bool:  # noqa: ARG001 - whatever it says
+    def _drop(record: LogRecord) -> bool:  # noqa: ARG001 - any record is dropped
         return False
 
     logger = getLogger(name)

@@ -64,7 +64,7 @@ def writing_folder(path: str | PathLike[str]) -> Iterator[Path]:
     Parameters
     ----------
     path : str or path-like
-        The folder in which the files are wanted; made where needed. What else it holds stays.
+        The folder in which the files are wanted; made if missing. Other files in it stay.
 
     Yields
     ------

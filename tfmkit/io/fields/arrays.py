@@ -32,7 +32,7 @@ def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> D
         must hold it under the name ``displacement``, ``strain`` or ``X``, or as its only array. An archive of
         `tfmkit displacement` also holds ``x``, ``y``, ``measured`` and, where it is known, ``pixel_size_um``.
     spacing : float, optional
-        Distance between grid points in the unit of the displacement; by default what ``x`` says, or else 1, which
+        Distance between grid points in the unit of the displacement; by default the step of ``x``, or else 1, which
         means that this unit is the grid pixel.
 
     Returns
@@ -43,7 +43,7 @@ def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> D
     Raises
     ------
     ValueError
-        If the file is damaged, holds Python objects, or is no batch of fields, or `spacing` is given and the file
+        If the file is damaged, holds Python objects, or is not a batch of fields, or `spacing` is given and the file
         holds its own.
     """
     file = Path(path)
@@ -133,7 +133,7 @@ def _load(path: Path, choose: Callable[[list[str]], list[str]]) -> list[NDArray[
                         arrays.append(np.lib.format.read_array(member, allow_pickle=False))
                 return arrays
         except Exception as error:
-            # Zip and header parsers raise whatever they stumble over on damaged bytes.
+            # On damaged bytes, parsers of archives and headers raise errors of any kind.
             raise ValueError(f"Expected a NumPy file, got {path} that cannot be read as one: {error}.") from error
 
 

@@ -1,4 +1,4 @@
-"""What every reader returns."""
+"""The result of every reader of displacement."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tfmkit._validation import FloatArray, check_field, check_mask, check_number
 
 @dataclass(frozen=True, eq=False)
 class DisplacementData:
-    """Displacement fields on a regular grid, with what the file knew about them.
+    """Displacement fields on a regular grid, with all that the file knew about them.
 
     Attributes
     ----------

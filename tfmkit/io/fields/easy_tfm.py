@@ -46,7 +46,7 @@ def read_easy_tfm(path: str | PathLike[str]) -> DisplacementData:
 
 
 def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
-    """Return what `read_easy_tfm` does from variables that are loaded already.
+    """Return the displacement of the variables of an Easy-to-use TFM file.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _pairs(first: FloatArray, second: FloatArray) -> FloatArray:
 
 
 def _traction(structs: Any, frames: list[Frame], x: FloatArray, y: FloatArray, path: Path) -> FloatArray | None:
-    """Return the results' traction; None where there is none, or on other points than the displacement."""
+    """Return the traction of the results; None if there are none, or their points are not those of the displacement."""
     if not isinstance(structs, list) or len(structs) != len(frames):
         return None
     fields = []

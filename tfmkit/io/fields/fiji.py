@@ -57,7 +57,7 @@ def read_fiji_piv(path: str | PathLike[str], *, interpolate: bool = False) -> Di
     path : str or path-like
         Text with columns ``x y ux uy`` in pixels, y down, with any separator. Columns may have names, in any order.
         Further columns are ignored, except for flags: the last of the 16 of Fiji's iterative PIV, or a fifth of 0, 1
-        and 2. What follows ``#`` is a comment. Points may come in any order.
+        and 2. A comment runs from ``#`` to the end of the line. Points may come in any order.
     interpolate : bool, default=False
         Whether grid points without a valid vector are filled in from their neighbours.
 
@@ -160,12 +160,12 @@ def write_fiji_displacement(
         Positions of the columns and rows in pixels.
     measured : array-like of shape (height, width), optional
         False where a vector was filled in from its neighbours. With it, the file has the 16 columns of Fiji's PIV, the
-        last of which says so; the columns of second peaks, which there are none of, are 0.
+        last of which says so; the columns of second peaks are 0.
 
     Raises
     ------
     ValueError
-        If the displacement is no finite field, or the axes or flags do not fit to it.
+        If the displacement is not a finite field, or the axes or flags do not fit to it.
     """
     columns = point_columns(displacement, x, y)
     if measured is None:
@@ -193,7 +193,7 @@ def write_fiji_traction(path: str | PathLike[str], traction: ArrayLike, x: Array
     Raises
     ------
     ValueError
-        If the traction is no finite field, or the axes do not fit to it.
+        If the traction is not a finite field, or the axes do not fit to it.
     """
     columns = point_columns(traction, x, y)
     write_points(Path(path), [*columns, np.hypot(*columns[2:])])

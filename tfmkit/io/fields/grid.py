@@ -180,7 +180,7 @@ def refuse_holes(present: NDArray[np.bool_], x: FloatArray, y: FloatArray, path:
     Raises
     ------
     ValueError
-        If there is a hole; the message says where the first one is and what to do about it.
+        If there is a hole; the message says where the first one is, and the remedy.
     """
     if not present.all():
         row, column = np.argwhere(~present)[0]

@@ -1,4 +1,4 @@
-"""Lengths of a file in pixels, whatever unit the file has."""
+"""Lengths of a file in pixels, from the unit that the file has."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def read_openpiv(path: str | PathLike[str], *, interpolate: bool = False) -> Dis
 
 
 def from_table(table: Table, *, interpolate: bool, lengths: Lengths) -> DisplacementData:
-    """Return what `read_openpiv` does from a table that is read already.
+    """Return the displacement of a table of OpenPIV.
 
     Parameters
     ----------

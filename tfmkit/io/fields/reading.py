@@ -14,6 +14,9 @@ from tfmkit.io.fields.pytfm import component_v, read_pytfm
 from tfmkit.io.fields.sidecar import add_pixel_size
 from tfmkit.io.fields.table import read_table
 
+# TIFF, PNG, JPEG and Nikon's .nd2.
+_IMAGE_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG", b"\xff\xd8\xff", b"\xda\xce\xbe\x0a")
+
 
 def read_displacement(
     path: str | PathLike[str],
@@ -45,7 +48,7 @@ def read_displacement(
     Returns
     -------
     DisplacementData
-        The fields and what the file knows about them.
+        The fields and all that the file knows about them.
 
     Raises
     ------
@@ -60,6 +63,11 @@ def read_displacement(
         raise FileNotFoundError(f"No such file: {file}")
     if file.stat().st_size == 0:
         raise ValueError(f"Expected a displacement file, got {file}, which is empty.")
+    with file.open("rb") as opened:
+        if opened.read(4).startswith(_IMAGE_STARTS):
+            raise ValueError(
+                f"Expected displacements, got {file}, which is an image: tfmkit displacement measures them."
+            )
     if component_v(file) is not None:
         return read_pytfm(file, spacing=spacing)
     if file.suffix in (".npy", ".npz"):

@@ -120,7 +120,7 @@ def read_table(path: Path) -> Table:
     path : Path
         A text file. Columns are separated by white space, tabs, commas or semicolons, numbers have a decimal point
         or comma, and either may be quoted. Lines of words may stand above the numbers, the last of which may name
-        the columns. What follows ``#`` or starts with ``%`` is a comment.
+        the columns. A comment runs from ``#`` to the end of the line, or is a line that starts with ``%``.
 
     Returns
     -------

@@ -43,7 +43,7 @@ def read_wang_lin(path: str | PathLike[str]) -> DisplacementData:
 
 
 def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
-    """Return what `read_wang_lin` does from variables that are loaded already.
+    """Return the displacement of the variables of a file of Wang & Lin.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
     Raises
     ------
     ValueError
-        If a variable is not what it should be.
+        If a variable is missing, or of another shape.
     """
     field = _field(variables, "dspl", path)
     height, width = field.shape[1:]

@@ -45,12 +45,12 @@ def parse_ome(xml: str) -> list[ET.Element]:
     Raises
     ------
     ValueError
-        If it is no OME-XML, or declares entities, which OME-XML has no use for.
+        If it is not OME-XML, or declares entities, which OME-XML does not use.
     """
     if "<!DOCTYPE" in xml or "<!ENTITY" in xml:
         raise ValueError("its OME-XML declares entities, which is refused")
     try:
-        root = ET.fromstring(xml)  # noqa: S314 - what makes XML dangerous is refused above
+        root = ET.fromstring(xml)  # noqa: S314 - dangerous XML is refused above
     except ET.ParseError as error:
         raise ValueError(f"its OME-XML is damaged: {error}") from error
     pixels = [part for image in root if _is(image, "Image") for part in image if _is(part, "Pixels")]
@@ -191,7 +191,7 @@ def _signature(image: ET.Element) -> tuple[tuple[str, ...], ...]:
 
 
 def ome_scale(pixels: ET.Element) -> Scale:
-    """Return what OME-XML says of one image.
+    """Return the scale of one image in OME-XML.
 
     Parameters
     ----------

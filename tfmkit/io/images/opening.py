@@ -41,15 +41,15 @@ def open_images(
         A TIFF file (plain, OME-TIFF or an ImageJ stack), a PNG, BMP or JPEG, or, with the extra ``tfmkit[nd2]``, an
         `.nd2`. It is recognised by its content. Pixels are unsigned or signed integers or floats.
     pixel_size : float, optional
-        Side of a pixel in micrometres; replaces what the file says.
+        Side of a pixel in micrometres; replaces the number in the file.
     interval : float, optional
-        Seconds from frame to frame; replaces what the file says.
+        Seconds from frame to frame; replaces the number in the file.
     z : int, "time", "channel" or "max", optional
         Which plane of a Z stack, from 0; must be given if there is one. A number is ignored if the file has only one
         plane. ``"max"`` is the maximum of all planes. ``"time"`` says that the planes are frames, which programs
         store as depth or as channels when they are not told; ``"channel"`` says that they are channels.
     position : int, optional
-        Which of several positions (or images of different size), from 0, which must be chosen where there are some.
+        Which of several positions (or images of different size), from 0, which must be chosen if there are several.
 
     Returns
     -------

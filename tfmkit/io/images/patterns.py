@@ -31,7 +31,8 @@ def find_images(folder: str | PathLike[str], pattern: str) -> list[tuple[Fields,
     Returns
     -------
     list of (dict of str to str, Path)
-        What the placeholders stand for, and the file; sorted by the placeholders in their order, numbers as numbers.
+        The text in place of each placeholder, and the file; sorted by the placeholders in their order, numbers as
+        numbers.
 
     Raises
     ------
@@ -63,13 +64,13 @@ def match_images(folder: str | PathLike[str], patterns: Mapping[str, str]) -> li
     folder : str or path-like
         Where to look.
     patterns : mapping of str to str
-        A pattern of `find_images` for each role. The first one, such as that of the deformed images, says what the
-        items are. The others may use some of its placeholders: one relaxed image may serve all frames of a position.
+        A pattern of `find_images` for each role. Each file of the first one, such as that of the deformed images, is an
+        item. The others may use some of its placeholders: one relaxed image may serve all frames of a position.
 
     Returns
     -------
     list of (dict of str to str, dict of str to Path)
-        What the placeholders of the first pattern stand for, and the file of each role; sorted.
+        The text in place of each placeholder of the first pattern, and the file of each role; sorted.
 
     Raises
     ------
@@ -151,7 +152,7 @@ def _match(part: str, name: str, fields: Fields, pattern: str) -> Fields | None:
 
 
 def _expression(part: str, fields: Fields, more: str) -> str:
-    """Return the regular expression of a part; placeholders that are known already stand for what they are."""
+    """Return the regular expression of a part; a known placeholder stands for its own text."""
     seen: set[str] = set()
     pieces: list[str] = []
     for number, piece in enumerate(_PLACEHOLDER.split(part)):
@@ -174,7 +175,7 @@ def _key(fields: Fields) -> tuple[tuple[str, Any], ...]:
 
 
 def _order(fields: Fields) -> list[list[tuple[bool, int, str]]]:
-    """Return what sorts numbers as numbers, also inside names."""
+    """Return a key that sorts numbers as numbers, also inside names."""
     return [
         [(not _is_number(piece), int(piece) if _is_number(piece) else 0, piece) for piece in re.split("([0-9]+)", text)]
         for text in fields.values()

@@ -134,7 +134,7 @@ def read_roi_archive(path: Path) -> Iterator[tuple[str, ImagejRoi]]:
     """
     with ZipFile(path) as archive:
         entries = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".roi")]
-        # What macOS puts beside files is no region.
+        # Files that macOS puts beside others are not regions.
         entries = [entry for entry in entries if not entry.filename.startswith("__MACOSX/")]
         if sum(entry.file_size for entry in entries) > _LARGEST_ARCHIVE:
             raise ValueError(f"its regions unpack to more than {_LARGEST_ARCHIVE} bytes")
@@ -214,7 +214,7 @@ def _inside(outline: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
 
 
 def _check(coordinates: FloatArray) -> FloatArray:
-    # Written so that what is no number fails too.
+    # Written so that NaN fails too.
     if not (np.abs(coordinates) <= _FARTHEST).all():
         raise ValueError(f"its coordinates are not within {_FARTHEST:g} px of the image")
     return coordinates

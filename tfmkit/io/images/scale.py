@@ -86,14 +86,14 @@ def is_square(pixel_size: tuple[float, ...]) -> bool:
 
 
 def imagej_scale(metadata: Mapping[str, Any], resolution: tuple[float, ...]) -> Scale:
-    """Return what ImageJ's description says.
+    """Return the scale in the description that ImageJ writes.
 
     Parameters
     ----------
     metadata : mapping of str to object
         ``unit``, perhaps ``yunit``, ``finterval``, ``tunit`` and ``Labels``.
     resolution : tuple of float
-        Pixels per unit along x and y, from the TIFF tags; empty where there are none.
+        Pixels per unit along x and y, from the TIFF tags; empty if there are none.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def tag_scale(resolution: tuple[float, ...], unit: int) -> Scale:
     Parameters
     ----------
     resolution : tuple of float
-        Pixels per unit along x and y; empty where there are none.
+        Pixels per unit along x and y; empty if there are none.
     unit : int
         TIFF's ``ResolutionUnit``: 2 is the inch, 3 the centimetre.
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import check_choice, check_count
 
-# The choice for planes that a file stacks without saying that they are frames; None where there are none.
+# The choice of the user for planes of a stack that are not known to be frames.
 ZChoice = int | Literal["time", "channel", "max"] | None
 _WORDS = ("time", "channel", "max")
 # Axes that a file has without a name. The slowest one is time, a second one is channels.

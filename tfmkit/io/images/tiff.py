@@ -21,7 +21,7 @@ from tfmkit.io.silence import silence
 
 _DEFLATE = (8, 32946)
 _NEED_IMAGECODECS = {5: "LZW", 50000: "Zstandard"}
-# An encoder may fill up the last strip or tile; a part that grows beyond this is no image.
+# An encoder may fill up the last strip or tile; a part that grows beyond this is refused.
 _MOST_PADDING = 2
 
 
@@ -42,12 +42,12 @@ def open_tiff(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Sca
     planes : Planes
         Its images.
     scale : Scale
-        What its metadata say.
+        Pixel size, interval and channels from its metadata.
 
     Raises
     ------
     ValueError
-        If the file is damaged or claims what it does not hold.
+        If the file is damaged or claims more than it holds.
     """
     directories = {directory.offset: directory for directory in read_directories(path)}
     with silence("tifffile"):

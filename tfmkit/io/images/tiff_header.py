@@ -1,4 +1,4 @@
-"""What a TIFF file claims about its images, checked against the file before any of it is believed."""
+"""The sizes that a TIFF file claims for its images, checked against the size of the file before they are used."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _COMPRESSIONS = (_UNCOMPRESSED, 5, 8, 32946, 32773, 50000)
 
 @dataclass(frozen=True)
 class Directory:
-    """What one image file directory claims.
+    """The claims of one image file directory.
 
     Attributes
     ----------
@@ -84,7 +84,7 @@ def read_directories(path: Path) -> list[Directory]:
     Raises
     ------
     ValueError
-        If the file is no TIFF file or is cut short, its directories form a cycle, or one claims more than the file
+        If the file is not a TIFF file or is cut short, its directories form a cycle, or one claims more than the file
         can hold or than 1 GiB.
     """
     size = path.stat().st_size
@@ -127,7 +127,7 @@ def _start(file: BufferedReader) -> tuple[_Format, int]:
 
 
 def _read_tags(file: BufferedReader, form: _Format, offset: int, size: int) -> tuple[dict[int, list[int]], int]:
-    """Return the integers of the tags that say what the image is like, and where the next directory starts."""
+    """Return the integers of the tags that describe the image, and the place of the next directory."""
     file.seek(offset)
     n_tags = form.read(file, form.count)
     if n_tags > _MOST_TAGS:

@@ -32,7 +32,7 @@ def write_ome_tiff(
     path : str or path-like
         The `.ome.tif` file.
     images : array-like of shape (n_frames, n_channels, height, width)
-        What to write: 8 or 16 bit unsigned integers as they are, all else as 32 bit floats.
+        The images: 8 or 16 bit unsigned integers as they are, all others as 32 bit floats.
     channels : tuple of str
         Names of the channels.
     pixel_size : float, optional
@@ -81,7 +81,7 @@ def write_tiff(
     path : str or path-like
         The `.tif` file.
     images : array-like of shape (n_frames, n_channels, height, width)
-        What to write.
+        The images.
     pixel_size : float, optional
         Side of a pixel in micrometres, stored as the resolution.
     labels : tuple of str
