@@ -57,25 +57,25 @@ class DeepTFM(TractionEstimator, FieldNet):
     batch_size : int, default=16
         Fields per step, and at a time in `predict`.
     train_split : float, callable or None, default=0.1
-        Part of the fields that is held out to tell the best epoch, a splitter of skorch, or None for no such fields.
+        Part of the fields that is held out to find the best epoch, a splitter of skorch, or None for no such fields.
     checkpoint_dir : path-like, optional
         Folder for the state of the training, written after every epoch. `fit` with the same data and parameters goes
         on from there if it was interrupted; `max_epochs` may be larger than before.
     average_turns : bool, default=False
-        Whether `predict` averages over the eight quarter turns and reflections of the field. Elasticity knows no
-        direction; a network does, a little, and the average does not.
+        Whether `predict` averages over the eight quarter turns and reflections of the field. Elasticity has no
+        preferred direction. A network has one, a little, and the average has none.
     warm_start : bool, default=False
         Whether `fit` goes on with the present weights.
     device : str, optional
-        Where to compute; by default on the GPU, if there is one.
+        Device to compute on; by default the GPU, if there is one.
     random_state : int, Generator, RandomState or None, default=None
         Seed of the initial weights, the split and the order of the fields. Equal seeds give equal weights on one
         machine with one number of threads; the generators of the caller stay as they are.
     verbose : int, default=1
         Whether to show a progress bar.
     **kwargs : dict
-        Everything else that :class:`skorch.NeuralNet` takes: ``module__widths``, ``optimizer__weight_decay``,
-        ``callbacks``, ``callbacks__early_stopping__patience``, ``iterator_train__num_workers`` and so on.
+        Other parameters of :class:`skorch.NeuralNet`: ``module__widths``, ``optimizer__weight_decay``, ``callbacks``,
+        ``callbacks__early_stopping__patience``, ``iterator_train__num_workers`` and so on.
 
     Attributes
     ----------
@@ -93,16 +93,22 @@ class DeepTFM(TractionEstimator, FieldNet):
 
     Notes
     -----
-    With u in grid px and t in units of Young's modulus, elasticity has no parameter but the Poisson ratio, and it is
-    linear. The network therefore sees ``u / a``, a the RMS of the field's displacement, and its output is multiplied by
-    ``a / spacing * young``: predictions scale exactly with the amplitude, with Young's modulus and with the grid. A
-    field without displacement gets no traction. Networks compute in float32; the traction has the precision of the
-    displacement.
+    With u in grid px and t in units of Young's modulus, elasticity has one parameter only, the Poisson ratio, and it is
+    linear. The network therefore sees ``u / a``, where a is the RMS of the field's displacement, and its output is
+    multiplied by ``a / spacing * young``. Predictions scale exactly with the amplitude, with Young's modulus and with
+    the grid. A field without displacement gets no traction. Networks compute in float32; the traction has the
+    precision of the displacement.
 
-    By default training clips the norm of the gradient at 1, warms up over 5 % of the epochs and then lowers the
-    learning rate along a cosine, keeps the epoch with the smallest loss, and ends when 10 epochs have brought nothing.
-    These are callbacks named ``clipping``, ``schedule``, ``best`` and ``early_stopping``: they can be set, replaced
-    or, with None, left out. The paper's recipe is::
+    A fitted estimator is kept in one of two ways. `save_weights` writes the network and its calibration to a
+    safetensors file, and the parameter `weights` takes that file, on any machine and with later versions; opening it
+    runs no code. ``joblib.dump`` keeps the whole estimator, with its parameters, history and optimizer, or the whole
+    search around it. Its files are pickles: they need the same versions of all packages, and opening one can run
+    code, so open only those of people whom you trust.
+
+    Training clips the norm of the gradient at 1, raises the learning rate over 5 % of the epochs and then lowers it
+    along a cosine, keeps the epoch with the smallest loss, and ends when 10 epochs have brought no improvement. These
+    are callbacks named ``clipping``, ``schedule``, ``best`` and ``early_stopping``: they can be set, replaced or, with
+    None, left out. The recipe of Wang and Lin is::
 
         DeepTFM("tracnet", optimizer=torch.optim.SGD, optimizer__momentum=0.9, optimizer__weight_decay=5e-4, lr=6e-4,
                 criterion=torch.nn.MSELoss, batch_size=64, max_epochs=50,
@@ -345,7 +351,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         return bool(getattr(getattr(self, "module_", None), "gives_interval", False))
 
     def doubts(self, X: ArrayLike, traction: ArrayLike) -> dict[str, NDArray[Any]]:
-        """Return the signs that fields are unlike those that the network was trained on.
+        """Return the signs that fields are unlike those of the training.
 
         Parameters
         ----------

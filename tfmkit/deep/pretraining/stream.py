@@ -1,8 +1,8 @@
 """An endless, reproducible stream of simulated fields for training.
 
-Nothing repeats and nothing waits: a chunk of fields is drawn, rasterised on a grid three times finer than the field
-and pushed through the exact open operator there, all on the training device. A chunk depends on the seed and its
-number alone, so a stream can be resumed anywhere.
+No field is seen twice, and no field is read from a disk. A chunk of fields is drawn, rasterised on a grid three times
+finer than the field, and pushed through the exact open operator there, all on the training device. A chunk depends on
+the seed and its number alone, so a stream can be resumed anywhere.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tfmkit.gel.gel import Gel
 from tfmkit.gel.operator import convolve, pixel_sources
 
 ZOOM = 3
-# Training grids; the paper's size counts most.
+# Training grids. The size of the fields in Wang & Lin (2021) is drawn most often.
 SHAPES = (
     *[(104, 104)] * 3,
     *[(64, 64), (80, 112), (128, 128), (131, 97), (160, 160), (256, 256), (48, 40), (24, 32)],
@@ -96,7 +96,7 @@ class FieldStream:
         Parameters
         ----------
         number : int
-            Which chunk; the same number gives the same fields.
+            Number of the chunk; the same number gives the same fields.
 
         Returns
         -------
@@ -163,7 +163,7 @@ class FieldStream:
 
 
 def varies_inside(family: NDArray[np.str_]) -> Tensor:
-    """Tell which families vary inside the fine pixels; circuit-model cells are made of whole ones.
+    """Tell which families vary inside the fine pixels. Circuit-model cells do not: they consist of whole fine pixels.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def push(fine: Tensor, poisson: float, curved: Tensor) -> Tensor:
     poisson : float
         Poisson ratio.
     curved : Tensor of bool, shape (n,)
-        Whether a field's traction varies inside the fine pixels, or is the same all over each of them.
+        True for a field whose traction varies inside the fine pixels, False where it is constant on each of them.
 
     Returns
     -------
@@ -200,7 +200,7 @@ def push(fine: Tensor, poisson: float, curved: Tensor) -> Tensor:
 
 
 def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[Tensor, Tensor]:
-    """Push fine traction through the open operator and look at it on the field's grid.
+    """Push fine traction through the open operator, and take displacement and traction on the field's grid.
 
     Parameters
     ----------
@@ -209,9 +209,9 @@ def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[
     poisson : float
         Poisson ratio.
     margin : int
-        Pixels of the field's grid that are cut off on every side, tractions and all.
+        Pixels of the field's grid that are cut off on every side, with the tractions in them.
     curved : Tensor of bool, shape (n,)
-        Whether a field's traction varies inside the fine pixels, or is the same all over each of them.
+        True for a field whose traction varies inside the fine pixels, False where it is constant on each of them.
 
     Returns
     -------
@@ -228,7 +228,7 @@ def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[
 
 
 def noise(draw: Draw, displacement: Tensor) -> Tensor:
-    """Draw measurement noise: none, white or correlated, with outliers and drift now and then.
+    """Draw measurement noise: none, white or correlated, in some fields with outliers or drift.
 
     Parameters
     ----------
@@ -257,7 +257,7 @@ def noise(draw: Draw, displacement: Tensor) -> Tensor:
 
 
 def _smoothed(white: Tensor, length: Tensor) -> Tensor:
-    """Gaussian-filtered noise of unit variance; the filter wraps, which noise does not mind."""
+    """Gaussian-filtered noise of unit variance. The filter wraps round, which is harmless for noise."""
     height, width = white.shape[-2:]
     fy = torch.fft.fftfreq(height, device=white.device)[:, None]
     fx = torch.fft.rfftfreq(width, device=white.device)[None]
@@ -267,7 +267,7 @@ def _smoothed(white: Tensor, length: Tensor) -> Tensor:
 
 
 def _worth_learning(displacement: Tensor, traction: Tensor, draw: Draw) -> Tensor:
-    """Indices in random order, fields with (next to) no traction of their own replaced by others."""
+    """Indices in random order. Others take the place of fields with next to no traction of their own."""
     sizes = [part.square().mean((1, 2, 3)).sqrt() for part in (displacement, traction)]
     good = torch.nonzero((sizes[1] > 0.005 * sizes[0]) & (sizes[0] > 0)).flatten()
     order = torch.randperm(len(displacement), generator=draw.generator, device=draw.device)
