@@ -1,7 +1,9 @@
 """Make the calibration that comes with the weights, and measure which design of it holds on families it has not seen.
 
-    python -m benchmarks.deep_calibration --keep
+    python -m benchmarks.deep_calibration --keep --measured FOLDER
 
+FOLDER holds fields of `tfmkit train fields` with a seed of their own, which join the calibration; those of FOLDER/test
+are tested as the family "measured".
 Calibration cells have a seed of their own; intervals are then tested on the cells of `deep.py`: as the network gives
 them, under one common factor, and under the correction of `tfmkit.deep.calibration`, each once with all families in the
 calibration and once without the family that is tested. The table goes to `deep_calibration.csv`.
@@ -9,11 +11,13 @@ calibration and once without the family that is tested. The table goes to `deep_
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter
 from sklearn.utils import Bunch
 from tqdm.auto import tqdm
 
@@ -24,6 +28,7 @@ from benchmarks.saving import write_table
 from tfmkit.deep import DeepTFM, packaged_weights, read_weights, write_weights
 from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration
 from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.deep.pretraining.measured import field_files, read_fields
 from tfmkit.simulate import add_noise
 
 WEIGHTS = ("default", "small")
@@ -31,6 +36,9 @@ SEEDS = {"calibration": 77, "test": 2021}
 CALIBRATION_LEVELS = (0.0, 0.02, 0.04, 0.1, 0.2, 0.3)
 CALIBRATION_WIDTHS = (0.0, 0.75, 1.5)
 ALL_FAMILIES = (*FAMILIES, "cell on pixels")
+MEASURED = "measured"
+# A pixel of a measured field is near traction if one of so many pixels around it holds this part of the largest length.
+NEAR, NEAR_LENGTH = 5, 0.02
 
 
 def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: Any) -> list[Bunch]:
@@ -53,10 +61,31 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
     return groups
 
 
+def measured_predictions(model: DeepTFM, folder: Path) -> list[Bunch]:
+    """Return what the network gives on measured fields, one Bunch a file; intervals are to hold near traction."""
+    groups = []
+    for path in field_files(folder):
+        displacement, truth, header = read_fields(path)
+        displacement, truth = displacement.float().numpy(), model.young * truth.float().numpy()
+        model.set_params(poisson=header["poisson"])
+        traction, half_width = model.evaluate(displacement)
+        length = np.hypot(truth[:, 0], truth[:, 1])
+        least = NEAR_LENGTH * length.max(axis=(1, 2), keepdims=True)
+        groups.append(
+            Bunch(
+                family=MEASURED, noise=np.nan, correlation=np.nan, traction=traction, half_width=half_width,
+                truth=truth, inside=maximum_filter(length, (0, NEAR, NEAR)) > least,
+                misfit=smooth_misfit(displacement, traction / model.young, model.poisson),
+            )
+        )  # fmt: skip
+    return groups
+
+
 def calibrated_on(groups: list[Bunch]) -> Calibration:
     """Return the calibration that these fields teach."""
     names = ("traction", "half_width", "truth", "inside", "misfit")
-    return fit_calibration(*(np.concatenate([group[name] for group in groups]) for name in names))
+    # Fields one by one: those of different groups may have different grids.
+    return fit_calibration(*([field for group in groups for field in group[name]] for name in names))
 
 
 def common_factor(groups: list[Bunch]) -> float:
@@ -69,12 +98,15 @@ def coverage(group: Bunch, factor: Any) -> float:
     return float((_ratio(group) <= factor)[_inside(group)].mean())
 
 
-def study(name: str, n_fields: int, *, keep: bool) -> pd.DataFrame:
+def study(name: str, n_fields: int, *, keep: bool, measured: Path | None) -> pd.DataFrame:
     """Calibrate one network, test the calibration and its rivals, and keep it with the weights if asked to."""
     path = packaged_weights()[name]
     model = DeepTFM.from_pretrained(name)
     seen = predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
     tested = predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
+    if measured is not None:
+        seen += measured_predictions(model, measured)
+        tested += measured_predictions(model, measured / "test")
     everything = calibrated_on(seen)
     if keep:
         write_weights(path, read_weights(path)._replace(calibration=everything), half=True)
@@ -84,7 +116,7 @@ def study(name: str, n_fields: int, *, keep: bool) -> pd.DataFrame:
 def compare_designs(name: str, seen: list[Bunch], tested: list[Bunch], everything: Calibration) -> pd.DataFrame:
     """Return how often intervals hold under each design, and how many fields count as foreign."""
     rows, factor = [], common_factor(seen)
-    for family in FAMILIES:
+    for family in (*FAMILIES, MEASURED):
         others = [group for group in seen if not _is(group, family)]
         left_out, other_factor = calibrated_on(others), common_factor(others)
         for group in (group for group in tested if _is(group, family)):
@@ -119,9 +151,12 @@ def main() -> None:
     """Calibrate and write the table."""
     parser = study_parser("deep_calibration", __doc__, fields=6)
     parser.add_argument("--weights", nargs="+", choices=WEIGHTS, default=WEIGHTS, help="names of the weights")
+    parser.add_argument("--measured", type=Path, metavar="FOLDER", help="measured fields that join the calibration")
     parser.add_argument("--keep", action="store_true", help="write the calibration beside the packaged weights")
     options = parser.parse_args()
-    table = pd.concat([study(name, options.fields, keep=options.keep) for name in options.weights])
+    table = pd.concat(
+        [study(name, options.fields, keep=options.keep, measured=options.measured) for name in options.weights]
+    )
     held = table.groupby(["weights", "design"], sort=False).coverage
     within = held.agg(lambda part: part.between(0.87, 0.93).mean())
     write_table(table, "deep_calibration", options, **SEEDS)

@@ -11,6 +11,7 @@ weights.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -129,22 +130,22 @@ class Calibration:
 
 
 def fit_calibration(
-    traction: NDArray[Any],
-    half_width: NDArray[Any],
-    truth: NDArray[Any],
-    inside: NDArray[np.bool_],
-    misfit: Array,
+    traction: Iterable[NDArray[Any]],
+    half_width: Iterable[NDArray[Any]],
+    truth: Iterable[NDArray[Any]],
+    inside: Iterable[NDArray[np.bool_]],
+    misfit: Iterable[float],
     seed: int = 0,
 ) -> Calibration:
     """Learn the correction of intervals, and the largest misfit that is familiar.
 
     Parameters
     ----------
-    traction, half_width : ndarray of shape (n_fields, 2, height, width)
-        Prediction of the network.
-    truth : ndarray of shape (n_fields, 2, height, width)
+    traction, half_width : n_fields ndarray of shape (2, height, width)
+        Prediction of the network; fields may have different grids.
+    truth : n_fields ndarray of shape (2, height, width)
         True traction.
-    inside : ndarray of shape (n_fields, height, width)
+    inside : n_fields ndarray of shape (height, width)
         True where intervals are to hold: inside the cells.
     misfit : ndarray of shape (n_fields,)
         From `tfmkit.deep.misfit.smooth_misfit`.
@@ -175,7 +176,7 @@ def fit_calibration(
     centre, spread = values.mean(axis=0), np.maximum(values.std(axis=0), _SMALL)
     scaled = np.clip((values - centre) / spread, -_FAR, _FAR)
     hidden, output = _fit_quantile(scaled, np.log(np.concatenate(errors) + _SMALL), seed)
-    limit = float(np.quantile(misfit, FAMILIAR))
+    limit = float(np.quantile(list(misfit), FAMILIAR))
     return Calibration(tuple(centre.tolist()), tuple(spread.tolist()), hidden, output, limit)
 
 
