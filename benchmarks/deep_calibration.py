@@ -51,7 +51,7 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
                 fields.noise_free_displacement, level, unit="rms", correlation=width, random_state=SEEDS[part]
             )
             traction, half_width = model.evaluate(displacement)
-            misfit = smooth_misfit(displacement, traction / model.young, model.poisson)
+            misfit = smooth_misfit(displacement, traction / model.young, model.gel_)
             groups.append(
                 Bunch(
                     family=family, noise=level, correlation=width, traction=traction, half_width=half_width,
@@ -61,13 +61,13 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
     return groups
 
 
-def measured_predictions(model: DeepTFM, folder: Path) -> list[Bunch]:
+def measured_predictions(name: str, folder: Path) -> list[Bunch]:
     """Return what the network gives on measured fields, one Bunch a file; intervals are to hold near traction."""
     groups = []
     for path in field_files(folder):
         displacement, truth, header = read_fields(path)
+        model = DeepTFM.from_pretrained(name, poisson=header["poisson"])
         displacement, truth = displacement.float().numpy(), model.young * truth.float().numpy()
-        model.set_params(poisson=header["poisson"])
         traction, half_width = model.evaluate(displacement)
         length = np.hypot(truth[:, 0], truth[:, 1])
         least = NEAR_LENGTH * length.max(axis=(1, 2), keepdims=True)
@@ -75,7 +75,7 @@ def measured_predictions(model: DeepTFM, folder: Path) -> list[Bunch]:
             Bunch(
                 family=MEASURED, noise=np.nan, correlation=np.nan, traction=traction, half_width=half_width,
                 truth=truth, inside=maximum_filter(length, (0, NEAR, NEAR)) > least,
-                misfit=smooth_misfit(displacement, traction / model.young, model.poisson),
+                misfit=smooth_misfit(displacement, traction / model.young, model.gel_),
             )
         )  # fmt: skip
     return groups
@@ -105,8 +105,8 @@ def study(name: str, n_fields: int, *, keep: bool, measured: Path | None) -> pd.
     seen = predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
     tested = predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
     if measured is not None:
-        seen += measured_predictions(model, measured)
-        tested += measured_predictions(model, measured / "test")
+        seen += measured_predictions(name, measured)
+        tested += measured_predictions(name, measured / "test")
     everything = calibrated_on(seen)
     if keep:
         write_weights(path, read_weights(path)._replace(calibration=everything), half=True)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import time
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -79,15 +80,15 @@ def fields(family: str, n_fields: int, seed: int) -> tuple[FloatArray, FloatArra
     return found.noise_free_displacement, found.traction
 
 
-def pipelines(weights: list[str]) -> dict[str, tuple[DisplacementTransformer, Any]]:
+def pipelines(weights: list[str], **gel: float) -> dict[str, tuple[DisplacementTransformer, Any]]:
     """Return transformers and estimators by name; an estimator that is an `OracleLambda` needs the truth."""
-    piv, flow = PIV(spacing=SPACING), OpticalFlow(spacing=SPACING)
-    networks = {f"PIV, DeepTFM {name}": (piv, DeepTFM.from_pretrained(name, spacing=SPACING)) for name in weights}
+    piv, flow, gel = PIV(spacing=SPACING), OpticalFlow(spacing=SPACING), {"spacing": SPACING, **gel}
+    networks = {f"PIV, DeepTFM {Path(name).stem}": (piv, DeepTFM.from_pretrained(name, **gel)) for name in weights}
     return {
-        "ILK, FTTC, oracle lambda": (flow, OracleLambda(FTTC(spacing=SPACING))),
-        "PIV, FTTC, oracle lambda": (piv, OracleLambda(FTTC(spacing=SPACING))),
-        "PIV, FTTCCV": (piv, FTTCCV(spacing=SPACING)),
-        "PIV, ElasticNetTFM": (piv, ElasticNetTFM(spacing=SPACING)),
+        "ILK, FTTC, oracle lambda": (flow, OracleLambda(FTTC(**gel))),
+        "PIV, FTTC, oracle lambda": (piv, OracleLambda(FTTC(**gel))),
+        "PIV, FTTCCV": (piv, FTTCCV(**gel)),
+        "PIV, ElasticNetTFM": (piv, ElasticNetTFM(**gel)),
     } | networks
 
 
@@ -119,18 +120,17 @@ def simulated_rows(family: str, condition: tuple[float, float, float], options: 
     return rows
 
 
-def real_rows(folder: Any, weights: list[str]) -> list[dict[str, Any]]:
+def real_rows(folder: Path, weights: list[str]) -> list[dict[str, Any]]:
     """Return where each pipeline puts the traction of one real pair."""
     pair = np.stack([imread(folder / f"{part}.tif") for part in ("relaxed", "deformed")])
     found = measure_pair(pair.astype(np.float32), PIV(spacing=SPACING))
     inside = distance_transform_edt(~outline(folder, pair.shape[1:])) <= WIDENED * SPACING
     inside = inside[np.ix_(np.rint(found.y).astype(int), np.rint(found.x).astype(int))]
     rows = []
-    for name, (transformer, estimator) in pipelines(weights).items():
+    for name, (transformer, estimator) in pipelines(weights, young=YOUNG, poisson=POISSON).items():
         if not isinstance(transformer, PIV) or isinstance(estimator, OracleLambda):
             continue
         displacement = found.displacement[None]
-        estimator.set_params(young=YOUNG, poisson=POISSON)
         model = estimator if isinstance(estimator, DeepTFM) else estimator.fit(displacement)
         traction = model.predict(displacement)[0]
         squared, lengths = np.square(traction).sum(axis=0), np.hypot(*traction)
@@ -142,7 +142,7 @@ def real_rows(folder: Any, weights: list[str]) -> list[dict[str, Any]]:
     return rows
 
 
-def outline(folder: Any, shape: Any) -> Any:
+def outline(folder: Path, shape: Any) -> Any:
     """Return the inside of the cell's outline, which the data hold as ``xrub`` and ``yrub`` in pixels."""
     from scipy.io import loadmat
 
