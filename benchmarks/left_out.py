@@ -20,14 +20,15 @@ from benchmarks.families import FAMILIES, family_fields
 from benchmarks.paper.panels import new_figure
 from benchmarks.saving import save_figure, save_table
 from benchmarks.stages import Settings, Stage
-from tfmkit.bayes import BayesianFTTC
 from tfmkit.deep import DeepTFM
-from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.fttc import FTTC
+from tfmkit.methods import TRACTION
 from tfmkit.simulate import add_noise
-from tfmkit.sparse import ElasticNetTFM
 
 NOISE = 0.1
 GRID = {"lam": np.logspace(-4, 1, 16), "order": [0.0, 1.0]}
+# Methods that choose their penalty from the displacement alone.
+CHOOSING = ("FTTCCV", "BayesianFTTC", "ElasticNetTFM")
 SEARCH = "FTTC, λ and order from other families"
 # What the network does on a family that its training left out is in `deep_left_out.csv`.
 SEEN = "DeepTFM, trained on all families"
@@ -37,9 +38,7 @@ def estimators(poisson: float) -> dict[str, Any]:
     """Return what is compared; all but the network are fitted anew in every fold."""
     return {
         SEARCH: GridSearchCV(FTTC(poisson=poisson), GRID, cv=3),
-        "FTTCCV": FTTCCV(poisson=poisson),
-        "BayesianFTTC": BayesianFTTC(poisson=poisson),
-        "ElasticNetTFM": ElasticNetTFM(poisson=poisson),
+        **{name: TRACTION[name].make(poisson=poisson) for name in CHOOSING},
         SEEN: FrozenEstimator(DeepTFM.from_pretrained("default", poisson=poisson)),
     }
 

@@ -20,12 +20,10 @@ from tqdm.auto import tqdm
 from benchmarks.command import study_parser
 from benchmarks.families import family_fields
 from benchmarks.saving import write_table
-from tfmkit.deep import DeepTFM
 from tfmkit.filters import MissingVectorFilter
-from tfmkit.fttc import FTTCCV
+from tfmkit.methods import TRACTION
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import add_noise
-from tfmkit.sparse import ElasticNetTFM
 
 SHARES = (0.05, 0.1, 0.2)
 NOISE = 0.1
@@ -74,10 +72,10 @@ def main() -> None:
     options = study_parser("missing", __doc__, fields=4, seed=2021).parse_args()
     fields = family_fields("adhesion", options.fields, seed=options.seed)
     estimators = {
-        "FTTCCV": FTTCCV().fit(fields.noise_free_displacement),
-        "ElasticNetTFM": ElasticNetTFM().fit(fields.noise_free_displacement),
-        "DeepTFM": DeepTFM.from_pretrained(),
-        "DeepTFM, small": DeepTFM.from_pretrained("small"),
+        "FTTCCV": TRACTION["FTTCCV"].make().fit(fields.noise_free_displacement),
+        "ElasticNetTFM": TRACTION["ElasticNetTFM"].make().fit(fields.noise_free_displacement),
+        "DeepTFM": TRACTION["DeepTFM"].make(),
+        "DeepTFM, small": TRACTION["DeepTFM"].make(weights="small"),
     }
     rows = [row for name, model in estimators.items() for row in measure(name, model, fields, options.seed)]
     write_table(pd.DataFrame(rows), "missing", options, noise=NOISE)

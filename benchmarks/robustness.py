@@ -30,13 +30,11 @@ from benchmarks.paper.methods import Once, weights_digest
 from benchmarks.paper.panels import letter, new_figure
 from benchmarks.saving import save_figure, save_table
 from benchmarks.stages import Settings, Stage, digests, run_stages
-from tfmkit.bayes import BayesianFTTC
 from tfmkit.benchmark import OracleLambda, compare, summarise
-from tfmkit.deep import DeepTFM
-from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.fttc import FTTC
 from tfmkit.holes import fill
+from tfmkit.methods import TRACTION
 from tfmkit.simulate import add_noise
-from tfmkit.sparse import ElasticNetTFM
 
 POISSON = 0.45
 # Noise of each component over the RMS of the displacement, where it is not what is varied.
@@ -158,11 +156,11 @@ def methods() -> dict[str, Any]:
     return {
         REFERENCE: OracleLambda(FTTC(boundary="periodic", poisson=POISSON)),
         "FTTC extended, oracle λ": OracleLambda(FTTC(boundary="extended", poisson=POISSON)),
-        "FTTCCV": Once(FTTCCV(poisson=POISSON)),
-        "BayesianFTTC": Once(BayesianFTTC(poisson=POISSON)),
-        "ElasticNetTFM": Once(ElasticNetTFM(poisson=POISSON, n_jobs=2)),
-        "DeepTFM": DeepTFM.from_pretrained("default", poisson=POISSON),
-        "DeepTFM, small": DeepTFM.from_pretrained("small", poisson=POISSON),
+        "FTTCCV": Once(TRACTION["FTTCCV"].make(poisson=POISSON)),
+        "BayesianFTTC": Once(TRACTION["BayesianFTTC"].make(poisson=POISSON)),
+        "ElasticNetTFM": Once(TRACTION["ElasticNetTFM"].make(poisson=POISSON, n_jobs=2)),
+        "DeepTFM": TRACTION["DeepTFM"].make(poisson=POISSON),
+        "DeepTFM, small": TRACTION["DeepTFM"].make(weights="small", poisson=POISSON),
     }
 
 

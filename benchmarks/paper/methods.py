@@ -13,15 +13,14 @@ from sklearn.utils import Bunch
 
 from tfmkit._validation import FloatArray
 from tfmkit.base import TractionEstimator
-from tfmkit.bayes import BayesianFTTC
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.files import find_weights
 from tfmkit.filters import CutoffFilter
-from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.fttc import FTTC
 from tfmkit.fttc.lambdas import lam_from_danuser
+from tfmkit.methods import TRACTION
 from tfmkit.simulate import CellSimulator
-from tfmkit.sparse import ElasticNetTFM
 
 # The paper's numbers: gel, pixel, displacement inside the cell, and length of the noise vector in pixels.
 YOUNG, POISSON, PIXEL_UM = 10_670.0, 0.45, 1.925
@@ -123,9 +122,9 @@ def all_methods() -> dict[str, Any]:
         **fttc_at_paper_lambdas(),
         ORACLE: OracleLambda(FTTC(boundary="periodic")),
         EXTENDED_ORACLE: OracleLambda(FTTC(boundary="extended")),
-        "FTTCCV": FTTCCV(),
-        "BayesianFTTC": BayesianFTTC(),
-        "ElasticNetTFM": ElasticNetTFM(n_jobs=2),
+        "FTTCCV": TRACTION["FTTCCV"].make(),
+        "BayesianFTTC": TRACTION["BayesianFTTC"].make(),
+        "ElasticNetTFM": TRACTION["ElasticNetTFM"].make(n_jobs=2),
     }
     return {name: made[name] for name in METHODS}
 
