@@ -8,10 +8,10 @@ from scipy.ndimage import gaussian_filter
 from sklearn.utils import get_tags
 
 from tfmkit.gel import Gel
+from tfmkit.mechanics import force_summary
 from tfmkit.methods import TRACTION
 from tfmkit.noise.draw import draw_noise_of
 from tfmkit.noise.measure import noise_level
-from tfmkit.quantities import force_quantities
 from tfmkit.simulate import CellSimulator
 
 SIDE = 64
@@ -36,8 +36,8 @@ def sums_of(estimator, field, mask, n, rng):
         estimator.fit(field[None])
     draws = estimator.draw(field[None], n, rng)
     options = {"spacing": 1.0, "mask": mask}
-    estimate = force_quantities(field[None], estimator.predict(field[None]), **options)
-    return estimate, force_quantities(draws.displacement[:, 0], draws.traction[:, 0], **options)
+    estimate = force_summary(field[None], estimator.predict(field[None]), **options)
+    return estimate, force_summary(draws.displacement[:, 0], draws.traction[:, 0], **options)
 
 
 @pytest.mark.parametrize("width", [0.0, 1.0])
@@ -87,7 +87,7 @@ def test_true_moments_lie_within_their_error_bars(cells, name, most):
     for displacement, traction, inside in zip(cells.displacement, cells.traction, cells.mask, strict=True):
         field = displacement + noise(rng, displacement.shape, 0.05 * np.abs(displacement).max(), 0.0)
         estimate, drawn = sums_of(TRACTION[name].on_gel(GEL, **params), field, inside, 32, rng)
-        truth = force_quantities(displacement[None], traction[None], spacing=1.0, mask=inside)
+        truth = force_summary(displacement[None], traction[None], spacing=1.0, mask=inside)
         scores += [
             (estimate[moment][0] - truth[moment][0]) / drawn[moment].std(ddof=1)
             for moment in ("contractile_moment", "torque")

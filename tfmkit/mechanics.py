@@ -250,7 +250,7 @@ def force_summary(
     -------
     dict of str to ndarray of shape (n_fields,)
         `strain_energy` (J), `total_force` (N), `net_force` (fraction), `contractile_moment` (N m), `torque`
-        (N m), `mean_traction` and `max_traction` (Pa).
+        (N m), `mean_traction` and `max_traction` (Pa), `net_force_length` (N).
 
     Raises
     ------
@@ -259,14 +259,16 @@ def force_summary(
     """
     n_pixels = _count_pixels(traction, mask)
     lengths = _lengths(_check_traction(traction, mask))
+    total, net = total_force(traction, spacing=spacing, mask=mask), net_force(traction, mask=mask)
     return {
         "strain_energy": strain_energy(displacement, traction, spacing=spacing, mask=mask),
-        "total_force": total_force(traction, spacing=spacing, mask=mask),
-        "net_force": net_force(traction, mask=mask),
+        "total_force": total,
+        "net_force": net,
         "contractile_moment": contractile_moment(traction, spacing=spacing, mask=mask),
         "torque": torque(traction, spacing=spacing, mask=mask),
         "mean_traction": lengths.sum(axis=(1, 2)) / n_pixels,
         "max_traction": lengths.max(axis=(1, 2)),
+        "net_force_length": net * total,
     }
 
 

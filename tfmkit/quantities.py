@@ -1,18 +1,15 @@
-"""Energy, forces and moments of cells: the sums, their columns and their units.
+"""Units of results: columns of energy, forces and moments, and the gel under images.
 
-Fields come in the pixels of the images, and so do the sums. :func:`with_units` turns them into SI units once the size
-of a pixel is known.
+Fields come in the pixels of the images, and so do the sums over their cells. The size of a pixel turns them into SI
+units, and turns a gel in micrometres into one in pixels.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-from numpy.typing import NDArray
-
-from tfmkit._validation import FloatArray, check_number
+from tfmkit._validation import check_number
 from tfmkit.gel import Gel
-from tfmkit.mechanics import force_summary
 
 _MICRO = 1e-6
 # Quantity -> its column, and the power of the pixel's length in it. Those with a length need the size of a pixel.
@@ -28,38 +25,13 @@ QUANTITIES = {
 }
 
 
-def force_quantities(
-    displacement: FloatArray, traction: FloatArray, *, spacing: float, mask: NDArray[Any] | None
-) -> dict[str, FloatArray]:
-    """Return energy, forces and moments of fields with the pixel as the unit of length.
-
-    Parameters
-    ----------
-    displacement : ndarray of shape (n_fields, 2, height, width)
-        Displacement in pixels.
-    traction : ndarray of shape (n_fields, 2, height, width)
-        Traction in Pa.
-    spacing : float
-        Pixels between grid points.
-    mask : ndarray of shape (n_fields, height, width) or (height, width), or None
-        True inside the cell; the whole field counts without one.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (n_fields,)
-        The keys of `QUANTITIES`, in powers of Pa and px.
-    """
-    sums = force_summary(displacement, traction, spacing=spacing, mask=mask)
-    return {**sums, "net_force_length": sums["net_force"] * sums["total_force"]}
-
-
 def with_units(quantities: dict[str, Any], pixel_size: float | None, suffix: str = "") -> dict[str, Any]:
     """Return quantities in SI units under the names of their columns.
 
     Parameters
     ----------
     quantities : dict of str to float or ndarray
-        From `force_quantities`.
+        From `tfmkit.mechanics.force_summary`, in powers of Pa and px.
     pixel_size : float or None
         Micrometres per pixel. Without it, quantities that hold a length are left out.
     suffix : str, default=""

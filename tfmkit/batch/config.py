@@ -392,6 +392,11 @@ def read_config(config: str | PathLike[str] | Mapping[str, Any]) -> Config:
     ValueError
         If it is not TOML, or a section or key is unknown, missing, of another type or out of its range. The message
         has one line for each mistake, with file, line and section.
+
+    Notes
+    -----
+    The file ``experiment.schema.json`` beside this module describes every key. An editor that knows JSON schemas
+    completes and checks the settings with it, for instance after a first line ``#:schema PATH`` in the TOML file.
     """
     if isinstance(config, Mapping):
         return _validate(config, "settings", [], {"home": Path.cwd(), "name": "batch"})

@@ -16,8 +16,9 @@ from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
 from tfmkit.gel import Gel
 from tfmkit.io import Cell, writing
+from tfmkit.mechanics import force_summary
 from tfmkit.metrics import displacement_residual
-from tfmkit.quantities import QUANTITIES, force_quantities, with_units
+from tfmkit.quantities import QUANTITIES, with_units
 
 _PLACE = ("item", "position", "frame", "time_s", "cell", "area_um2")
 _QUALITY = (
@@ -57,10 +58,10 @@ def cell_record(
     """
     settings: dict[str, Any] = {"spacing": gel.spacing, "mask": cell.mask}
     moved = measurement.displacement[None]
-    quantities = force_quantities(moved, traction, **settings)
+    quantities = force_summary(moved, traction, **settings)
     stds = {}
     if draws is not None and len(draws.traction) > 1:
-        drawn = force_quantities(draws.displacement[:, 0], draws.traction[:, 0], **settings)
+        drawn = force_summary(draws.displacement[:, 0], draws.traction[:, 0], **settings)
         stds = {key: float(values.std(ddof=1)) for key, values in drawn.items()}
     # The residual of a whole field needs no mask.
     region = None if cell.mask.all() else cell.mask

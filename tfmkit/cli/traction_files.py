@@ -14,8 +14,9 @@ from tfmkit.cli.provenance import hash_files
 from tfmkit.cli.summary import count_frames
 from tfmkit.gel import Gel
 from tfmkit.io import DisplacementData, write_csv, write_settings, write_tiff, writing_folder
+from tfmkit.mechanics import force_summary
 from tfmkit.metrics import displacement_residual
-from tfmkit.quantities import force_quantities, with_units
+from tfmkit.quantities import with_units
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,7 +130,7 @@ def summarise(results: Results) -> dict[str, NDArray[Any]]:
         whole field.
     """
     data = results.data
-    sums = force_quantities(data.displacement, results.traction, spacing=data.spacing, mask=data.mask)
+    sums = force_summary(data.displacement, results.traction, spacing=data.spacing, mask=data.mask)
     residual = displacement_residual(
         data.displacement,
         results.traction,
