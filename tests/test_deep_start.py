@@ -96,6 +96,13 @@ def test_by_default_training_starts_from_small_unless_a_network_is_named(params,
     assert (model.origin_.start is None) == (start is None)
 
 
+def test_the_rate_can_go_back_to_its_default(cells):
+    params = {"weights": "small", "max_epochs": 1, "random_state": 0, "verbose": 0}
+    model = DeepTFM(**params, lr=1e-9).fit(cells.displacement, cells.traction)
+    model.set_params(lr=None).partial_fit(cells.displacement, cells.traction)
+    assert model.optimizer_.param_groups[0]["lr"] == 3e-4
+
+
 def test_the_gel_is_that_of_the_last_fit(small, cells):
     model = clone(small).fit(cells.displacement)
     expected = model.predict(cells.displacement)

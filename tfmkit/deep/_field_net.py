@@ -93,9 +93,13 @@ class FieldNet(NeuralNetRegressor):
     def get_params_for_optimizer(self, prefix: str, named_parameters: Any) -> Any:
         """Choose the learning rate where there is none."""
         args, kwargs = super().get_params_for_optimizer(prefix, named_parameters)
-        if kwargs.get("lr") is None:
-            kwargs["lr"] = _RATE if self.origin_.start is None else _RATE_FROM_WEIGHTS
+        if kwargs["lr"] is None:
+            kwargs["lr"] = self.default_rate()
         return args, kwargs
+
+    def default_rate(self) -> float:
+        """Return the learning rate that suits the start."""
+        return _RATE if self.origin_.start is None else _RATE_FROM_WEIGHTS
 
     def _network_of(self, start: Weights | None) -> Any:
         names = {network: name for name, network in NETWORKS.items()}

@@ -518,6 +518,8 @@ class DeepTFM(TractionEstimator, FieldNet):
 
     def _train_further(self, X: NDArray[Any], y: NDArray[Any], fit_params: dict[str, Any]) -> DeepTFM:
         self.gel_ = Gel.of(self)
+        for group in self.optimizer_.param_groups:
+            group["lr"] = self.default_rate() if group["lr"] is None else group["lr"]
         self.first_epoch_ = len(self.history)
         self.training_ = None
         return self._train(X, y, fit_params)
