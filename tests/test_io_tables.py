@@ -280,7 +280,8 @@ def test_frames_in_one_table(tmp_path, field):
 def test_words_alone_are_refused(tmp_path):
     for text, message in (
         ("one two three four\nfive six seven eight\n", "Expected numbers"),
-        ("1 2 3\n4 5 6\n", "columns"),
+        ("1 2 3\n4 5 6\n", r"\[3\] columns"),
+        ("1.5,-2e-3\n4,5\n", r"\[2\] columns"),
     ):
         with pytest.raises(ValueError, match=message):
             read(tmp_path / "a.txt", text)

@@ -165,6 +165,7 @@ def _split(line: str, separator: str | None) -> list[str]:
 
 def _sniff(lines: list[str]) -> tuple[str | None, str, int]:
     """Return separator and decimal mark, and how many lines of words stand above the numbers."""
+    readings = []
     for separator, decimal in _DIALECTS:
         counts = [_count_numbers(_split(_strip(line), separator), decimal) for line in lines]
         first = next((number for number, count in enumerate(counts) if count), len(counts))
@@ -172,8 +173,9 @@ def _sniff(lines: list[str]) -> tuple[str | None, str, int]:
         widths = set(counts[first:])
         if len(widths) == 1 and min(widths) >= _LEAST_COLUMNS:
             return separator, decimal, first
-    counts = [_count_numbers(_split(_strip(line), None), ".") for line in lines]
-    return None, ".", next((number for number, count in enumerate(counts) if count), len(counts))
+        readings.append((sum(map(bool, counts)), (separator, decimal, first)))
+    # None fits: the message is about the one that makes sense of most lines.
+    return max(readings, key=lambda reading: reading[0])[1]
 
 
 def _count_numbers(words: list[str], decimal: str) -> int:
