@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfmkit.simulate.placement import balance_signals, net_force_share, place_traction
+from tfmkit.simulate.placement import PROTOCOLS, balance_signals, net_force_share, place_traction
 from tfmkit.simulate.shapes import border_polygons, fit_border, interior
 
 
@@ -28,6 +28,21 @@ def test_a_cell_with_one_kind_of_signal_is_never_balanced(value):
     magnitudes = balance_signals(np.full((1, 360), value))
     assert not magnitudes.any()
     np.testing.assert_array_equal(net_force_share(magnitudes), [[1, 1]])
+
+
+def test_the_protocol_of_the_paper_drops_signals_under_one():
+    signals = np.tile([80.0, -80.0, 1.1, -0.9], 90)[None].astype(np.float32)
+    for name, kept in (("wang2021", [True, True, True, False]), ("tfmkit", [True, True, False, False])):
+        np.testing.assert_array_equal(PROTOCOLS[name].magnitudes(signals)[0, :4] > 0, kept)
+    assert not PROTOCOLS["wang2021"].magnitudes(np.zeros((1, 360), dtype=np.float32)).any()
+
+
+def test_net_force_share_along_an_axis_counts_its_components_alone():
+    # Forces along x only, one of 3 and one of 1: half of their components along x are not balanced, none along y act.
+    magnitudes = np.zeros((1, 360), dtype=np.float32)
+    magnitudes[0, 0], magnitudes[0, 180], magnitudes[0, 90], magnitudes[0, 270] = 3.0, 1.0, 4.0, 4.0
+    np.testing.assert_allclose(net_force_share(magnitudes), [[2 / 12, 0]], atol=1e-6)
+    np.testing.assert_allclose(net_force_share(magnitudes, per_axis=True), [[2 / 4, 0]], atol=1e-6)
 
 
 def test_net_force_share_of_a_ring_and_of_one_side():

@@ -106,6 +106,39 @@ def _meeting_point(border):
     return start + np.linalg.solve(matrix, other - start)[0] * across
 
 
+@pytest.mark.parametrize("family", ["generic", "neuron"])
+def test_cells_of_the_paper_are_balanced_along_each_axis(family):
+    cells = CellSimulator(family, protocol="wang2021", shape=64, random_state=0).sample(12)
+    net = np.abs(cells.traction.sum(axis=(2, 3))) / np.abs(cells.traction).sum(axis=(2, 3))
+    assert net.max() < 0.1
+    own = CellSimulator(family, shape=64, random_state=0).sample(12).traction
+    assert (np.abs(own.sum(axis=(2, 3))) / np.abs(own).sum(axis=(2, 3))).max() > 0.1
+
+
+def test_vectors_of_the_paper_lie_further_inside():
+    # 3 of 160 px, plus the rounding to pixels.
+    depths = []
+    for protocol in ("tfmkit", "wang2021"):
+        cells = CellSimulator(protocol=protocol, shape=160, cell_size=0.6, random_state=1).sample(6)
+        y, x = np.indices((160, 160))
+        share = []
+        for traction, border in zip(cells.traction, cells.border, strict=True):
+            size = np.hypot(*traction)
+            rows, columns = np.nonzero(size)
+            distance = np.hypot(x[rows, columns, None] - border[:, 0], y[rows, columns, None] - border[:, 1]).min(
+                axis=1
+            )
+            share.append(np.quantile(distance, 0.1))
+        depths.append(np.mean(share))
+    assert 1.5 < depths[1] - depths[0] < 3.5
+
+
+@pytest.mark.parametrize("family", ["adhesion", lambda *_: None])
+def test_the_protocol_of_the_paper_is_for_cells_of_the_circuit(family):
+    with pytest.raises(ValueError, match="Expected a family out of 'generic', .* for protocol='wang2021'"):
+        CellSimulator(family, protocol="wang2021").sample(1)
+
+
 def test_displacement_is_that_of_the_traction():
     cells = CellSimulator(shape=(40, 56), young=5_000.0, poisson=0.3, spacing=2.0, random_state=0).sample(3)
     operator = ForwardOperator((40, 56), young=5_000.0, poisson=0.3, spacing=2.0)
@@ -196,6 +229,7 @@ def test_pair_and_parameters():
         ({"max_traction": 0}, "max_traction"),
         ({"max_traction": "high"}, "max_traction"),
         ({"mean_displacement": -1}, "mean_displacement"),
+        ({"protocol": "paper"}, "protocol"),
         ({"noise": -0.1}, "noise"),
         ({"noise_unit": "um"}, "noise_unit"),
         ({"noise_correlation": np.inf}, "noise_correlation"),

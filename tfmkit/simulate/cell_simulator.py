@@ -7,11 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from tfmkit._validation import check_count, check_number, check_shape
+from tfmkit._validation import check_choice, check_count, check_number, check_shape
 from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.gel.operator import pixel_sources
 from tfmkit.simulate.base import Array, FieldSimulator, Streams, check_family, check_range, draw
+from tfmkit.simulate.circuit import CIRCUITS
 from tfmkit.simulate.families import CELL_FAMILIES, Cells, Frame, OwnFamily, own_cells
+from tfmkit.simulate.placement import PROTOCOLS
 
 
 class CellSimulator(FieldSimulator):
@@ -31,6 +33,10 @@ class CellSimulator(FieldSimulator):
         Poisson ratio of the gel.
     spacing : float, default=1.0
         Grid spacing; displacement is in its unit.
+    protocol : {"tfmkit", "wang2021"}, default="tfmkit"
+        Rules that turn the signals of a border into traction, for the families of the circuit model. ``"wang2021"`` are
+        those of the companion code of [1]_ (see Notes); with ``mean_displacement=0.4277`` the cells are the test set of
+        the paper.
     cell_size : float or (float, float), default=0.4
         Longest side of the cell's bounding box, divided by the shorter side of the field; or a range to draw it from.
     max_traction : float or (float, float), default=(1000.0, 8000.0)
@@ -71,8 +77,18 @@ class CellSimulator(FieldSimulator):
     - ``patches`` (n, height, width): integer labels of the patches with traction, 0 elsewhere. A patch is an adhesion
       (the pixels with at least a tenth of its strength), or a connected region of pixels with traction.
 
-    The displacement is that of an open gel, by the pixel-integrated Green's tensor. A cell is drawn anew if its net
-    force in x or in y is more than 10 % of the summed magnitude. The construction follows [1]_.
+    The displacement is that of an open gel, by the pixel-integrated Green's tensor. The construction of the traction
+    follows [1]_. Signals under a threshold are dropped, and a cell is drawn anew if its net force is not in balance:
+
+    ==========  =====================================================  =====================================
+    protocol    dropped signals                                        balance, in x and in y
+    ==========  =====================================================  =====================================
+    tfmkit      under 5 % of the strongest signal of the cell          |sum t_x| < 0.1 sum |t|
+    wang2021    under 1, in the unit of the circuit (at most 100)      |sum t_x| < 0.1 sum |t_x|
+    ==========  =====================================================  =====================================
+
+    With ``"wang2021"``, every vector is also moved inwards by 3 px on the grid of 160 px of [1]_, which is the share
+    3/160 of the shorter side of the field.
 
     A family of your own is a function ``family(rng, shape, size)`` that returns one cell as ``(traction, mask)`` or
     ``(traction, mask, patches)``. `rng` is a numpy Generator, the only source of random numbers to use. `shape` is the
@@ -111,6 +127,7 @@ class CellSimulator(FieldSimulator):
         young: float = 10_670.0,
         poisson: float = 0.45,
         spacing: float = 1.0,
+        protocol: str = "tfmkit",
         cell_size: float | tuple[float, float] = 0.4,
         max_traction: float | tuple[float, float] = (1_000.0, 8_000.0),
         mean_displacement: float | None = None,
@@ -127,6 +144,7 @@ class CellSimulator(FieldSimulator):
         self.young = young
         self.poisson = poisson
         self.spacing = spacing
+        self.protocol = protocol
         self.cell_size = cell_size
         self.max_traction = max_traction
         self.mean_displacement = mean_displacement
@@ -140,6 +158,12 @@ class CellSimulator(FieldSimulator):
 
     def _check(self) -> None:
         check_family(self.family, CELL_FAMILIES)
+        check_choice(self.protocol, "protocol", tuple(PROTOCOLS))
+        if self.protocol != "tfmkit" and self.family not in tuple(CIRCUITS):
+            raise ValueError(
+                f"Expected a family out of {', '.join(map(repr, CIRCUITS))} for protocol={self.protocol!r}, got "
+                f"{self.family!r}."
+            )
         super()._check()
         check_range(self.cell_size, "cell_size", high=1.0)
         check_range(self.max_traction, "max_traction")
@@ -149,7 +173,7 @@ class CellSimulator(FieldSimulator):
             raise ValueError(f"Expected oversample to be odd, got {self.oversample}.")
 
     def _make_block(self, streams: Streams, wanted: int) -> dict[str, Any] | None:
-        frame = Frame(check_shape(self.shape), self.oversample, self.cell_size)
+        frame = Frame(check_shape(self.shape), self.oversample, self.cell_size, PROTOCOLS[self.protocol])
         family = CELL_FAMILIES[self.family] if isinstance(self.family, str) else partial(own_cells, self.family)
         cells = family(streams, wanted, frame)
         return self._finish(cells, frame) if cells.streams else None

@@ -15,7 +15,7 @@ from tfmkit._validation import check_field, check_mask
 from tfmkit.simulate.base import Array, Streams, check_new_family, draw
 from tfmkit.simulate.circuit import CIRCUITS, Circuit, evolve
 from tfmkit.simulate.patches import number_patches, rasterise
-from tfmkit.simulate.placement import MAX_NET_FORCE, balance_signals, net_force_share, place_traction
+from tfmkit.simulate.placement import MAX_NET_FORCE, Protocol, net_force_share, place_traction
 from tfmkit.simulate.scatter import draw_adhesions, wobbly_borders
 from tfmkit.simulate.shapes import border_polygons, fit_border, interior
 
@@ -56,11 +56,14 @@ class Frame:
         Fine pixels per pixel in each direction, odd.
     cell_size : float or (float, float)
         Longest side of a cell over the shorter side of the grid, or a range to draw it from.
+    protocol : Protocol
+        Rules that turn the signals of a border into traction.
     """
 
     shape: tuple[int, int]
     oversample: int
     cell_size: Any
+    protocol: Protocol
 
     @property
     def fine_shape(self) -> tuple[int, int]:
@@ -173,15 +176,17 @@ def circuit_cells(circuit: Circuit, streams: Streams, wanted: int, frame: Frame)
         The first `wanted` candidates in balance, which can be fewer, or none.
     """
     radii, signals = evolve(streams, circuit)
-    magnitudes = balance_signals(signals)
+    rules = frame.protocol
+    magnitudes = rules.magnitudes(signals)
     # Most rejections happen here: the net force does not depend on the positions of the vectors.
-    likely = _balanced(net_force_share(magnitudes))
+    likely = _balanced(net_force_share(magnitudes, per_axis=rules.balance_per_axis))
     streams = [stream for stream, keep in zip(streams, likely, strict=True) if keep]
     radii, centres = fit_border(radii[likely], frame.shape, frame.longest_sides(streams))
-    fine = place_traction(streams, radii, centres, magnitudes[likely], frame.shape, frame.oversample)
+    inset = rules.inset * min(frame.shape)
+    fine = place_traction(streams, radii, centres, magnitudes[likely], frame.shape, frame.oversample, inset=inset)
     traction = frame.pixel_means(fine)
     # Vectors in one pixel cancel in part, so the summed magnitude needs the drawn field.
-    kept = np.flatnonzero(_balanced(_net_force_share_of_field(traction)))[:wanted]
+    kept = np.flatnonzero(_balanced(_net_force_share_of_field(traction, rules.balance_per_axis)))[:wanted]
     radii, centres = radii[kept], centres[kept]
     return Cells(
         [streams[i] for i in kept],
@@ -331,10 +336,11 @@ def _balanced(shares: Array) -> NDArray[np.bool_]:
     return np.asarray((shares < MAX_NET_FORCE).all(axis=1))
 
 
-def _net_force_share_of_field(traction: Array) -> Array:
-    total = np.sqrt((traction**2).sum(axis=1)).sum(axis=(1, 2))
+def _net_force_share_of_field(traction: Array, per_axis: bool) -> Array:
+    lengths = np.abs(traction) if per_axis else np.sqrt((traction**2).sum(axis=1))[:, None]
+    total = lengths.sum(axis=(2, 3))
     # A field without traction counts as unbalanced.
-    return np.abs(traction.sum(axis=(2, 3))) / np.where(total > 0, total, 1)[:, None] + (total == 0)[:, None]
+    return np.abs(traction.sum(axis=(2, 3))) / np.where(total > 0, total, 1) + (total == 0)
 
 
 def _connected_regions(loaded: NDArray[np.bool_]) -> NDArray[np.int32]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,53 @@ _POINT = np.ones((1, 1))
 _SPREAD = np.array([[0.4, 0.6, 0.4], [0.6, 1.0, 0.6], [0.4, 0.6, 0.4]])
 # The three layers: degrees between vectors, mean distance inwards in pixels, and the kernel of one vector.
 _LAYERS = ((2, 1.0, _POINT), (6, 2.0, _POINT), (10, 6.0, _SPREAD))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Rules that turn the signals of a border into traction.
+
+    Attributes
+    ----------
+    relative_threshold : float
+        Share of the strongest signal of a cell below which signals are dropped.
+    threshold : float
+        Strength below which signals are dropped, in the unit of the circuit.
+    inset : float
+        Distance that every vector moves inwards besides its random distance, over the shorter side of the field.
+    balance_per_axis : bool
+        Whether the net force along an axis is compared with the summed components along that axis; otherwise it is
+        compared with the summed lengths of the vectors.
+    """
+
+    relative_threshold: float = THRESHOLD
+    threshold: float = 0.0
+    inset: float = 0.0
+    balance_per_axis: bool = False
+
+    def magnitudes(self, signals: Array) -> Array:
+        """Turn net signals into the magnitudes of the traction vectors along the border.
+
+        Parameters
+        ----------
+        signals : ndarray of shape (n_cells, 360)
+            Net signals.
+
+        Returns
+        -------
+        ndarray of shape (n_cells, 360)
+            Magnitudes, by `balance_signals`.
+        """
+        strongest = np.abs(signals).max(axis=1, keepdims=True)
+        share = np.divide(self.threshold, strongest, out=np.zeros_like(strongest), where=strongest > 0)
+        return balance_signals(signals, np.maximum(share, self.relative_threshold))
+
+
+# The rules of the companion code of Wang and Lin (2021) are for its grid of 160 pixels.
+PROTOCOLS = {
+    "tfmkit": Protocol(),
+    "wang2021": Protocol(relative_threshold=0.0, threshold=1.0, inset=3 / 160, balance_per_axis=True),
+}
 
 
 def balance_signals(signals: Array, threshold: Any = THRESHOLD) -> Array:
@@ -48,13 +96,15 @@ def balance_signals(signals: Array, threshold: Any = THRESHOLD) -> Array:
     return (pushing + ratio * pulling) * usable
 
 
-def net_force_share(magnitudes: Array) -> Array:
+def net_force_share(magnitudes: Array, *, per_axis: bool = False) -> Array:
     """Return the net force of a cell over its summed magnitude, before its vectors are placed.
 
     Parameters
     ----------
     magnitudes : ndarray of shape (n_cells, 360)
         Magnitudes of the vectors along the border; all point to the centre.
+    per_axis : bool, default=False
+        Whether to divide by the summed components along the axis instead of the summed magnitude.
 
     Returns
     -------
@@ -63,9 +113,10 @@ def net_force_share(magnitudes: Array) -> Array:
         positions of the vectors, so cells can be rejected before they are drawn.
     """
     forces = magnitudes * _force_per_angle()
-    total = forces.sum(axis=1)
-    net = np.abs(np.stack([(forces * part).sum(axis=1) for part in (COSINES, SINES)], axis=1))
-    return np.divide(net, total[:, None], out=np.ones_like(net), where=total[:, None] > 0)
+    along_axes = forces[:, None] * np.stack([COSINES, SINES])
+    net = np.abs(along_axes.sum(axis=2))
+    total = np.abs(along_axes).sum(axis=2) if per_axis else np.repeat(forces.sum(axis=1)[:, None], 2, axis=1)
+    return np.divide(net, total, out=np.ones_like(net), where=total > 0)
 
 
 def place_traction(
@@ -75,6 +126,8 @@ def place_traction(
     magnitudes: Array,
     shape: tuple[int, int],
     oversample: int = 1,
+    *,
+    inset: float = 0.0,
 ) -> Array:
     """Draw the traction vectors of cells on a grid.
 
@@ -93,6 +146,8 @@ def place_traction(
     oversample : int, default=1
         Odd number: fine pixels per pixel in each direction in the result. A vector fills a square of one pixel, whose
         middle is the middle of a fine pixel.
+    inset : float, default=0.0
+        Distance in pixels that every vector moves inwards besides its random distance.
 
     Returns
     -------
@@ -110,7 +165,7 @@ def place_traction(
     for every, mean, kernel in _LAYERS:
         at = np.arange(0, N_ANGLES, every)
         inwards = np.array([stream.poisson(mean, len(at)) for stream in streams]).reshape(-1, len(at))
-        distance = np.maximum(radii[:, at] - inwards, 0)
+        distance = np.maximum(radii[:, at] - inwards - inset, 0)
         x = _fine_index(centres[:, :1] + distance * COSINES[at], oversample)
         y = _fine_index(centres[:, 1:] + distance * SINES[at], oversample)
         offset_y, offset_x, weight = _stamp(kernel, oversample)
