@@ -26,9 +26,9 @@ class BayesianStress(SheetEstimator):
     noise : float, optional
         Noise level of the traction: standard deviation per component and pixel (Pa). By default it is measured on the
         traction outside of the sheet, where there are no cells.
-    poisson : float, default=0.0
+    poisson : float, default=0.5
         How the components of the stress vary together: as those of an elastic sheet with this Poisson ratio. At 0 they
-        are independent, as in [1]_.
+        are independent, as in [1]_; on simulated colonies 0.5 is better (`benchmarks/monolayer_simulated.csv`).
     boundary : {"fixed", "sliding", "free"}, default="fixed"
         Condition where the sheet leaves the field. ``"fixed"``: nothing is known of the forces there; ``"sliding"``:
         no shear acts there; ``"free"``: no force acts there. The other borders of the sheet, of holes too, are free.
@@ -51,7 +51,7 @@ class BayesianStress(SheetEstimator):
     Notes
     -----
     Bayesian inversion stress microscopy [1]_. Each component of the stress is Gaussian beforehand and independent from
-    place to place, with a standard deviation :math:`s_0`; the traction has white noise of the level s. The most
+    place to place, with a standard deviation near :math:`s_0`; the traction has white noise of the level s. The most
     probable stress balances the traction up to noise and is as small as it can be. Two things differ from [1]_. The
     stress is small about a uniform stress that the traction chooses, since cells hold a tension: small about zero, a
     colony's tension came out 5-10 % too low. And the weight :math:`\lambda = s^2 / s_0^2` has the largest evidence for
@@ -84,7 +84,7 @@ class BayesianStress(SheetEstimator):
         self,
         noise: float | None = None,
         *,
-        poisson: float = 0.0,
+        poisson: float = 0.5,
         boundary: str = "fixed",
         spacing: float = 1.0,
         height: float | None = None,
