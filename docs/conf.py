@@ -11,6 +11,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 import api_pages
+import gallery
 import result_tables
 
 import tfmkit
@@ -44,7 +45,11 @@ autodoc_typehints = "none"
 numpydoc_show_class_members = False
 numpydoc_class_members_toctree = False
 
+# Examples on measured data need the network once, or the files in the cache folder.
+measured = gallery.measured_data_is_at_hand()
+
 sphinx_gallery_conf = {
+    "ignore_pattern": r"__init__\.py" if measured else r"plot_measured",
     "examples_dirs": ["../examples"],
     "gallery_dirs": ["auto_examples"],
     "filename_pattern": r"plot_",

@@ -8,6 +8,8 @@ from typing import Any
 
 from sphinx_gallery.scrapers import figure_rst
 
+from tfmkit import datasets
+
 OUTPUT = Path(__file__).parents[1] / "examples" / "out"
 # From first steps to special questions. Examples that are not named here follow by name.
 ORDER = (
@@ -19,7 +21,22 @@ ORDER = (
     "plot_simulate_cells",
     "plot_own_family",
     "plot_train_network",
+    "plot_measured_colony",
+    "plot_measured_beads",
+    "plot_measured_movie",
+    "plot_measured_error_bars",
 )
+
+
+def measured_data_is_at_hand() -> bool:
+    """Return whether all data sets of the examples are there or can be downloaded; say so if not."""
+    try:
+        for name in datasets.DATASETS:
+            datasets.fetch(name)
+    except ConnectionError as error:
+        print(f"The gallery leaves out the examples on measured data. {error}")
+        return False
+    return True
 
 
 def subsection_order(name: str) -> tuple[int, str]:
@@ -58,6 +75,10 @@ class SavedFigures:
         return figure_rst(targets, gallery_conf["src_dir"])
 
 
+# One for all pages: it knows the pictures that were shown before.
+_SAVED_FIGURES = SavedFigures(OUTPUT)
+
+
 def _get_sg_image_scraper() -> SavedFigures:
     """Return the scraper; sphinx-gallery looks for a function of this name."""
-    return SavedFigures(OUTPUT)
+    return _SAVED_FIGURES

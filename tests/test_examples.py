@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tfmkit.datasets import fetch
+
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("plot_*.py"))
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.stem)
 def test_example(example, tmp_path):
+    for name in re.findall(r'datasets\.fetch\("([\w-]+)"\)', example.read_text(encoding="utf-8")):
+        try:
+            fetch(name)
+        except ConnectionError as error:
+            pytest.skip(str(error))
     subprocess.run([sys.executable, "-W", "error", str(example)], cwd=tmp_path, check=True)
     assert list(tmp_path.rglob("*.png"))
 
