@@ -282,7 +282,9 @@ def test_measured_beads_run_end_to_end(measured_data, tmp_path):
     assert found.failures.empty
     fields = next(found.items()).fields()
     length = np.hypot(fields["ux_px"], fields["uy_px"])
-    # Two other methods and the package that published the images find displacements of up to about 8 px.
-    assert 5 < np.percentile(length, 99) < 12
+    # Two other methods and the package that published the images find displacements of up to about 8 px. The relaxed
+    # image ends in a black margin: without its vectors, nothing is longer.
+    assert 5 < length.max() < 10
+    assert any("margin" in remark for remark in found.remarks["remark"])
     assert 1 < np.percentile(np.hypot(fields["tx_Pa"], fields["ty_Pa"]), 99) < 100
     assert (found.table.filter(like="_std") > 0).all(axis=None)

@@ -286,7 +286,7 @@ def invert_item(
         "lambda_path": estimator.path(),
         "noise_px": float(noise_level(fields, gel)[0]),
         "cells": [cell_record(cell, measurement, traction, draws, gel) for cell in cells],
-        "remarks": list(cells.remarks),
+        "remarks": [*measurement.remarks.tolist(), *cells.remarks],
     }
     return maps, record
 

@@ -186,4 +186,5 @@ def _measure(
             print_remarks(masks["cells"].remarks)
         settings |= {name: cells.inside for name, cells in masks.items()}
         frames.append(measure_pair(pair, transformer, **settings))
+        print_remarks(frames[-1].remarks.tolist())
     return frames

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from tfmkit._validation import FloatArray
 from tfmkit.displacement import DisplacementTransformer, estimate_drift, undo_drift
+from tfmkit.displacement.unmeasured import find_unmeasured
 from tfmkit.io import open_images
 
 
@@ -42,6 +43,8 @@ class Measurement:
         files, which do not tell it.
     pixel_size, interval : float or None
         Micrometres per pixel and seconds per frame, as the file says.
+    remarks : ndarray of str of shape (n_remarks,)
+        A sentence for each kind of pixels that are not a measurement (`tfmkit.displacement.unmeasured`).
     """
 
     displacement: FloatArray
@@ -56,6 +59,7 @@ class Measurement:
     std: FloatArray | None = None
     pixel_size: float | None = None
     interval: float | None = None
+    remarks: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=str))
 
 
 def read_relaxed(path: Path, frame: int, *, channel: int | None, own_channel: int | None, **opening: Any) -> FloatArray:
@@ -106,7 +110,8 @@ def measure_pair(
     Parameters
     ----------
     pair : ndarray of shape (2, height, width)
-        Relaxed and deformed image; they stay as they are.
+        Relaxed and deformed image; they stay as they are. Fill values, overlays and defects of the camera are found and
+        left out (`tfmkit.displacement.unmeasured`).
     transformer : DisplacementTransformer
         Method that measures the displacement.
     drift : bool, default=True
@@ -132,14 +137,15 @@ def measure_pair(
     ValueError
         If the images are not a pair of bead images, or a mask does not fit.
     """
-    pairs, motion = np.asarray(pair)[None], np.zeros(3)
+    images, unmeasured = find_unmeasured(pair)
+    pairs, motion = images[None], np.zeros(3)
     nowhere = np.zeros(pairs.shape[2:], dtype=bool)
-    hidden = nowhere if exclude is None else exclude
+    hidden = unmeasured.anywhere if exclude is None else unmeasured.anywhere | exclude
     if drift:
         moving = nowhere if cells is None else _widen(cells, margin)
         motion = estimate_drift(pairs, mask=hidden | moving, rotation=rotation)[0]
         pairs = undo_drift(pairs, motion[None])
-        hidden = hidden | _outside(motion, (pairs.shape[2], pairs.shape[3]))
+        hidden = hidden | _shifted(unmeasured.anywhere, motion) | _outside(motion, (pairs.shape[2], pairs.shape[3]))
     result = transformer.measure(pairs, exclude=hidden)
     return Measurement(
         result.displacement[0].astype(np.float32),
@@ -154,6 +160,7 @@ def measure_pair(
         result.std[0].astype(np.float32),
         pixel_size,
         interval,
+        np.array(unmeasured.remarks(), dtype=str),
     )
 
 
@@ -162,6 +169,11 @@ def _widen(mask: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
     if margin == 0 or not mask.any():
         return mask
     return np.asarray(ndimage.distance_transform_edt(~mask) <= margin)
+
+
+def _shifted(mask: NDArray[np.bool_], motion: FloatArray) -> NDArray[np.bool_]:
+    """Return a mask of pixels of the deformed image as it lies after the drift is undone."""
+    return np.asarray(ndimage.shift(mask, -np.rint(motion[1::-1]), order=0, cval=False))
 
 
 def _outside(motion: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:

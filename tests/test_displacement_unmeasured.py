@@ -1,0 +1,109 @@
+"""Fill values, overlays and camera defects in bead images: found, left out or replaced, and reported."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tfmkit.displacement import PIV
+from tfmkit.displacement.measure import measure_pair
+from tfmkit.displacement.unmeasured import find_unmeasured
+from tfmkit.simulate import BeadSimulator
+
+SIDE = 192
+
+
+@pytest.fixture(scope="module")
+def beads():
+    """A pair of bead images, 16-bit counts, with its true displacement."""
+    sample = BeadSimulator(SIDE, spacing=8, peak=3.0, density=0.02, random_state=3).sample(1)
+    return np.rint(np.clip(20 * sample.pairs[0] + 100, 0, 65_535)).astype(np.uint16), sample.displacement[0]
+
+
+@pytest.fixture(scope="module")
+def plain(beads):
+    """Its displacement without any disturbance."""
+    return measure_pair(beads[0], PIV(spacing=8))
+
+
+def test_clean_images_lose_nothing(beads):
+    images, unmeasured = find_unmeasured(beads[0])
+    np.testing.assert_array_equal(images, beads[0])
+    assert not any(part.any() for part in unmeasured)
+    assert unmeasured.remarks() == ()
+
+
+@pytest.mark.parametrize("fill", [0, 65_535, 700, np.nan])
+@pytest.mark.parametrize("which", [0, 1])
+def test_margins_of_aligned_images_are_left_out(beads, plain, fill, which):
+    pair = beads[0].astype(np.float32)
+    margin = np.zeros((SIDE, SIDE), dtype=bool)
+    margin[:19], margin[:, -11:] = True, True
+    pair[which][margin] = fill
+    measured = measure_pair(pair, PIV(spacing=8))
+    images, unmeasured = find_unmeasured(pair)
+    np.testing.assert_array_equal(unmeasured.anywhere, margin)
+    assert np.isfinite(images).all()
+    assert any("left out" in remark for remark in measured.remarks)
+    inner = np.ix_(measured.y > 45, measured.x < SIDE - 37)
+    assert np.abs(measured.displacement - plain.displacement)[(slice(None), *inner)].max() < 0.15
+
+
+def test_corners_of_rotated_images_are_left_out(beads):
+    rows, columns = np.indices((SIDE, SIDE))
+    corner = rows + 3 * columns < 60
+    pair = beads[0].copy()
+    pair[1][corner] = 0
+    found = find_unmeasured(pair)[1].margin
+    assert (found & corner).sum() > 0.8 * corner.sum()
+    assert not (found & ~corner).any()
+
+
+def test_a_clipped_background_is_a_measurement():
+    counts = BeadSimulator(SIDE, density=0.003, background=2.0, random_state=1).sample(1).pairs[0]
+    pair = np.clip(np.rint(counts) - 20, 0, 255).astype(np.uint8)
+    assert (pair == 0).mean() > 0.5
+    assert not find_unmeasured(pair)[1].anywhere.any()
+
+
+@pytest.mark.parametrize("drift", [0, 6])
+def test_a_scale_bar_and_a_time_stamp_are_left_out(beads, plain, drift):
+    pair = np.stack([beads[0][0], np.roll(beads[0][1], drift, axis=1)])
+    bar = np.zeros((SIDE, SIDE), dtype=bool)
+    bar[170:175, 120:170] = True
+    stamp = bar.copy()
+    stamp[12:22, 10:12], stamp[12:14, 10:20], stamp[20:22, 10:20], stamp[12:22, 26:28] = True, True, True, True
+    pair[0][bar], pair[1][stamp] = 65_535, 65_535
+    measured = measure_pair(pair, PIV(spacing=8))
+    found = find_unmeasured(pair)[1].overlay
+    assert found[stamp].all()
+    assert found.sum() < 3 * stamp.sum()
+    assert any("overlay" in remark for remark in measured.remarks)
+    assert abs(measured.drift[0] - drift) < 0.1
+    inner = np.ix_((measured.y > 45) & (measured.y < 145), (measured.x > 20) & (measured.x < 170))
+    assert np.abs(measured.displacement - plain.displacement)[(slice(None), *inner)].max() < 0.2
+
+
+def test_hot_and_dead_pixels_are_replaced(beads, plain):
+    pair = np.stack([beads[0][0], np.roll(beads[0][1], 5, axis=1)])
+    rng = np.random.default_rng(0)
+    rows, columns = rng.integers(2, SIDE - 2, (2, 30))
+    pair[:, rows[:20], columns[:20]], pair[:, rows[20:], columns[20:]] = 60_000, 0
+    images, unmeasured = find_unmeasured(pair)
+    assert unmeasured.defect[rows[:20], columns[:20]].mean() > 0.9
+    assert unmeasured.defect.sum() < 40
+    assert images.max() < 40_000
+    measured = measure_pair(pair, PIV(spacing=8))
+    assert abs(measured.drift[0] - 5) < 0.1
+    assert np.abs(measured.displacement - plain.displacement)[:, 3:-3, 4:-4].max() < 0.3
+
+
+def test_saturated_beads_stay(beads):
+    pair = np.minimum(beads[0], np.quantile(beads[0], 0.995)).astype(np.uint16)
+    assert find_unmeasured(pair)[1].overlay.mean() < 1e-3
+
+
+def test_copies_have_no_overlay(beads):
+    pair = np.stack([beads[0][0]] * 2)
+    pair[:, 60:70, 60:90] = 65_535
+    assert not find_unmeasured(pair)[1].overlay.any()

@@ -1,0 +1,212 @@
+"""Pixels of bead images that are not a measurement: fill values, overlays and defects of the camera.
+
+Images that were aligned elsewhere have margins of a constant or of NaN. Scale bars and time stamps are burned in. A
+camera has hot and dead pixels. None of them moves with the gel, and most have strong edges. They are found here by four
+signs, and left out as an `exclude` mask is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from tfmkit._validation import FloatArray
+
+Mask = NDArray[np.bool_]
+
+# Side of the smallest square of one value that is not an accident of a dark background.
+_FLAT = 7
+# Share of the rest of an image that has the value of a margin, above which the value is that of a clipped background.
+_CLIPPED = 0.05
+# Values of flat areas that are looked at.
+_MOST_VALUES = 16
+# Share of equal pixels above which two images are taken for copies of each other.
+_COPIES = 0.5
+# An overlay, or a defect, is this share brighter than the ring of pixels around it, as a share of its own contrast.
+# The ring around a saturated bead is nearly as bright as the bead.
+_SHARP = 0.6
+# Noise levels above its brightest neighbour from which on a single pixel can be a defect.
+_DEFECT = 6.0
+# Largest share of single pixels that are defects; more of them are a texture.
+_MOST_DEFECTS = 1e-3
+# Smallest number of defects that is worth a remark.
+_NOTABLE = 20
+# Noise level over the median length of the difference of neighbours.
+_NOISE_OF_DIFFERENCES = 1.0484
+
+
+class Unmeasured(NamedTuple):
+    """Pixels that are not a measurement, by the sign that shows them.
+
+    Attributes
+    ----------
+    values : ndarray of shape (height, width)
+        True where a value of either image is not finite.
+    margin : ndarray of shape (height, width)
+        True in areas of one value that touch the border.
+    overlay : ndarray of shape (height, width)
+        True on sharp saturated areas, and on areas inside that have one value in both images.
+    defect : ndarray of shape (height, width)
+        True on single pixels that stand out in both images at one place.
+    """
+
+    values: Mask
+    margin: Mask
+    overlay: Mask
+    defect: Mask
+
+    @property
+    def anywhere(self) -> Mask:
+        """Pixels to leave out. Defects are not among them: their values are replaced.
+
+        Returns
+        -------
+        ndarray of shape (height, width)
+            True on margins, overlays and values that are not finite.
+        """
+        return self.values | self.margin | self.overlay
+
+    def remarks(self) -> tuple[str, ...]:
+        """Say in sentences how much of the images is left out or replaced, and why.
+
+        Returns
+        -------
+        tuple of str
+            One sentence for each sign that was found.
+        """
+        names = {
+            "values": "values that are not finite",
+            "margin": "a margin of one value (images aligned elsewhere have one)",
+            "overlay": "a burned-in scale bar, time stamp or other overlay",
+        }
+        shares = {name: float(getattr(self, name).mean()) for name in names}
+        left_out = [
+            f"{100 * share:.2g} % of the image is left out: {names[name]}." for name, share in shares.items() if share
+        ]
+        n_defects = int(self.defect.sum())
+        replaced = [f"{n_defects} hot or dead pixels of the camera are replaced."] if n_defects >= _NOTABLE else []
+        return (*left_out, *replaced)
+
+
+def find_unmeasured(pair: Any) -> tuple[FloatArray, Unmeasured]:
+    """Find the pixels of a pair of bead images that are not a measurement.
+
+    Parameters
+    ----------
+    pair : array-like of shape (2, height, width)
+        Relaxed and deformed image, before any shift or interpolation. Values may be NaN or infinite.
+
+    Returns
+    -------
+    pair : ndarray of shape (2, height, width)
+        The images. The median of the image stands in the place of values that are not finite, the median of the
+        neighbours in the place of defects.
+    unmeasured : Unmeasured
+        The pixels, by their signs.
+
+    Notes
+    -----
+    A dark background that the camera clips to one value is a measurement. A value that is frequent beside a flat area
+    is taken for such a background. Of it, only whole lines at the border are a margin. Two images that are copies of
+    each other have no overlay.
+    """
+    images = np.asarray(pair)
+    images = images if images.dtype.kind == "f" else images.astype(np.float32)
+    finite = np.isfinite(images)
+    values = ~finite.all(axis=0)
+    if values.any():
+        filled = np.where(finite, images, np.nan)
+        middle = np.nanmedian(filled, axis=(1, 2), keepdims=True) if finite.any(axis=(1, 2)).all() else 0.0
+        images = np.where(finite, images, middle).astype(images.dtype)
+    flat = [_flat_areas(image, ~ok) for image, ok in zip(images, finite, strict=True)]
+    margin = flat[0][0] | flat[1][0]
+    copies = np.mean(images[0] == images[1]) > _COPIES
+    overlay = np.zeros_like(margin)
+    if not copies:
+        overlay = flat[0][1] & flat[1][1]
+        for image in images:
+            overlay |= _sharp_saturation(image, margin)
+        overlay = ndimage.binary_dilation(overlay, iterations=1) if overlay.any() else overlay
+    defect = _defects(images[0]) & _defects(images[1]) & ~overlay
+    if defect.mean() > _MOST_DEFECTS or copies:
+        defect = np.zeros_like(defect)
+    if defect.any():
+        images = images.copy()
+        images[:, defect] = [np.median(_neighbours(image)[:, defect], axis=0) for image in images]
+    return images, Unmeasured(values, margin & ~values, overlay & ~margin & ~values, defect)
+
+
+def _flat_areas(image: FloatArray, holes: Mask) -> tuple[Mask, Mask]:
+    """Areas of one value: those that touch the border, and those inside."""
+    constant = (ndimage.maximum_filter(image, _FLAT) == ndimage.minimum_filter(image, _FLAT)) & ~holes
+    areas = ndimage.binary_dilation(constant, np.ones((_FLAT, _FLAT), dtype=bool))
+    touching, inside = np.zeros_like(areas), np.zeros_like(areas)
+    for value in np.unique(image[constant])[:_MOST_VALUES]:
+        same = image == value
+        labels, _ = ndimage.label(same & areas)
+        at_border = np.setdiff1d(np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]), 0)
+        found = np.isin(labels, at_border)
+        if (same & ~found).sum() > _CLIPPED * (~found).sum():
+            # A dark background that the camera clips: only whole lines of it are a margin.
+            found = _whole_lines(same)
+        else:
+            inside |= (labels > 0) & ~found
+        touching |= found
+    return touching, inside
+
+
+def _whole_lines(same: Mask) -> Mask:
+    """Rows and columns at the border that are True from end to end, two of them on a side at least."""
+    margin = np.zeros_like(same)
+    for turned, out in (
+        (same, margin),
+        (same[::-1], margin[::-1]),
+        (same.T, margin.T),
+        (same[:, ::-1].T, margin[:, ::-1].T),
+    ):
+        n_lines = int(np.argmin(np.append(turned.all(axis=1), False)))
+        if n_lines > 1:
+            out[:n_lines] = True
+    return margin
+
+
+def _sharp_saturation(image: FloatArray, margin: Mask) -> Mask:
+    """Areas of the largest value whose surroundings are much darker, besides the margin."""
+    if margin.all():
+        return np.zeros_like(margin)
+    top = image[~margin].max()
+    saturated = (image == top) & ~margin
+    n_top = int(saturated.sum())
+    if n_top < 2:
+        return np.zeros_like(saturated)
+    labels, n_areas = ndimage.label(saturated, np.ones((3, 3)))
+    if n_areas > image.size // 64:
+        return np.zeros_like(saturated)
+    ring = np.asarray(ndimage.maximum_filter(labels, 3))
+    ring[saturated] = 0
+    numbers = np.arange(1, n_areas + 1)
+    around = np.asarray(ndimage.median(image, ring, numbers))
+    area = np.bincount(labels.ravel(), minlength=n_areas + 1)[1:]
+    sharp = (top - around > _SHARP * (top - np.median(image))) & (area > 1)
+    return np.isin(labels, numbers[sharp])
+
+
+def _neighbours(image: FloatArray) -> FloatArray:
+    """The eight neighbours of every pixel, shape (8, height, width); the image is mirrored at its border."""
+    height, width = image.shape
+    padded = np.pad(image, 1, mode="reflect")
+    offsets = [(y, x) for y in range(3) for x in range(3) if (y, x) != (1, 1)]
+    return np.stack([padded[y : y + height, x : x + width] for y, x in offsets])
+
+
+def _defects(image: FloatArray) -> Mask:
+    """Single pixels that stand out of their neighbours, which themselves do not."""
+    around = _neighbours(image)
+    brightest, darkest = around.max(axis=0), around.min(axis=0)
+    noise = _NOISE_OF_DIFFERENCES * float(np.median(np.abs(np.diff(image)))) + 1e-6 * float(np.ptp(image))
+    hot = image - brightest > np.maximum(_SHARP * (image - darkest), _DEFECT * noise)
+    dead = darkest - image > np.maximum(_SHARP * (brightest - image), _DEFECT * noise)
+    return np.asarray(hot | dead)
