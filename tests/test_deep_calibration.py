@@ -1,4 +1,4 @@
-"""Calibration: intervals that hold, a misfit that tells foreign fields, and the file beside the weights."""
+"""Calibration: intervals that hold, a misfit that tells foreign fields, and its place in the file of weights."""
 
 import json
 from dataclasses import replace

@@ -29,8 +29,8 @@ class MissingVectorFilter(Filter):
     ----------
     estimator : estimator
         Any estimator from displacement to traction. Its parameters `young`, `poisson` and `spacing` (and `thickness`
-        and `depth`) describe the gel; they are found inside a Pipeline or a filter, too. Put an estimator that must
-        stay as it is, such as a pretrained network, into a :class:`sklearn.frozen.FrozenEstimator`.
+        and `depth`) describe the gel; they are found inside a Pipeline or a filter, too. Put a fitted estimator that
+        must stay as it is into a :class:`sklearn.frozen.FrozenEstimator`; a pretrained network stays as it is anyway.
     n_rounds : int, default=0
         Number of rounds. A round replaces the filled vectors by the displacement of the predicted traction, and
         predicts again.
