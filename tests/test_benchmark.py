@@ -138,7 +138,7 @@ class TestCompare:
     @pytest.mark.parametrize("wrap", [lambda m: m, lambda m: Pipeline([("model", m)]), CutoffFilter])
     def test_oracle_row_is_on_the_same_gel(self, cells, wrap):
         _, y, mask, _ = cells
-        gel = {"young": 2.0, "poisson": 0.3, "spacing": 0.5}
+        gel = {"young": 2.0, "poisson": 0.3, "spacing": 0.5, "thickness": 2.0}
         displacement = ForwardOperator(24, **gel).apply(y)
         table = compare(
             displacement, y, {"F": wrap(FTTC(lam=1e3, **gel))}, mask=mask, metrics=["relative_rmse"], progress=False

@@ -160,7 +160,7 @@ class Nameless(TractionEstimator):
 
 
 def test_an_estimator_without_a_gel_gets_the_smooth_filling_only(cells):
-    with pytest.raises(ValueError, match="Nameless lacks poisson, spacing, young"):
+    with pytest.raises(ValueError, match="parameters young, poisson and spacing for n_rounds > 0, but Nameless lacks"):
         MissingVectorFilter(Nameless(), n_rounds=1).fit(cells.displacement)
     assert not MissingVectorFilter(Nameless()).fit(cells.displacement).predict(cells.displacement).any()
 

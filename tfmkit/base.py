@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted
@@ -314,6 +316,41 @@ class TractionEstimator(FieldRegressor):
     def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
         """Return tractions of shape (n, 2, height, width) for one field and its draws of noise."""
         return np.asarray(self.predict(displacement + noise))
+
+
+def find_gel(estimator: Any) -> Gel | None:
+    """Return the gel of an estimator, or of the estimators inside.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Estimator, Pipeline, filter or search, also with estimators that are frozen.
+
+    Returns
+    -------
+    Gel or None
+        The gel; None if `young`, `poisson` or `spacing` is not among the parameters.
+
+    Raises
+    ------
+    ValueError
+        If the estimators inside have different gels.
+    """
+    found: dict[str, Any] = {}
+    for name, value in _parameters(estimator):
+        if name in Gel.__dataclass_fields__ and found.setdefault(name, value) != value:
+            raise ValueError(f"Expected one gel in {type(estimator).__name__}, got {name} {found[name]} and {value}.")
+    return Gel(**found) if {"young", "poisson", "spacing"} <= found.keys() else None
+
+
+def _parameters(estimator: Any) -> Iterator[tuple[str, Any]]:
+    """Yield name (without its path) and value of all parameters, also inside frozen estimators."""
+    if isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
+    for path, value in estimator.get_params(deep=True).items():
+        yield path.rpartition("__")[2], value
+        if isinstance(value, FrozenEstimator):
+            yield from _parameters(value)
 
 
 def negative_error(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from time import perf_counter
 from typing import Any
@@ -19,7 +20,7 @@ from tqdm.auto import tqdm
 from tfmkit import methods
 from tfmkit import metrics as field_metrics
 from tfmkit._validation import FloatArray, check_choice, check_mask, check_number, check_pair, root_stream
-from tfmkit.base import predict_inside
+from tfmkit.base import find_gel, predict_inside
 from tfmkit.benchmark.oracle import OracleLambda
 from tfmkit.fttc import FTTC
 from tfmkit.simulate import add_noise
@@ -30,7 +31,6 @@ Metric = Callable[[FloatArray, FloatArray], Any]
 # Methods that need neither a choice of the user nor training, in the table of methods.
 DEFAULT_METHODS = ("FTTCCV", "ElasticNetTFM", "DeepTFM")
 ORACLE_ORDERS = (0.0, 0.5, 1.0, 1.5, 2.0)
-_GEL = ("young", "poisson", "spacing")
 
 # Name -> metric and the metadata that it needs.
 METRICS: dict[str, tuple[Callable[..., Any], str | None]] = {
@@ -192,18 +192,9 @@ def _check_estimators(estimators: Any, oracle: bool) -> dict[str, Any]:
             raise ValueError(f"Expected a fitted estimator: {name!r} learns from tractions and has seen none.")
     if not oracle or any(map(_is_oracle, estimators.values())):
         return dict(estimators)
-    baseline = OracleLambda(FTTC(**_gel(estimators)), orders=ORACLE_ORDERS)
+    gels = [gel for gel in map(find_gel, estimators.values()) if gel is not None]
+    baseline = OracleLambda(FTTC(**(asdict(gels[0]) if gels else {})), orders=ORACLE_ORDERS)
     return {baseline.label: baseline, **estimators}
-
-
-def _gel(estimators: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the gel of the first estimator, or part of an estimator, with all parameters of a gel."""
-    for estimator in estimators.values():
-        params = estimator.get_params()
-        for owner in ("", *(f"{name}__" for name in params)):
-            if all(f"{owner}{name}" in params for name in _GEL):
-                return {name: params[f"{owner}{name}"] for name in _GEL}
-    return {}
 
 
 def _recover(

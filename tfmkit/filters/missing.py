@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from tfmkit._validation import FloatArray, check_count, check_field
-from tfmkit.base import negative_error
+from tfmkit.base import find_gel, negative_error
 from tfmkit.filters.base import Filter
 from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.holes import fill
-
-# Parameters of an estimator that describe its gel; estimators of the half-space lack the last two.
-_GEL = ("young", "poisson", "spacing", "thickness", "depth")
 
 
 class MissingVectorFilter(Filter):
@@ -91,7 +86,7 @@ class MissingVectorFilter(Filter):
             `n_rounds` is positive, or if a field has too few measured vectors.
         """
         if check_count(self.n_rounds, "n_rounds", low=0):
-            _gel(self.estimator)
+            _check_gel(self.estimator)
         displacement, _ = _filled(X)
         routed = self._route("fit", params)
         self.estimator_ = clone(self.estimator).fit(displacement, y, **routed.estimator.fit)
@@ -118,7 +113,7 @@ class MissingVectorFilter(Filter):
         traction = self.estimator_.predict(displacement, **routed)
         if not self.n_rounds or not missing.any():
             return traction
-        operator = ForwardOperator.of_gel(displacement.shape[2:], _gel(self.estimator_))
+        operator = ForwardOperator.of_gel(displacement.shape[2:], _check_gel(self.estimator_))
         for _ in range(self.n_rounds):
             displacement = np.where(missing[:, None], operator.apply(traction), displacement)
             traction = self.estimator_.predict(displacement, **routed)
@@ -181,26 +176,11 @@ def _filled(X: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
     return displacement, missing
 
 
-def _gel(estimator: Any) -> Gel:
-    """Return the gel of an estimator, or of the estimators inside."""
-    found: dict[str, Any] = {}
-    for name, value in _params(estimator):
-        if name in _GEL and found.setdefault(name, value) != value:
-            raise ValueError(f"Expected one gel in {type(estimator).__name__}, got {name} {found[name]} and {value}.")
-    wanted = set(_GEL[:3]) - found.keys()
-    if wanted:
+def _check_gel(estimator: Any) -> Gel:
+    gel = find_gel(estimator)
+    if gel is None:
         raise ValueError(
-            f"Expected an estimator with the parameters {', '.join(_GEL[:3])} for n_rounds > 0, but "
-            f"{type(estimator).__name__} lacks {', '.join(sorted(wanted))}."
+            "Expected an estimator with the parameters young, poisson and spacing for n_rounds > 0, but "
+            f"{type(estimator).__name__} lacks them."
         )
-    return Gel(**found)
-
-
-def _params(estimator: Any) -> Iterator[tuple[str, Any]]:
-    """Yield name (without its path) and value of all parameters, also inside frozen estimators."""
-    if isinstance(estimator, FrozenEstimator):
-        estimator = estimator.estimator
-    for path, value in estimator.get_params(deep=True).items():
-        yield path.rpartition("__")[2], value
-        if isinstance(value, FrozenEstimator):
-            yield from _params(value)
+    return gel
