@@ -115,7 +115,6 @@ def test_functions_of_the_package_are_short_and_simple_in_general():
     assert sum(complexity(function) > 10 for function in functions) < 0.01 * len(functions)
 
 
-@pytest.mark.xfail(reason="not all docstrings have their plain words yet", strict=False)
 def test_docstrings_name_the_noun():
     words = [
         word

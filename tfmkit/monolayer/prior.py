@@ -55,7 +55,7 @@ class NoisyEquilibrium(Equilibrium):
 
     @cached_property
     def _uniform(self) -> tuple[Array, Array, Array]:
-        """Traction of three uniform stresses on the nodes, what the factor makes of it, and the inverse of both."""
+        """Traction of three uniform stresses on the nodes, its image under the factor, and the inverse of both."""
         stress = np.broadcast_to(np.eye(3)[:, :, None], (3, 3, self.sheet.rows.size))
         loads = self.loads_of(stress)[:, self._kept]
         solved = self._factor.solve(loads.T)
