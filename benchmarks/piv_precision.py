@@ -110,7 +110,7 @@ def coverage(table: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Fit exponents, or write the table."""
-    parser = study_parser("piv_precision", __doc__, fields=80, seed=2)
+    parser = study_parser("piv_precision", __doc__, fields=50, seed=3)
     parser.add_argument("--fit", action="store_true", help="print new exponents instead")
     options = parser.parse_args()
     if not options.fit:
