@@ -49,6 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="take two chunks of three from this folder of `tfmkit train fields`",
     )
+    parser.add_argument("--alone", action="store_true", help="train on the measured fields alone")
     parser.add_argument(
         "--files", type=int, metavar="N", help=f"files of measured fields to make ({_N_FILES}) or to use (all)"
     )
@@ -120,9 +121,16 @@ def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
         recipe = replace(recipe, start=start.checksum, **changes)
     updates, n_cells = options.updates or recipe.n_updates, options.cells or _N_CELLS
     n_files = 0 if options.measured is None else options.files or len(field_files(options.measured))
-    if options.measured is not None and n_files == 0:
-        raise ValueError(f"Expected files of `tfmkit train fields` in {options.measured}, got none.")
-    recipe = replace(recipe, n_updates=updates, seed=options.seed, leave_out=tuple(options.leave_out), measured=n_files)
+    if n_files == 0 and (options.alone or options.measured is not None):
+        raise ValueError(f"Expected files of `tfmkit train fields` in a folder --measured, got {options.measured}.")
+    recipe = replace(
+        recipe,
+        n_updates=updates,
+        seed=options.seed,
+        leave_out=tuple(options.leave_out),
+        measured=n_files,
+        alone=options.alone,
+    )
     cells, state = training_cells(n_cells, options.seed), start and start.tensors
     network = train(recipe, cells, options.output, start=state, measured=options.measured, device=options.device)
     settings = {"recipe": asdict(recipe), "n_cells": n_cells, "start": start and start.settings}

@@ -60,6 +60,8 @@ class Recipe:
         Checksum of the weights that the training goes on from; empty for random ones.
     measured : int
         Files of measured fields, of which two chunks of three come; 0 for a training on the stream alone.
+    alone : bool
+        Whether all chunks are measured fields, for weights that serve measured displacement only.
     """
 
     widths: tuple[int, ...]
@@ -76,6 +78,7 @@ class Recipe:
     missing: float = 0.2
     start: str = ""
     measured: int = 0
+    alone: bool = False
 
 
 RECIPES = {
@@ -161,7 +164,8 @@ def _sources(
         return [stream]
     if measured is None:
         raise ValueError(f"Expected the folder of the {recipe.measured} files that the recipe asks for, got none.")
-    return [stream, MeasuredFields(measured, recipe.measured, **shared)]
+    fields = MeasuredFields(measured, recipe.measured, **shared)
+    return [fields] if recipe.alone else [stream, fields]
 
 
 def _next_chunk(sources: list[FieldStream | MeasuredFields], number: int) -> Batch:
