@@ -152,6 +152,21 @@ def test_maps_of_error_bars_are_those_of_the_estimator(tmp_path, name, n_samples
         np.testing.assert_allclose([fields["sx_Pa"], fields["sy_Pa"]], expected[1][0], rtol=1e-5)
 
 
+@pytest.mark.parametrize("name", TRACTION)
+def test_field_at_rest_has_no_forces_and_no_residual(tmp_path, name):
+    np.save(tmp_path / "u.npy", np.zeros((1, 2, 16, 18)))
+    config = {
+        "input": {"folder": str(tmp_path), "displacement": "u.npy", "spacing": 4.0},
+        "gel": {"young": 8000.0, "poisson": 0.4},
+        "traction": {"estimator": name},
+        "run": {"jobs": 1, "samples": 2},
+    }
+    found = run(config, results=tmp_path / "results")
+    assert found.failures.empty
+    assert found.table["max_traction_Pa"].tolist() == [0.0]
+    assert found.table["displacement_residual"].isna().all()
+
+
 def test_without_pixel_size_there_are_no_newtons(images, tmp_path):
     config = settings(images, input={"deformed": "{position}/plain.tif"}, drift={"enabled": False}, run={"samples": 0})
     found = run(config, results=tmp_path)

@@ -40,6 +40,7 @@ def test_beads_of_another_place_are_in_doubt(tmp_path):
     tifffile.imwrite(tmp_path / "images" / "strange" / "deformed.tif", elsewhere)
     results = run(settings(tmp_path / "images"), results=tmp_path / "results")
     assert find_doubtful(results.table)["position"].tolist() == ["strange"]
+    assert results.failures.empty
     write_report(results.folder, tmp_path / "report.html")
     section = Page(tmp_path / "report.html").by_id("doubtful")
     assert "strange" in section.text

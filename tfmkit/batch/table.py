@@ -54,7 +54,7 @@ def cell_record(
     -------
     dict
         ``quantities`` in powers of Pa and px, ``stds`` of the same names where there are at least 2 draws, the
-        relative residual of the displacement, and the share of replaced vectors.
+        relative residual of the displacement (None for a field at rest), and the share of replaced vectors.
     """
     settings: dict[str, Any] = {"spacing": gel.spacing, "mask": cell.mask}
     moved = measurement.displacement[None]
@@ -63,14 +63,18 @@ def cell_record(
     if draws is not None and len(draws.traction) > 1:
         drawn = force_summary(draws.displacement[:, 0], draws.traction[:, 0], **settings)
         stds = {key: float(values.std(ddof=1)) for key, values in drawn.items()}
-    # The residual of a whole field needs no mask.
-    region = None if cell.mask.all() else cell.mask
+    residual = None
+    # A field at rest has no relative residual: the images show no common beads.
+    if moved.any():
+        # The residual of a whole field needs no mask.
+        region = None if cell.mask.all() else cell.mask
+        residual = float(displacement_residual(moved, traction, mask=region, **asdict(gel)))
     return {
         "name": cell.name,
         "area_px2": cell.area,
         "quantities": {key: float(values[0]) for key, values in quantities.items()},
         "stds": stds,
-        "displacement_residual": float(displacement_residual(moved, traction, mask=region, **asdict(gel))),
+        "displacement_residual": residual,
         "replaced_fraction": float((measurement.flags[cell.mask] != Flag.GOOD).mean()),
     }
 
