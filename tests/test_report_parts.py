@@ -19,6 +19,7 @@ from PIL import Image
 from tfmkit.batch import run
 from tfmkit.methods import DISPLACEMENT, TRACTION
 from tfmkit.metrics import displacement_residual
+from tfmkit.plotting import longest_arrow
 from tfmkit.report.citing import error_bars, references
 from tfmkit.report.frames import Tops, choose_items, load_maps
 from tfmkit.report.names import visible
@@ -208,7 +209,8 @@ def test_maps_are_the_results_in_micrometres(item):
 def test_colour_bars_hold_all_frames(item):
     maps = load_maps(*item, in_pixels=False)
     tops = Tops(displacement=100.0, traction=0.5).widened(maps)
-    assert tops == Tops(100.0, maps.misfit.max(), np.hypot(*maps.traction).max(), None)
+    arrows = longest_arrow([maps.traction]), longest_arrow([maps.displacement])
+    assert tops == Tops(100.0, maps.misfit.max(), np.hypot(*maps.traction).max(), None, *arrows)
 
 
 def test_panels_say_what_they_show(item):

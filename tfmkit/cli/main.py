@@ -15,6 +15,8 @@ COMMANDS = {
     "traction": "displacement file to traction map",
     "batch": "many positions and frames to one table",
     "report": "results of a batch as one HTML page",
+    "figure": "figures of a batch, for papers",
+    "movie": "movies of a batch",
     "compare": "conditions against each other",
     "simulate": "cells with known traction",
     "benchmark": "errors of the methods on simulated cells",

@@ -1,8 +1,9 @@
 """Figures of fields, lambdas and benchmarks.
 
 Every function returns a new `matplotlib.figure.Figure`. No window opens, and the state of pyplot and the settings of
-matplotlib do not change. `save_figure` writes it as PNG, PDF or SVG, with text that can be edited. matplotlib is
-imported at the first call. Maps are drawn as images are: x to the right, y down.
+matplotlib do not change. `save_figure` writes it as PNG, PDF or SVG, with text that can be edited, and
+`save_movie` writes many as MP4 or GIF. matplotlib is imported at the first call. Maps are drawn as images are: x to
+the right, y down.
 """
 
 from tfmkit.plotting.bars import plot_bars
@@ -10,6 +11,7 @@ from tfmkit.plotting.courses import plot_courses
 from tfmkit.plotting.lambdas import plot_criterion, plot_lambda_curve
 from tfmkit.plotting.map_axes import image_extent
 from tfmkit.plotting.maps import plot_map, plot_traction_map
+from tfmkit.plotting.movies import save_movie
 from tfmkit.plotting.style import save_figure
 from tfmkit.plotting.superplot import plot_superplot
 from tfmkit.plotting.vectors import longest_arrow, plot_vectors
@@ -26,4 +28,5 @@ __all__ = [
     "plot_traction_map",
     "plot_vectors",
     "save_figure",
+    "save_movie",
 ]

@@ -1,8 +1,8 @@
-"""The frames that are shown with all maps: the choice of frames, their maps, and the ends of their colour bars."""
+"""The frames that are shown: the choice of frames, their maps, and the ends of their scales."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,8 +11,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
-from tfmkit.batch import ItemResult
+from tfmkit.batch import ItemResult, Results
 from tfmkit.gel.operator import ForwardOperator
+from tfmkit.plotting import image_extent, longest_arrow
 from tfmkit.quantities import gel_in_pixels
 
 RULE = "the one with the largest residual, and others evenly spaced from the first to the last"
@@ -40,6 +41,10 @@ class Maps:
         Distance between grid points in `unit`.
     unit : str
         Unit of length, ``"µm"`` or ``"px"``.
+    image : ndarray of shape (rows, columns) or None
+        Image of the cell, where there is one.
+    extent : (float, float, float, float)
+        Borders of the images in grid points: left, right, bottom and top.
     """
 
     displacement: FloatArray
@@ -50,6 +55,8 @@ class Maps:
     cells: NDArray[np.bool_] | None
     spacing: float
     unit: str
+    image: NDArray[np.uint8] | None
+    extent: tuple[float, float, float, float]
 
     @property
     def residual(self) -> float:
@@ -66,7 +73,7 @@ class Maps:
 
 @dataclass(frozen=True)
 class Tops:
-    """Upper ends of the colour bars of a report, the same for all of its frames.
+    """Upper ends of the scales of a report, the same for all of its frames.
 
     Attributes
     ----------
@@ -74,12 +81,16 @@ class Tops:
         Length in the unit of the maps; None for the largest value of each map.
     traction, std : float or None
         Traction in Pa.
+    pull, shift : float or None
+        Longest arrows of the traction in Pa, and of the displacement in the unit of the maps.
     """
 
     displacement: float | None = None
     misfit: float | None = None
     traction: float | None = None
     std: float | None = None
+    pull: float | None = None
+    shift: float | None = None
 
     def widened(self, maps: Maps) -> Tops:
         """Return colour bars that also hold the values of another frame.
@@ -99,8 +110,12 @@ class Tops:
             (self.misfit, maps.misfit),
             (self.traction, np.hypot(*maps.traction)),
             (self.std, maps.std),
+            (self.pull, longest_arrow([maps.traction])),
+            (self.shift, longest_arrow([maps.displacement])),
         )
-        return Tops(*(top if values is None else max(top or 0.0, float(values.max())) or None for top, values in pairs))
+        return Tops(
+            *(top if values is None else max(top or 0.0, float(np.max(values))) or None for top, values in pairs)
+        )
 
 
 def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> Maps:
@@ -126,7 +141,8 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
         If a file is damaged.
     """
     fields = item.fields()
-    pixel_size, spacing = item.record["pixel_size_um"], item.record["grid"]["spacing_px"]
+    pixel_size, grid = item.record["pixel_size_um"], item.record["grid"]
+    spacing = grid["spacing_px"]
     length, unit = (1.0, "px") if in_pixels else (pixel_size, "µm")
     displacement = np.stack([fields["ux_px"], fields["uy_px"]]).astype(float)
     traction = np.stack([fields["tx_Pa"], fields["ty_Pa"]]).astype(float)
@@ -144,7 +160,56 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
         None if cells.all() or not cells.any() else cells,
         length * spacing,
         unit,
+        item.previews().get("cell"),
+        image_extent(tuple(item.record["image_shape"]), spacing, grid["x0_px"], grid["y0_px"]),
     )
+
+
+def load_frames(results: Results, keys: Collection[str]) -> Iterator[tuple[ItemResult, Maps]]:
+    """Give items with their maps, one at a time.
+
+    Parameters
+    ----------
+    results : Results
+        Results of a batch.
+    keys : collection of str
+        Keys of the items.
+
+    Yields
+    ------
+    item : ItemResult
+        The item.
+    maps : Maps
+        Its maps, in pixels if the pixel size of any item of the batch is not known.
+    """
+    in_pixels = bool(results.table["area_um2"].isna().any())
+    for item in results.items():
+        if item.key in keys:
+            yield item, load_maps(item, results.settings["config"]["gel"], in_pixels=in_pixels)
+
+
+def find_tops(results: Results, keys: Collection[str], doubtful: Collection[str]) -> Tops:
+    """Return the upper ends of the scales of many frames.
+
+    Parameters
+    ----------
+    results : Results
+        Results of a batch.
+    keys : collection of str
+        Keys of the items.
+    doubtful : collection of str
+        Keys of items that do not stretch the scales, unless there are no others.
+
+    Returns
+    -------
+    Tops
+        The ends. All frames are read for them, so that a damaged file is found before anything is drawn.
+    """
+    trusted = set(keys) - set(doubtful) or set(keys)
+    tops = Tops()
+    for item, maps in load_frames(results, keys):
+        tops = tops.widened(maps) if item.key in trusted else tops
+    return tops
 
 
 def choose_items(table: pd.DataFrame, n_full: int) -> list[str]:

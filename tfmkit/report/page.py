@@ -20,7 +20,7 @@ from tfmkit.io import writing
 from tfmkit.report.citing import error_bars, references
 from tfmkit.report.conditions import compare_batch
 from tfmkit.report.courses import LINES, draw_courses, moving_positions
-from tfmkit.report.frames import RULE, Maps, Tops, choose_items, load_maps
+from tfmkit.report.frames import RULE, Tops, choose_items, find_tops, load_frames
 from tfmkit.report.names import visible
 from tfmkit.report.overview import cell_table, headlines, setting_rows
 from tfmkit.report.panels import FLAG_COLORS, draw_panels
@@ -124,18 +124,8 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
         "rule": RULE,
         "courses": list(draw_courses(table, n_full)),
         "chosen": chosen,
-        "frames": _frames(results, set(chosen), _tops(results, set(chosen), set(doubtful["item"]))),
+        "frames": _frames(results, set(chosen), find_tops(results, set(chosen), set(doubtful["item"]))),
     }
-
-
-def _tops(results: Results, chosen: set[str], doubtful: set[str]) -> Tops:
-    """Return the ends of the colour bars. Doubtful frames do not stretch them unless there are no others."""
-    trusted = chosen - doubtful or chosen
-    tops = Tops()
-    # Reading is faster than drawing: a damaged file ends the report before the first figure.
-    for item, maps in _load(results, chosen):
-        tops = tops.widened(maps) if item.key in trusted else tops
-    return tops
 
 
 def _frames(results: Results, chosen: set[str], tops: Tops) -> Iterator[tuple[ItemResult, Iterator[Panel]]]:
@@ -143,12 +133,5 @@ def _frames(results: Results, chosen: set[str], tops: Tops) -> Iterator[tuple[It
     config = results.settings["config"]
     criterion = str(config["traction"]["params"].get("criterion", FTTCCV().criterion))
     # Without a terminal there is no bar.
-    for item, maps in tqdm(_load(results, chosen), total=len(chosen), desc="report", unit="frame", disable=None):
+    for item, maps in tqdm(load_frames(results, chosen), total=len(chosen), desc="report", unit="frame", disable=None):
         yield item, draw_panels(item, maps, tops, criterion)
-
-
-def _load(results: Results, chosen: set[str]) -> Iterator[tuple[ItemResult, Maps]]:
-    in_pixels = bool(results.table["area_um2"].isna().any())
-    for item in results.items():
-        if item.key in chosen:
-            yield item, load_maps(item, results.settings["config"]["gel"], in_pixels=in_pixels)

@@ -13,7 +13,8 @@ from scipy.ndimage import binary_erosion
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult
 from tfmkit.displacement import Flag
-from tfmkit.plotting import plot_lambda_curve, plot_map, plot_traction_map, plot_vectors
+from tfmkit.plotting import plot_lambda_curve, plot_map
+from tfmkit.report.figures import draw_map, draw_traction
 from tfmkit.report.frames import Maps, Tops
 from tfmkit.report.pictures import Key, Panel, embed_beads, embed_classes, embed_figure, embed_grey
 from tfmkit.units import MINUS, TIMES, format_number
@@ -126,11 +127,11 @@ def _field_panels(maps: Maps, tops: Tops) -> Iterator[Panel]:
     moved, unit = np.hypot(*maps.displacement), maps.unit
     yield _map_panel("Displacement", "displacement |u|", moved, unit, vmax=tops.displacement, **look)
     largest = f"Largest {format_number(float(np.hypot(*maps.traction).max()))} Pa."
-    figure = plot_traction_map(maps.traction, vmax=tops.traction, **look)
-    yield Panel("Traction", embed_figure(figure), f"Heat map of the length of the traction. {largest}", largest)
-    figure = plot_vectors(maps.traction, **look)
-    alt = "Arrows of the traction over its length in grey, the outline of the cells dashed."
-    yield Panel("Traction vectors", embed_figure(figure), alt, "Arrows have a scale of their own in every frame.")
+    picture = embed_figure(draw_map(maps, tops))
+    yield Panel("Traction", picture, f"Heat map of the length of the traction. {largest}", largest)
+    ground = "its length in grey" if maps.image is None else "the image of the cell"
+    alt = f"Arrows of the traction over {ground}, the outline of the cells dashed."
+    yield Panel("Traction vectors", embed_figure(draw_traction(maps, tops)), alt, "All frames have the same scale.")
     if maps.std is not None:
         yield _map_panel("Error bar of the traction", "standard deviation of t", maps.std, "Pa", vmax=tops.std, **look)
     misfit = f"|u {MINUS} G t|"
