@@ -35,7 +35,7 @@ def family_fields(family: str, n_fields: int, *, poisson: float = 0.45, seed: in
     Returns
     -------
     Bunch
-        What the simulator's `sample` returns.
+        Result of the simulator's `sample`.
     """
     settings = {"poisson": poisson, "random_state": seed, **changes}
     if family in ("disc", "hertz"):

@@ -24,7 +24,7 @@ from tfmkit.gel import ForwardOperator
 
 
 class Recorder(TractionEstimator):
-    """Keeps what it is given."""
+    """Keeps its input."""
 
     seen: ClassVar[list[tuple]] = []
 
@@ -73,7 +73,7 @@ class TestCompare:
         np.testing.assert_allclose(mine["dma"], metrics.dma(y, recovered, patches=patches, **raw))
         assert (table["seconds"] > 0).all()
 
-    def test_everybody_gets_the_same_noise_of_the_stated_size(self, cells):
+    def test_all_estimators_get_the_same_noise_of_the_stated_size(self, cells):
         X, y, *_ = cells
         Recorder.seen.clear()
         compare(
@@ -91,7 +91,7 @@ class TestCompare:
         lengths = np.hypot(*(fields[2] - X).swapaxes(0, 1))
         assert np.sqrt((lengths**2).mean()) == pytest.approx(0.5, rel=0.05)
 
-    def test_nobody_sees_the_truth(self, cells):
+    def test_no_estimator_sees_the_truth(self, cells):
         X, y, *_ = cells
         Recorder.seen.clear()
         compare(X, y, {"new": Recorder(), "trained": Recorder(learns=True).fit(X, y)}, progress=False)

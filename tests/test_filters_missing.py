@@ -1,4 +1,4 @@
-"""Fields with holes: what is filled in, what the gel is, and what is left alone."""
+"""Fields with holes: the filling, the gel of the rounds, and measured vectors that stay."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfmkit.holes import fill
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import CellSimulator, add_noise
 
-REPLACED = "NaN marks what is missing; replaced by test_what_is_no_field_with_holes_is_refused"
+REPLACED = "NaN marks missing vectors; replaced by test_a_wrong_field_with_holes_is_refused"
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +166,7 @@ def test_an_estimator_without_a_gel_gets_the_smooth_filling_only(cells):
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf])
-def test_what_is_no_field_with_holes_is_refused(cells, value):
+def test_a_wrong_field_with_holes_is_refused(cells, value):
     displacement = cells.displacement.copy()
     model = MissingVectorFilter(FTTC()).fit(displacement)
     with pytest.raises(ValueError, match="n_rounds"):

@@ -1,4 +1,4 @@
-"""What must hold for metrics and mechanics whatever the fields are."""
+"""Properties of metrics and mechanics that hold for all fields."""
 
 from __future__ import annotations
 

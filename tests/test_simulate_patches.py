@@ -71,7 +71,7 @@ def test_a_finer_grid_averages_to_the_coarse_one():
     np.testing.assert_allclose(fine.reshape(1, 2, 20, 3, 24, 3).mean(axis=(3, 5)), coarse, atol=1e-6)
 
 
-def test_what_lies_outside_the_field_is_left_out():
+def test_patches_end_at_the_edge_of_the_field():
     traction, labels = rasterise(one(-0.5, -0.5, 3.0, 3.0), "uniform", 1, (16, 16), 8)
     assert traction.sum() == pytest.approx(np.pi * 9 / 4, rel=0.02)
     assert labels[0, 0, 0] == 1
