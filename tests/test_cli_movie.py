@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from batch_images import settings, write_position
 from PIL import Image
+from report_pages import Page
 
 from tfmkit.batch import run
 from tfmkit.cli import main
+from tfmkit.report import write_report
 
 
 @pytest.fixture(scope="module")
@@ -52,3 +54,12 @@ def test_movies_of_all_positions(results, tmp_path, capsys):
     assert "MB" in capsys.readouterr().out
     assert main([*arguments, "--position", "c"]) == 2
     assert "more than one frame (a-1, b), got c" in capsys.readouterr().err
+
+
+def test_report_links_to_the_movies_beside_it(results, tmp_path):
+    assert main(["movie", str(results.folder), "--format", "gif", "--width", "200"]) == 0
+    (results.folder / "movies" / "a b.gif").write_bytes(b"")
+    for folder, expected in ((results.folder, ["movies/a-1_traction.gif", "movies/b_traction.gif"]), (tmp_path, [])):
+        write_report(results.folder, folder / "report.html", n_full=0)
+        links = [link.attributes["href"] for link in Page(folder / "report.html").all("a")]
+        assert [link for link in links if not link.startswith("#")] == expected

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from tfmkit.compare import average_frames, average_replicates, compare_conditions, correct_holm
+from tfmkit.compare import average_frames, average_replicates, compare_conditions, correct_holm, describe_effect
 from tfmkit.compare.effects import estimate_effect
+from tfmkit.units import Unit
 
 
 def experiment(effect=1.0, n_replicates=3, n_cells=8, seed=0, spread=0.2, conditions=("WT", "KO")):
@@ -153,3 +154,13 @@ def test_errors_of_the_first_kind_are_as_rare_as_promised():
         compare_conditions(experiment(seed=seed), quantities=["total_force_N"])["p_value"][0] for seed in range(200)
     ]
     assert np.mean(np.array(p_values) < 0.05) <= 0.07
+
+
+def test_a_row_becomes_a_sentence():
+    row = compare_conditions(experiment(2.0, seed=1), quantities=["total_force_N"]).iloc[0]
+    text = describe_effect(row, Unit(1e9, "nN"))
+    assert text.startswith("KO against WT: +")
+    assert f"p = {row['p_value']:.2g}; Welch's t-test over 3 and 3 replicates (24 and 24 cells)." in text
+    changed = {**row, "scale": "difference", "effect": -2e-9, "p_value": 1e-6, "p_holm": 2e-6}
+    assert "\N{MINUS SIGN}2.00 nN" in describe_effect(changed, Unit(1e9, "nN"))
+    assert "p < 0.0001, corrected for all conditions < 0.0001" in describe_effect(changed, Unit(1e9, "nN"))

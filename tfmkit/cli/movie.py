@@ -16,7 +16,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """
     parser.description = (
         "Write one movie for each position with more than one frame, all with the same scale, with the outline of the "
-        "cells, a scale bar and the time. MP4 needs imageio-ffmpeg (pip install tfmkit[movie])."
+        "cells, a scale bar and the time. `tfmkit report` links to movies in RESULTS/movies. MP4 needs imageio-ffmpeg "
+        "(pip install tfmkit[movie])."
     )
     parser.add_argument("results", type=Path, help="folder that `tfmkit batch` wrote")
     parser.add_argument("--position", nargs="+", metavar="NAME", help="positions (default: all that move)")
@@ -45,9 +46,9 @@ def run(options: argparse.Namespace) -> None:
         If the folder holds no results of a batch, or an argument is refused.
     """
     from tfmkit.batch import read_results
-    from tfmkit.report.movies import write_movies
+    from tfmkit.report.movies import MOVIES, write_movies
 
-    folder = options.output or options.results / "movies"
+    folder = options.output or options.results / MOVIES
     paths = write_movies(
         read_results(options.results),
         folder,

@@ -40,7 +40,7 @@ def describe_effect(row: Mapping[Any, Any], unit: Unit, confidence: float = 0.95
 
 
 def _signed(value: float) -> str:
-    return "+" * (value > 0) + format_number(value)
+    return ("+" if value > 0 else "") + format_number(value)
 
 
 def _p_value(value: float) -> str:

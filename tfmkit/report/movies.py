@@ -2,14 +2,42 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from tfmkit.batch import Results, find_doubtful
 from tfmkit.plotting import save_movie
+from tfmkit.plotting.movies import FORMATS
 from tfmkit.report.courses import moving_positions
 from tfmkit.report.figures import draw_frames
 from tfmkit.report.frames import find_tops
+
+# Names that `write_movies` gives.
+SAFE_NAME = re.compile(r"[A-Za-z0-9_-]+")
+# Folder of the movies in that of the results, from which the report links to them.
+MOVIES = "movies"
+
+
+def find_movies(results: Path, page: Path) -> list[str]:
+    """Return the movies of a batch that a page beside them can link to.
+
+    Parameters
+    ----------
+    results : Path
+        Folder of the results.
+    page : Path
+        The page.
+
+    Returns
+    -------
+    list of str
+        Their paths from the folder of the results; none if the page lies in another folder.
+    """
+    if page.absolute().parent != results.absolute():
+        return []
+    found = [path for kind in FORMATS for path in (results / MOVIES).glob(f"*.{kind}")]
+    return sorted(path.relative_to(results).as_posix() for path in found if SAFE_NAME.fullmatch(path.stem))
 
 
 def write_movies(

@@ -21,6 +21,7 @@ from tfmkit.report.citing import error_bars, references
 from tfmkit.report.conditions import compare_batch
 from tfmkit.report.courses import LINES, draw_courses, moving_positions
 from tfmkit.report.frames import RULE, Tops, choose_items, find_tops, load_frames
+from tfmkit.report.movies import find_movies
 from tfmkit.report.names import visible
 from tfmkit.report.overview import cell_table, headlines, setting_rows
 from tfmkit.report.panels import FLAG_COLORS, draw_panels
@@ -71,6 +72,7 @@ def write_report(
     comparison = compare_batch(found.table, reference=reference, paired=paired)
     with _expecting_results(found.folder), writing(path) as temporary:
         content = {**_content(found, n_full), "comparison": comparison}
+        content["movies"] = find_movies(found.folder, Path(path))
         # The page is written frame by frame, so that a page of any length fits into memory.
         _environment().get_template("page.html").stream(content).dump(str(temporary), encoding="utf-8")
 
