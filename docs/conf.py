@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE))
 import api_pages
 import gallery
 import result_tables
+from sphinx.application import Sphinx
 
 import tfmkit
 
@@ -91,3 +92,15 @@ html_theme_options = {
 
 result_tables.write_all(HERE / "generated" / "tables")
 api_pages.write(HERE / "generated" / "api.md")
+
+
+def _without_old_roles(app, pagename, templatename, context, doctree):  # noqa: ARG001
+    """Remove roles of reference lists that browsers no longer know."""
+    if "body" in context:
+        body = context["body"].replace(' role="doc-biblioentry"', "")
+        context["body"] = body.replace('<div role="list" class="citation-list">', '<div class="citation-list">')
+
+
+def setup(app: Sphinx) -> None:
+    """Connect; Sphinx calls this."""
+    app.connect("html-page-context", _without_old_roles)

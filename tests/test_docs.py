@@ -121,3 +121,11 @@ def test_api_lists_every_public_module():
     import tfmkit
 
     assert {name for name in tfmkit.__all__ if name.islower()} <= listed
+
+
+def test_every_study_is_listed():
+    scripts = [
+        path for path in (ROOT / "benchmarks").glob("*.py") if "study_parser(" in path.read_text(encoding="utf-8")
+    ]
+    listed = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert {path.stem for path in scripts if f"| `{path.stem}" not in listed} == {"command", "demo"}
