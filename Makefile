@@ -35,8 +35,8 @@ check: $(STAMP)
 # torch comes first and by itself: it is the one package whose build (CPU or GPU) depends on where it is taken from.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet torch==2.13.0
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev,docs]"
+	$(BIN)/python -m pip install torch==2.13.0
+	$(BIN)/python -m pip install -c constraints.txt -e ".[dev,docs]"
 	touch $@
 
 clean:

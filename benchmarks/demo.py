@@ -1,185 +1,163 @@
-"""The tour that `make demo` takes: simulate, train a network, choose lambda, compare (with trained weights too), draw.
+"""The story that `make demo` tells: from simulated cells, by way of bead images, to traction, on one figure.
 
-Everything is small enough for two cores and a few minutes: cells on 64 x 64 grid points, a network of 80,000
-weights, and at most two and a half minutes of training. Results go to `out/demo`.
+1. Cells with known traction are simulated, and their gel is photographed: two images of beads for every cell.
+2. The displacement is measured in the images, as in an experiment.
+3. Four methods recover the traction: FTTC with a cross-validated lambda, FTTCCV, the trained network of the package,
+   and the same network after a few epochs on cells of this kind.
+4. A measured colony follows, if the data are at hand.
+
+It takes a few minutes on two cores. Results go to `out/demo`.
 """
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import GridSearchCV
+from joblib import Parallel, delayed
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils import Bunch
-from skorch.callbacks import Callback
+from tqdm import tqdm
 
 from benchmarks.command import DATA, study_parser
-from tfmkit.benchmark import compare, format_summary, paired_tests, summarise
+from tfmkit import FTTC, FTTCCV, PIV, CellSimulator, DeepTFM
 from tfmkit.cli import main as command_line
-from tfmkit.deep import DeepTFM
-from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.io import write_csv, writing
-from tfmkit.plotting import plot_bars, plot_lambda_curve, plot_traction_map, plot_vectors
-from tfmkit.simulate import CellSimulator, add_noise
+from tfmkit.metrics import relative_rmse
+from tfmkit.simulate import BeadSimulator
 
-# Noise of each displacement component, as a fraction of the displacement's RMS.
-LEVELS = (0.0, 0.04, 0.1, 0.3)
-LAMS = np.logspace(-4, 2, 13)
-FAMILIES = ("generic", "adhesion")
-SIDE = 64
-PRETRAINED = "pretrained DeepTFM"
-
-
-class TimeLimit(Callback):
-    """End training with the first epoch that ends after some seconds.
-
-    Parameters
-    ----------
-    seconds : float
-        The limit.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-
-    def on_train_begin(self, net: DeepTFM, **kwargs: object) -> None:
-        """Start the clock."""
-        self.start_ = time.monotonic()
-
-    def on_epoch_end(self, net: DeepTFM, **kwargs: object) -> None:
-        """Stop, as an impatient user would."""
-        if time.monotonic() - self.start_ > self.seconds:
-            raise KeyboardInterrupt
+# Grid points along a side of a field, and image pixels between them.
+SIDE, SPACING = 64, 8
+LAMS = np.logspace(-5, 1, 13)
+# Mean displacement inside the cells in grid points: about 2 px in the images.
+MEAN_DISPLACEMENT = 0.25
+EPOCHS, LEARNING_RATE = 6, 5e-4
+METRICS = {"error": False, "error inside": True}
 
 
-def simulate(n_per_family: int, seed: int) -> Bunch:
-    """Return cells of both families in random order, without noise, made on a finer grid than any solver sees."""
-    samples = [
-        CellSimulator(family, shape=SIDE, oversample=3, random_state=seed).sample(n_per_family) for family in FAMILIES
-    ]
-    order = np.random.default_rng(seed).permutation(n_per_family * len(FAMILIES))
-    keys = ("displacement", "traction", "mask")
-    return Bunch(**{key: np.concatenate([sample[key] for sample in samples])[order] for key in keys})
-
-
-def relative_noise(displacement: np.ndarray, level: float, rng: np.random.Generator) -> np.ndarray:
-    """Add noise of `level` times the RMS of each field."""
-    return add_noise(displacement, level, unit="rms", random_state=rng)
-
-
-def every_noise(displacement: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Add each level of noise to its share of the cells."""
-    shares = np.array_split(displacement, len(LEVELS))
-    return np.concatenate([relative_noise(share, level, rng) for share, level in zip(shares, LEVELS, strict=True)])
-
-
-def train(noisy: np.ndarray, traction: np.ndarray, seconds: float, seed: int) -> DeepTFM:
-    """Train a small network."""
-    network = DeepTFM(
-        "fourier_unet",
-        module__widths=(16, 24, 32),
-        module__blocks=1,
-        module__steps=1,
-        max_epochs=12,
-        random_state=seed,
-        callbacks=[("time_limit", TimeLimit(seconds))],
+def simulate(n_cells: int, seed: int) -> Bunch:
+    """Simulate adhesion cells on a finer grid than any method sees."""
+    simulator = CellSimulator(
+        "adhesion", shape=SIDE, oversample=3, mean_displacement=MEAN_DISPLACEMENT, random_state=seed
     )
-    return network.fit(noisy, traction)
+    return simulator.sample(n_cells)
 
 
-def choose_lambda(noisy: np.ndarray, traction: np.ndarray, folder: Path) -> FTTC:
-    """Cross-validate lambda and draw the curve."""
-    search = GridSearchCV(FTTC(), {"lam": LAMS}, cv=4).fit(noisy, traction)
-    folds = np.stack([search.cv_results_[f"split{fold}_test_score"] for fold in range(4)], axis=1)
-    save(plot_lambda_curve(LAMS, -folds, chosen=search.best_params_["lam"]), folder / "lambda.png")
-    return search.best_estimator_
+def measure_images(displacement: NDArray[Any], seed: int, label: str) -> NDArray[Any]:
+    """Draw bead images of every field, and measure the displacement in them; in grid points."""
+    tasks = (delayed(_measure)(field, seed + number) for number, field in enumerate(displacement))
+    results = Parallel(n_jobs=2, return_as="generator")(tasks)
+    return np.stack(list(tqdm(results, total=len(displacement), desc=label, unit="cell")))
 
 
-def report(table: pd.DataFrame, folder: Path) -> None:
-    """Print the errors and the tests, draw the errors, keep the table."""
-    summary = summarise(table)
-    print("\nrelative error, mean ± standard deviation over cells (noise as a fraction of the displacement's RMS)")
-    print(format_summary(summary).to_string())
-    print("\nseconds per cell")
-    print(summary["seconds"].groupby("estimator", sort=False).mean().map("{:.2g}".format).to_string())
-    print(f"\npaired tests against {PRETRAINED} (whole field)")
-    tests = paired_tests(table[table["metric"] == "relative_rmse"], PRETRAINED)
-    print(tests.to_string(index=False, float_format="%.3g"))
-    error = summary.xs("relative_rmse", level="metric")
-    labels = [f"{100 * level:g} %" for level in LEVELS]
-    names = list(table["estimator"].unique())
-    means, spreads = (error[column].unstack("estimator").set_axis(labels)[names] for column in ("mean", "std"))
-    save(plot_bars(means, spreads, xlabel="noise (fraction of the displacement's RMS)"), folder / "errors.png")
-    write_csv(folder / "errors.csv", dict(table.items()))
+def take_images(field: NDArray[Any], seed: int) -> NDArray[Any]:
+    """Draw the relaxed and the deformed bead image of a displacement field in grid points."""
+    beads = BeadSimulator(SIDE * SPACING, spacing=SPACING, random_state=seed)
+    return np.asarray(beads.sample(displacement=SPACING * field[None]).pairs)
 
 
-def save(figure, path: Path) -> None:
-    """Write a figure."""
-    with writing(path) as temporary:
-        figure.savefig(temporary)
+def _measure(field: NDArray[Any], seed: int) -> NDArray[Any]:
+    measured = PIV(spacing=SPACING).fit_transform(take_images(field, seed))[0]
+    return np.asarray(measured / SPACING, dtype=np.float32)
 
 
-def draw_cell(estimators: dict, cells: Bunch, folder: Path) -> None:
-    """Draw one cell's true traction and what each estimator makes of it at 10 % noise."""
-    noisy = relative_noise(cells.displacement[:1], LEVELS[2], np.random.default_rng(0))
-    maps = {"truth": cells.traction[0]} | {name: model.predict(noisy)[0] for name, model in estimators.items()}
-    top = float(np.hypot(*cells.traction[0]).max())
-    for name, traction in maps.items():
-        word = name.split()[0].lower()
-        save(plot_traction_map(traction, mask=cells.mask[0], vmax=top), folder / f"map_{word}.png")
-        save(plot_vectors(traction, mask=cells.mask[0]), folder / f"vectors_{word}.png")
+def make_methods(measured: NDArray[Any], traction: NDArray[Any], seed: int) -> dict[str, Any]:
+    """Fit the four methods to the learning cells."""
+    folds = KFold(4, shuffle=True, random_state=seed)
+    search = GridSearchCV(FTTC(), {"lam": LAMS, "order": [0.0, 1.0]}, cv=folds).fit(measured, traction)
+    tuned = DeepTFM(weights="small", max_epochs=EPOCHS, lr=LEARNING_RATE, train_split=None, random_state=seed)
+    return {
+        f"FTTC, cross-validated (lam={search.best_params_['lam']:.1g})": search.best_estimator_,
+        "FTTCCV": FTTCCV().fit(measured),
+        "DeepTFM, packaged": DeepTFM.from_pretrained("small"),
+        f"DeepTFM, tuned on {len(measured)} such cells": tuned.fit(measured, traction),
+    }
+
+
+def tabulate(recovered: dict[str, NDArray[Any]], cells: Bunch) -> pd.DataFrame:
+    """Return the relative errors of all methods in per cent, mean and standard deviation over the test cells."""
+    rows = []
+    for name, traction in recovered.items():
+        for metric, inside in METRICS.items():
+            mask = cells.mask if inside else None
+            errors = 100 * relative_rmse(cells.traction, traction, mask=mask, multioutput="raw_values")
+            rows.append({"method": name, "metric": metric, "mean": errors.mean(), "std": errors.std(ddof=1)})
+    return pd.DataFrame(rows)
+
+
+def draw(recovered: dict[str, NDArray[Any]], cells: Bunch, image: NDArray[Any], table: pd.DataFrame) -> Figure:
+    """Draw traction and error of one test cell, side by side for all methods."""
+    truth, mask = cells.traction[0], cells.mask[0]
+    figure = Figure(figsize=(2.7 * (1 + len(recovered)), 6.0), layout="constrained")
+    axes = figure.subplots(2, 1 + len(recovered))
+    fields = {"true traction": truth} | {name: field[0] for name, field in recovered.items()}
+    errors = {name: np.hypot(*(field - truth)) for name, field in fields.items()}
+    top, worst = float(np.hypot(*truth).max()), max(error.max() for error in errors.values())
+    for column, (name, field) in zip(axes.T, fields.items(), strict=True):
+        shown = column[0].imshow(np.hypot(*field), cmap="magma", vmin=0, vmax=top)
+        column[0].set_title("\n(".join(name.split(" (")).replace(", ", ",\n", 1), fontsize=9)
+        wrong = column[1].imshow(errors[name], cmap="viridis", vmin=0, vmax=worst)
+        for part in column:
+            part.contour(mask, levels=[0.5], colors="white", linewidths=0.7)
+            part.set(xticks=[], yticks=[])
+    axes[1, 0].clear()
+    axes[1, 0].imshow(image, cmap="gray", vmax=np.percentile(image, 99.8))
+    axes[1, 0].set(xticks=[], yticks=[])
+    axes[1, 0].set_xlabel(f"beads on the deformed gel\n({len(image)} x {len(image)} px)", fontsize=9)
+    whole = table[table["metric"] == "error"].set_index("method")
+    for part, name in zip(axes[1, 1:], recovered, strict=True):
+        error = whole.loc[name]
+        part.set_xlabel(f"error {error['mean']:.1f} ± {error['std']:.1f} %\n(all test cells)", fontsize=9)
+    figure.colorbar(shown, ax=axes[0], label="traction (Pa)")
+    figure.colorbar(wrong, ax=axes[1], label="length of the error (Pa)")
+    figure.suptitle("From bead images to traction: one simulated cell that no method has seen")
+    return figure
 
 
 def run_measured(folder: Path) -> None:
-    """Make traction maps of the measured data, where they are at hand."""
-    runs = {
-        "easy_to_use_tfm/input_data.mat": ["--young", "1e4", "--poisson", "0.3", "--pixel-size", "0.1"],
-        "pytfm/KO_04u.npy": [
-            "--young", "49e3", "--poisson", "0.49", "--pixel-size", "0.201", "--spacing", "10.5"
-        ],
-    }  # fmt: skip
-    for name, arguments in runs.items():
-        if not (DATA / name).is_file():
-            print(f"no measured data at {DATA / name}: left out (set TFMKIT_DATA)")
-            continue
-        print(f"\ntfmkit traction {name} {' '.join(arguments)}")
-        command_line(["traction", str(DATA / name), *arguments, "-o", str(folder / Path(name).parent.name)])
+    """Make the traction map of a measured colony, where the data are at hand."""
+    source = DATA / "pytfm" / "KO_04u.npy"
+    if not source.is_file():
+        print(f"\nA measured colony is left out: there are no data at {source} (set TFMKIT_DATA to their folder).")
+        return
+    arguments = ["--young", "49e3", "--poisson", "0.49", "--pixel-size", "0.201", "--spacing", "10.5"]
+    print(f"\nA measured colony of MDCK cells: tfmkit traction {source.name} {' '.join(arguments)}")
+    command_line(["traction", str(source), *arguments, "-o", str(folder / "measured_colony")])
 
 
 def main() -> None:
-    """Run the tour."""
-    parser = study_parser("demo", __doc__, fields=16, seed=0)
-    parser.add_argument("--cells", type=int, default=100, help="simulated cells of each family to train on")
-    parser.add_argument("--seconds", type=float, default=150, help="longest training")
+    """Tell the story."""
+    parser = study_parser("demo", __doc__, fields=12, seed=0)
+    parser.add_argument("--cells", type=int, default=72, help="simulated cells to learn from (default: 72)")
     parser.set_defaults(output=Path("out/demo"))
     options = parser.parse_args()
 
-    numbers = f"{2 * options.cells} cells to learn from and {2 * options.fields} to be tested on"
-    print(f"simulating {numbers} ({SIDE} x {SIDE} grid points)")
+    print(f"Simulating {options.cells} cells to learn from and {options.fields} to be tested on.")
     learning, testing = simulate(options.cells, options.seed), simulate(options.fields, options.seed + 1)
-    rng = np.random.default_rng(options.seed)
-    noisy = every_noise(learning.displacement, rng)
-    print("training a small DeepTFM under every level of noise")
-    network = train(noisy, learning.traction, options.seconds, options.seed)
-    print("cross-validating lambda on the same cells")
-    fttc = choose_lambda(noisy, learning.traction, options.output)
+    print("Taking images of their beads, and measuring the displacement in the images.")
+    measured = measure_images(learning.displacement, 1_000 * options.seed, "learning cells")
+    first_test = 1_000 * options.seed + 500
+    seen = measure_images(testing.displacement, first_test, "test cells")
+    print("Choosing lambda by cross-validation, and training the packaged network further.")
+    methods = make_methods(measured, learning.traction, options.seed)
+    recovered = {name: method.predict(seen) for name, method in tqdm(methods.items(), desc="methods", unit="method")}
 
-    estimators = {
-        f"FTTC (lam={fttc.lam:.2g})": fttc,
-        "FTTCCV": FTTCCV().fit(noisy),
-        "DeepTFM": network,
-        PRETRAINED: DeepTFM.from_pretrained(),
-    }
-    table = compare(
-        testing.displacement, testing.traction, estimators, noise=LEVELS, noise_model=relative_noise, mask=testing.mask,
-        metrics=("relative_rmse", "relative_rmse_inside"), random_state=options.seed,
-    )  # fmt: skip
-    report(table, options.output)
-    draw_cell(estimators, testing, options.output)
+    table = tabulate(recovered, testing)
+    over = f"mean ± standard deviation, {options.fields} test cells"
+    print(f"\nRelative error of the traction in %, lower is better ({over}):")
+    shown = table.assign(value=table["mean"].map("{:.1f}".format) + " ± " + table["std"].map("{:.1f}".format))
+    print(shown.pivot(index="method", columns="metric", values="value").loc[list(recovered)].to_string())
+    columns = table.rename(columns={"mean": "mean_percent", "std": "std_percent"})
+    write_csv(options.output / "errors.csv", dict(columns.items()))
+    with writing(options.output / "demo.png") as temporary:
+        image = take_images(testing.displacement[0], first_test)[0, 1]
+        draw(recovered, testing, image, table).savefig(temporary, dpi=150)
     run_measured(options.output)
-    print(f"\nfigures and tables are in {options.output.resolve()}")
+    print(f"\nThe figure is {(options.output / 'demo.png').resolve()}; the table is errors.csv beside it.")
 
 
 if __name__ == "__main__":
