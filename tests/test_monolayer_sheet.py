@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tfmkit.monolayer import cells_from_outlines, fill_gaps, unbalanced
+from tfmkit.monolayer import cells_from_outlines, fill_gaps, unbalanced, widen
 from tfmkit.monolayer.equilibrium import Equilibrium
 from tfmkit.monolayer.labels import cell_radius, check_labels
 from tfmkit.monolayer.motions import free_motions
@@ -169,3 +169,16 @@ def test_the_radius_of_a_cell_is_that_of_a_disc_of_its_area():
     y, x = np.mgrid[:60, :60] - 29.5
     assert cell_radius((np.hypot(x, y) < 20).astype(np.int64)) == pytest.approx(20, rel=0.01)
     assert cell_radius(np.zeros((9, 9), dtype=np.int64)) == 0
+
+
+def test_a_sheet_grows_by_its_margin():
+    labels = np.zeros((21, 30), dtype=int)
+    labels[10, 10], labels[10, 14] = 5, 6
+    grown = widen(labels, 3.0)
+    assert grown[10, 7] == 5
+    assert grown[10, 17] == 6
+    assert (grown[10, 6], grown[10, 18], grown[6, 10]) == (0, 0, 0)
+    assert np.array_equal(widen(labels, 0), labels)
+    assert not widen(np.zeros((9, 9)), 2.0).any()
+    with pytest.raises(ValueError, match="margin"):
+        widen(labels, -1.0)

@@ -2,7 +2,7 @@
 
 from tfmkit.monolayer.balance import unbalanced
 from tfmkit.monolayer.bayesian_stress import BayesianStress
-from tfmkit.monolayer.labels import cells_from_outlines, fill_gaps
+from tfmkit.monolayer.labels import cells_from_outlines, fill_gaps, widen
 from tfmkit.monolayer.monolayer_stress import MonolayerStress
 from tfmkit.monolayer.tables import border_table, cell_table
 from tfmkit.monolayer.tensors import (
@@ -26,4 +26,5 @@ __all__ = [
     "principal_axis",
     "principal_stresses",
     "unbalanced",
+    "widen",
 ]

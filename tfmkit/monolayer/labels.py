@@ -82,6 +82,38 @@ def fill_gaps(labels: ArrayLike, width: float = 2.0) -> Labels:
     return np.where(outside & ~shrunk, 0, closed)
 
 
+def widen(labels: ArrayLike, margin: float) -> Labels:
+    """Let a sheet reach farther than the outlines of its cells.
+
+    A measured traction is smoother than the true one, and a part of it lies outside of the cells. A sheet that ends at
+    their outlines misses that part: the measured colony of `examples/plot_monolayer.py` then has 0.0032 N/m instead of
+    0.0059 N/m.
+
+    Parameters
+    ----------
+    labels : array-like of shape (height, width)
+        Number of the cell at each pixel, 0 outside.
+    margin : float
+        Distance by which the sheet grows, in pixels, about the resolution of the displacement.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        The label image; new pixels belong to the nearest cell.
+
+    Raises
+    ------
+    ValueError
+        If `labels` is not a label image or `margin` is negative.
+    """
+    image = _one_plane(labels)
+    reach = check_number(margin, "margin", low=0)
+    if not image.any():
+        return image
+    distance, nearest = ndimage.distance_transform_edt(image == 0, return_indices=True)
+    return np.where(distance <= reach, image[tuple(nearest)], 0)
+
+
 def cells_from_outlines(outlines: ArrayLike) -> Labels:
     """Number the cells that drawn lines enclose.
 
