@@ -13,6 +13,7 @@ from tfmkit import __version__
 COMMANDS = {
     "displacement": "bead images to displacement",
     "traction": "displacement file to traction map",
+    "monolayer": "stress inside sheets of cells",
     "batch": "many positions and frames to one table",
     "report": "results of a batch as one HTML page",
     "figure": "figures of a batch, for papers",

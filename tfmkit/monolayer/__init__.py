@@ -1,5 +1,6 @@
 """Stress inside sheets and clusters of cells, tension of their borders and forces between them."""
 
+from tfmkit.monolayer.analysis import SheetAnalysis, analyse_sheet
 from tfmkit.monolayer.balance import unbalanced
 from tfmkit.monolayer.bayesian_stress import BayesianStress
 from tfmkit.monolayer.labels import cells_from_outlines, fill_gaps, widen
@@ -16,6 +17,8 @@ from tfmkit.monolayer.tensors import (
 __all__ = [
     "BayesianStress",
     "MonolayerStress",
+    "SheetAnalysis",
+    "analyse_sheet",
     "anisotropy",
     "border_table",
     "cell_table",

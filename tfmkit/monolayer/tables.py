@@ -19,6 +19,14 @@ Array = NDArray[np.floating[Any]]
 Row = dict[str, Any]
 
 SHEET = "sheet"
+_PLACE = ("field", "cell", "area_m2")
+_CELL_QUANTITIES = (
+    "mean_normal_stress_N_per_m",
+    "largest_normal_stress_N_per_m",
+    "largest_shear_N_per_m",
+    "anisotropy",
+    "mean_normal_stress_cv",
+)
 
 
 def cell_table(stress: ArrayLike, labels: ArrayLike, *, spacing: float, draws: ArrayLike | None = None) -> pd.DataFrame:
@@ -60,7 +68,7 @@ def cell_table(stress: ArrayLike, labels: ArrayLike, *, spacing: float, draws: A
             found, angle = _cell_quantities(field, mask)
             row |= _with_std(found, None if drawn is None else _cell_quantities(drawn, mask)[0])
             rows.append(row | {"principal_angle_deg": float(angle)})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=[*_PLACE, *_CELL_QUANTITIES, "principal_angle_deg"])
 
 
 def border_table(
@@ -153,13 +161,8 @@ def _cell_quantities(stress: Array, mask: NDArray[np.bool_]) -> tuple[Row, Array
     with np.errstate(divide="ignore", invalid="ignore"):
         variation = normal.std(axis=-1) / level
         shape = largest_shear(mean)[..., 0, 0] / level
-    quantities = {
-        "mean_normal_stress_N_per_m": normal.mean(axis=-1),
-        "largest_normal_stress_N_per_m": principal_stresses(values)[..., 0, 0, :].mean(axis=-1),
-        "largest_shear_N_per_m": largest_shear(values)[..., 0, :].mean(axis=-1),
-        "anisotropy": shape,
-        "mean_normal_stress_cv": variation,
-    }
+    largest = principal_stresses(values)[..., 0, 0, :].mean(axis=-1), largest_shear(values)[..., 0, :].mean(axis=-1)
+    quantities = dict(zip(_CELL_QUANTITIES, (normal.mean(axis=-1), *largest, shape, variation), strict=True))
     return quantities, np.degrees(np.arctan2(xy, (xx - yy) / 2) / 2)
 
 
