@@ -124,7 +124,7 @@ def test_every_estimator_has_error_bars(images, tmp_path, traction):
     config = settings(images, input=MASKS, run={"samples": 4})
     found = run({**config, "traction": traction}, results=tmp_path).table
     bars = found.filter(like="_std")
-    assert bars.shape[1] == 8
+    assert bars.shape[1] == 10
     assert (bars > 0).all(axis=None)
 
 

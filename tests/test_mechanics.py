@@ -97,3 +97,34 @@ def test_bad_input():
         mechanics.torque(field[0])
     with pytest.raises(ValueError, match=r"empty one in field\(s\) \[0\]"):
         mechanics.force_summary(field, field, mask=np.zeros((4, 4), dtype=bool))
+
+
+@pytest.mark.parametrize("degrees", [-80, -45, 0, 30, 89])
+def test_polarity_is_the_axis_of_a_pair_of_forces(degrees):
+    angle = np.radians(degrees)
+    y, x = np.mgrid[-12:13, -12:13]
+    along, across = x * np.cos(angle) + y * np.sin(angle), -x * np.sin(angle) + y * np.cos(angle)
+    near = (np.abs(across) < 2) & (np.abs(along) > 6) & (np.abs(along) < 10)
+    pull = -np.sign(along) * near
+    traction = np.stack([pull * np.cos(angle), pull * np.sin(angle)])[None]
+    ratio, axis = mechanics.polarity(traction)
+    assert abs(ratio[0]) < 0.01
+    assert abs(np.angle(np.exp(2j * (axis[0] - angle)))) < 0.1
+    # A quarter of the force across the axis makes a quarter of the moment.
+    turned = np.rot90(traction, axes=(2, 3))
+    crossed = np.stack([turned[:, 1], -turned[:, 0]], axis=1)
+    ratio, axis = mechanics.polarity(traction + 0.25 * crossed)
+    assert ratio[0] == pytest.approx(0.25, abs=0.01)
+    ratio, _ = mechanics.polarity(traction - crossed)
+    assert ratio[0] == pytest.approx(-1, abs=0.01)
+    assert [float(values[0]) for values in mechanics.polarity(np.zeros((1, 2, 8, 8)))] == [0, 0]
+
+
+def test_spread_of_axes_knows_that_axes_repeat():
+    rng = np.random.default_rng(0)
+    angles = rng.normal(scale=0.1, size=4000)
+    assert mechanics.spread_of_axes(angles) == pytest.approx(0.1, rel=0.05)
+    wrapped = np.angle(np.exp(2j * (angles + np.pi / 2))) / 2
+    assert mechanics.spread_of_axes(wrapped) == pytest.approx(mechanics.spread_of_axes(angles))
+    assert mechanics.spread_of_axes([0.3, 0.3]) == 0
+    assert mechanics.spread_of_axes([0, np.pi / 2]) == pytest.approx(np.pi / np.sqrt(12))

@@ -96,9 +96,15 @@ def test_mechanics_turn_with_the_cell(case):
     summary = mechanics.force_summary(displacement, traction, mask=mask)
     for move, handedness in ((quarter_turn, 1), (reflection, -1)):
         moved = mechanics.force_summary(move(displacement), move(traction), mask=move(mask))
-        for name, values in summary.items():
+        axes, moved_axes = (np.exp(2j * values.pop("polarity_angle")) for values in (dict(summary), moved))
+        for name, values in moved.items():
             sign = handedness if name == "torque" else 1
-            np.testing.assert_allclose(moved[name], sign * values, rtol=1e-9, atol=1e-9)
+            np.testing.assert_allclose(values, sign * summary[name], rtol=1e-9, atol=1e-9)
+        # The axis turns with the cell, where the moments along and across it differ.
+        ratio = np.abs(summary["polarity_ratio"])
+        clear = (ratio > 0) & (ratio < 0.9)
+        expected = -axes if handedness == 1 else axes.conj()
+        np.testing.assert_allclose(moved_axes[clear], expected[clear], atol=1e-6)
     tensor, turned = (mechanics.moment_tensor(field) for field in (traction, quarter_turn(traction)))
     turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
     np.testing.assert_allclose(turned, turn @ tensor @ turn.T, atol=1e-9)

@@ -13,6 +13,9 @@ from numpy.typing import ArrayLike
 
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
 
+# Moments below this part of force times length are rounding errors.
+_ROUNDING = 1e-12
+
 
 def strain_energy(
     displacement: ArrayLike, traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None
@@ -230,6 +233,91 @@ def torque(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None 
     return moments[:, 0, 1] - moments[:, 1, 0]
 
 
+def polarity(traction: ArrayLike, *, mask: ArrayLike | None = None) -> tuple[FloatArray, FloatArray]:
+    r"""Return how much a cell pulls along one axis, and the direction of this axis.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction, in any unit.
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the region of the integral. By default the whole field.
+
+    Returns
+    -------
+    ratio : ndarray of shape (n_fields,)
+        Smaller over larger principal moment, by their sizes, from -1 to 1: 0 for a cell that pulls along one axis
+        only, 1 for one that pulls in all directions alike, below 0 for one that pulls along one axis and pushes along
+        the other. 0 for a field without moments.
+    angle : ndarray of shape (n_fields,)
+        Direction of the axis of the larger moment in radians, from -pi / 2 to pi / 2; 0 is along x, and positive angles
+        turn from x to y, which is clockwise on the screen. 0 for a field without moments.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is not a batch of fields.
+
+    Notes
+    -----
+    Eigenvalues :math:`|\lambda_1| \ge |\lambda_2|` of the :func:`moment_tensor`: the ratio is
+    :math:`\lambda_2 / \lambda_1`, the angle is that of the eigenvector of :math:`\lambda_1`.
+
+    Examples
+    --------
+    A pair of forces along x:
+
+    >>> import numpy as np
+    >>> traction = np.zeros((1, 2, 5, 9))
+    >>> traction[0, 0, 2, 1], traction[0, 0, 2, 7] = 1, -1
+    >>> ratio, angle = polarity(traction)
+    >>> float(abs(ratio[0])), float(angle[0])
+    (0.0, 0.0)
+    """
+    values, vectors = np.linalg.eigh(moment_tensor(traction, mask=mask))
+    fields, major = np.arange(len(values)), np.abs(values).argmax(axis=1)
+    larger, smaller = values[fields, major], values[fields, 1 - major]
+    # Forces at one point have no moment but that of rounding errors.
+    present = np.abs(larger) > _ROUNDING * max(np.shape(traction)[-2:]) * total_force(traction, mask=mask)
+    ratio = np.divide(smaller, larger, out=np.zeros_like(larger), where=present)
+    x, y = vectors[fields, 0, major], vectors[fields, 1, major]
+    # An axis has no sign: the half with x >= 0 stands for it.
+    sign = np.where(x < 0, -1.0, 1.0)
+    return ratio, np.where(present, np.arctan2(sign * y, sign * x), 0.0)
+
+
+def spread_of_axes(angles: ArrayLike) -> float:
+    r"""Return the standard deviation of the directions of axes, which repeat after half a turn.
+
+    Parameters
+    ----------
+    angles : array-like of shape (n_axes,)
+        Directions in radians.
+
+    Returns
+    -------
+    float
+        Circular standard deviation in radians [1]_, at most that of axes in all directions alike,
+        :math:`\pi / \sqrt{12}`.
+
+    Notes
+    -----
+    :math:`\frac12 \sqrt{-2 \ln R}` with the length :math:`R` of the mean of :math:`e^{2 i \theta}`.
+
+    References
+    ----------
+    .. [1] Mardia and Jupp, Directional Statistics (2000).
+
+    Examples
+    --------
+    >>> round(spread_of_axes([1.5, -1.5]), 2)
+    0.07
+    """
+    length = float(np.abs(np.exp(2j * np.asarray(angles, dtype=float)).mean()))
+    spread = 0.5 * np.sqrt(max(-2 * np.log(length), 0.0)) if length else np.inf
+    return float(min(spread, np.pi / np.sqrt(12)))
+
+
 def force_summary(
     displacement: ArrayLike, traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None
 ) -> dict[str, FloatArray]:
@@ -250,7 +338,8 @@ def force_summary(
     -------
     dict of str to ndarray of shape (n_fields,)
         `strain_energy` (J), `total_force` (N), `net_force` (fraction), `contractile_moment` (N m), `torque`
-        (N m), `mean_traction` and `max_traction` (Pa), `net_force_length` (N).
+        (N m), `mean_traction` and `max_traction` (Pa), `net_force_length` (N), `polarity_ratio` and `polarity_angle`
+        (rad).
 
     Raises
     ------
@@ -260,6 +349,7 @@ def force_summary(
     n_pixels = _count_pixels(traction, mask)
     lengths = _lengths(_check_traction(traction, mask))
     total, net = total_force(traction, spacing=spacing, mask=mask), net_force(traction, mask=mask)
+    ratio, angle = polarity(traction, mask=mask)
     return {
         "strain_energy": strain_energy(displacement, traction, spacing=spacing, mask=mask),
         "total_force": total,
@@ -269,6 +359,8 @@ def force_summary(
         "mean_traction": lengths.sum(axis=(1, 2)) / n_pixels,
         "max_traction": lengths.max(axis=(1, 2)),
         "net_force_length": net * total,
+        "polarity_ratio": ratio,
+        "polarity_angle": angle,
     }
 
 

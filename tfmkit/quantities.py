@@ -22,6 +22,8 @@ QUANTITIES = {
     "mean_traction": ("mean_traction_Pa", 0),
     "max_traction": ("max_traction_Pa", 0),
     "net_force_length": ("net_force_N", 2),
+    "polarity_ratio": ("polarity_ratio", 0),
+    "polarity_angle": ("polarity_angle_rad", 0),
 }
 
 

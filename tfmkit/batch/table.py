@@ -16,7 +16,7 @@ from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
 from tfmkit.gel import Gel
 from tfmkit.io import Cell, writing
-from tfmkit.mechanics import force_summary
+from tfmkit.mechanics import force_summary, spread_of_axes
 from tfmkit.metrics import displacement_residual
 from tfmkit.quantities import QUANTITIES, with_units
 
@@ -63,6 +63,7 @@ def cell_record(
     if draws is not None and len(draws.traction) > 1:
         drawn = force_summary(draws.displacement[:, 0], draws.traction[:, 0], **settings)
         stds = {key: float(values.std(ddof=1)) for key, values in drawn.items()}
+        stds["polarity_angle"] = spread_of_axes(drawn["polarity_angle"])
     residual = None
     # A field at rest has no relative residual: the images show no common beads.
     if moved.any():
