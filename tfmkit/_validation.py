@@ -18,13 +18,38 @@ MIN_SIDE = 8
 FloatArray = NDArray[np.floating[Any]]
 
 
+def unmasked(values: Any) -> Any:
+    """Return masked arrays as plain arrays, with NaN at masked entries.
+
+    NumPy's own conversion drops the mask, and the numbers under it, which may be anything, count as measured.
+
+    Parameters
+    ----------
+    values : array-like
+        An array, masked or not, or lists of them.
+
+    Returns
+    -------
+    array-like
+        `values` itself where nothing is masked in it. Masked integers and booleans become float64.
+    """
+    if isinstance(values, np.ma.MaskedArray):
+        if not np.ma.is_masked(values):
+            return values.data
+        return np.ma.filled(values if values.dtype.kind in "fcO" else values.astype(np.float64), np.nan)
+    if isinstance(values, (list, tuple)):
+        return [unmasked(part) if isinstance(part, (list, tuple, np.ma.MaskedArray)) else part for part in values]
+    return values
+
+
 def check_field(X: ArrayLike, *, name: str = "displacement", min_side: int = MIN_SIDE, dtype: Any = None) -> FloatArray:
     """Return `X` as a finite, C-contiguous float batch of vector fields.
 
     Parameters
     ----------
     X : array-like of shape (n_fields, 2, height, width)
-        Vector fields; integers and booleans become float64, float16 becomes float32.
+        Vector fields; integers and booleans become float64, float16 becomes float32. A masked entry is missing: it
+        counts as NaN.
     name : str, default="displacement"
         Name of the array in an error message.
     min_side : int, default=8
@@ -131,7 +156,7 @@ def check_mask(mask: ArrayLike, shape: tuple[int, ...], *, soft: bool = False) -
     ValueError
         If the shape does not fit, or a value lies outside [0, 1] or is not finite.
     """
-    array = np.asarray(mask)
+    array = np.asarray(unmasked(mask))
     if array.dtype != bool:
         array = _as_float(array, "mask", None)
         _refuse_non_finite(array, "mask")
@@ -321,7 +346,7 @@ def root_stream(random_state: Any) -> np.random.Generator:
 
 def _as_float(X: ArrayLike, name: str, dtype: Any) -> FloatArray:
     try:
-        array = np.asarray(X)
+        array = np.asarray(unmasked(X))
     except (ValueError, TypeError) as error:
         raise ValueError(f"Expected {name} as a numeric array, got {type(X).__name__}: {error}.") from error
     if array.dtype.kind == "c":

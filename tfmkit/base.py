@@ -14,7 +14,15 @@ from sklearn.utils import Tags
 from sklearn.utils.metadata_routing import get_routing_for_object
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import FloatArray, check_count, check_data, check_field, check_mask, check_random_state
+from tfmkit._validation import (
+    FloatArray,
+    check_count,
+    check_data,
+    check_field,
+    check_mask,
+    check_random_state,
+    unmasked,
+)
 from tfmkit.gel import Gel
 from tfmkit.metrics import relative_rmse
 from tfmkit.noise.draw import draw_noise_of
@@ -384,7 +392,7 @@ def negative_error(
     errors = np.asarray(relative_rmse(y_true, y_pred, mask=mask, multioutput="raw_values"))
     if sample_weight is None:
         return -float(errors.mean())
-    weights = np.asarray(sample_weight, dtype=np.float64)
+    weights = np.asarray(unmasked(sample_weight), dtype=np.float64)
     if weights.shape != errors.shape or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
         raise ValueError(f"Expected {errors.size} finite weights >= 0, not all of them 0, got {sample_weight!r}.")
     return -float(np.average(errors, weights=weights))

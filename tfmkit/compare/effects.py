@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import stats
 
-from tfmkit._validation import FloatArray
+from tfmkit._validation import FloatArray, unmasked
 
 # Below this number of replicates the interval is so wide that readers are warned.
 FEW = 3
@@ -79,7 +79,7 @@ def estimate_effect(
     >>> round(effect.size, 2), effect.scale, effect.p_value < 0.05
     (0.3, 'ratio', True)
     """
-    groups = [np.asarray(group, dtype=float) for group in (condition, reference)]
+    groups = [np.asarray(unmasked(group), dtype=float) for group in (condition, reference)]
     signs = np.sign(np.concatenate(groups))
     scale = "ratio" if signs.size and abs(signs.sum()) == signs.size else "difference"
     first, second = (np.log(np.abs(group)) for group in groups) if scale == "ratio" else groups

@@ -10,7 +10,7 @@ import scipy.fft
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from tfmkit._validation import FloatArray, check_field, check_mask
+from tfmkit._validation import FloatArray, check_field, check_mask, unmasked
 from tfmkit.displacement._lattice import pixel_matrix, window_matrix
 
 MIN_IMAGE_SIDE = 32
@@ -50,9 +50,10 @@ def check_pairs(pairs: ArrayLike) -> FloatArray:
         If a value is not finite, the array is not 4-D with two images each, a side is under 32 px, or an image is
         constant.
     """
-    kind = np.asarray(pairs).dtype
+    images = np.asarray(unmasked(pairs))
+    kind = images.dtype
     checked = check_field(
-        pairs, name="pairs", min_side=MIN_IMAGE_SIDE, dtype=np.float32 if kind.kind in "uib" else None
+        images, name="pairs", min_side=MIN_IMAGE_SIDE, dtype=np.float32 if kind.kind in "uib" else None
     )
     blank = np.ptp(checked, axis=(2, 3)) == 0
     if blank.any():

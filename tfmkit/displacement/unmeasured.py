@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from tfmkit._validation import FloatArray
+from tfmkit._validation import FloatArray, unmasked
 
 Mask = NDArray[np.bool_]
 
@@ -113,7 +113,7 @@ def find_unmeasured(pair: Any) -> tuple[FloatArray, Unmeasured]:
     is taken for such a background. Of it, only whole lines at the border are a margin. Two images that are copies of
     each other have no overlay.
     """
-    images = np.asarray(pair)
+    images = np.asarray(unmasked(pair))
     images = images if images.dtype.kind == "f" else images.astype(np.float32)
     finite = np.isfinite(images)
     values = ~finite.all(axis=0)

@@ -10,7 +10,7 @@ from sklearn.base import clone
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import FloatArray, check_count, check_field
+from tfmkit._validation import FloatArray, check_count, check_field, unmasked
 from tfmkit.base import find_gel, negative_error
 from tfmkit.filters.base import Filter
 from tfmkit.gel import ForwardOperator, Gel
@@ -37,8 +37,8 @@ class MissingVectorFilter(Filter):
 
     Notes
     -----
-    A vector is missing where a component of `X` is NaN. The first filling is the thin plate through the measured
-    vectors (:func:`tfmkit.holes.fill`). A round is one step of expectation
+    A vector is missing where a component of `X` is NaN or masked (:class:`numpy.ma.MaskedArray`). The first filling is
+    the thin plate through the measured vectors (:func:`tfmkit.holes.fill`). A round is one step of expectation
     maximisation: the expected displacement at the missing vectors is ``G t``, where t is the traction predicted from
     the other vectors. Vectors missing along the border are extrapolated, which is safe over one or two pixels only.
 
@@ -165,9 +165,9 @@ class MissingVectorFilter(Filter):
 
 def _filled(X: ArrayLike) -> tuple[FloatArray, NDArray[np.bool_]]:
     """Return the checked and filled displacement, and a mask of the missing vectors."""
-    array = np.asarray(X)
+    array = np.asarray(unmasked(X))
     if array.dtype.kind != "f" or array.ndim != 4 or array.shape[1] != 2:
-        checked = check_field(X)
+        checked = check_field(array)
         return checked, np.zeros((len(checked), *checked.shape[2:]), dtype=bool)
     missing = np.isnan(array).any(axis=1)
     displacement = check_field(np.where(missing[:, None], 0, array))

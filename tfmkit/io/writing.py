@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfmkit import __version__
+from tfmkit._validation import unmasked
 
 # Results depend on these.
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
@@ -95,7 +96,7 @@ def write_csv(path: str | PathLike[str], columns: Mapping[str, ArrayLike]) -> No
     ValueError
         If the columns differ in length.
     """
-    values = [np.asarray(column) for column in columns.values()]
+    values = [np.asarray(unmasked(column)) for column in columns.values()]
     if any(column.ndim != 1 for column in values) or len({column.size for column in values}) != 1:
         raise ValueError(f"Expected columns of one length, got shapes {[column.shape for column in values]}.")
     with writing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfmkit._validation import FloatArray, check_choice
+from tfmkit._validation import FloatArray, check_choice, unmasked
 from tfmkit.metrics.fields import MULTIOUTPUT, average, check_tractions, magnitude, ratio
 
 _TRUE_PATCH = "a true traction in every patch"
@@ -299,7 +299,7 @@ def _check(
 
 
 def _number_patches(patches: ArrayLike, shape: tuple[int, ...]) -> _Patches:
-    labels = np.asarray(patches)
+    labels = np.asarray(unmasked(patches))
     wanted = (shape[0], *shape[2:])
     if labels.dtype.kind not in "iu" or labels.shape not in (wanted, wanted[1:]):
         raise ValueError(

@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import FloatArray, check_choice, check_field, check_number, check_random_state
+from tfmkit._validation import FloatArray, check_choice, check_field, check_number, check_random_state, unmasked
 from tfmkit.monolayer.equilibrium import Equilibrium
 from tfmkit.monolayer.labels import Labels, cell_radius, check_labels
 from tfmkit.monolayer.sheet import BOUNDARIES, Sheet, make_sheet
@@ -131,7 +131,7 @@ class SheetEstimator(ABC, BaseEstimator):
         of half the radius of a cell), and as much of them shows in the traction as of the measured one.
         """
         check_is_fitted(self)
-        batch = np.asarray(tractions)
+        batch = np.asarray(unmasked(tractions))
         if batch.ndim != 5 or len(batch) < 2:
             raise ValueError(
                 "Expected draws of the traction of shape (n_draws, n_fields, 2, height, width), at least 2 of them, "
@@ -183,7 +183,7 @@ class SheetEstimator(ABC, BaseEstimator):
 
 
 def _check_target(y: ArrayLike, shape: tuple[int, ...]) -> None:
-    target = np.asarray(y)
+    target = np.asarray(unmasked(y))
     if target.ndim != 4 or target.shape[1] < 2 or (target.shape[0], *target.shape[2:]) != (shape[0], *shape[2:]):
         raise ValueError(f"Expected stress for traction of shape {shape}, got shape {target.shape}.")
     for components in (target[:, :2], target[:, -2:]):

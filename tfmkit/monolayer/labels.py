@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from tfmkit._validation import check_number
+from tfmkit._validation import check_number, unmasked
 
 Labels = NDArray[np.int64]
 
@@ -33,7 +33,7 @@ def check_labels(labels: ArrayLike, shape: tuple[int, ...]) -> Labels:
     ValueError
         If the shape does not fit or a value is not a whole number >= 0.
     """
-    array = np.asarray(labels)
+    array = np.asarray(unmasked(labels))
     if array.dtype.kind not in "biuf":
         raise ValueError(f"Expected a mask or a label image of numbers, got dtype {array.dtype}.")
     wanted = (shape[0], *shape[-2:])
@@ -148,7 +148,7 @@ def cells_from_outlines(outlines: ArrayLike) -> Labels:
 
 
 def _one_plane(labels: ArrayLike) -> Labels:
-    array = np.asarray(labels)
+    array = np.asarray(unmasked(labels))
     if array.ndim != 2:
         raise ValueError(f"Expected a label image of shape (height, width), got shape {array.shape}.")
     return check_labels(array, (1, *array.shape))[0].copy()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from tfmkit._validation import check_field, check_number
+from tfmkit._validation import check_field, check_number, unmasked
 from tfmkit.monolayer.borders import find_borders
 from tfmkit.monolayer.forces import balance_forces, border_vectors, stress_force
 from tfmkit.monolayer.labels import Labels, check_labels
@@ -199,7 +199,7 @@ def _fields(
     stress: ArrayLike, labels: ArrayLike, draws: ArrayLike | None
 ) -> Iterator[tuple[int, Array, Labels, Array | None]]:
     """Give each field with its label image and its draws."""
-    array = np.asarray(stress, dtype=np.float64)
+    array = np.asarray(unmasked(stress), dtype=np.float64)
     if array.ndim != 4 or array.shape[1] != 3:
         raise ValueError(f"Expected stress of shape (n_fields, 3, height, width), got shape {array.shape}.")
     images = check_labels(labels, array.shape)
@@ -219,7 +219,7 @@ def _fields(
 def _check_draws(draws: ArrayLike | None, n_components: int, name: str) -> Array | None:
     if draws is None:
         return None
-    array = np.asarray(draws, dtype=np.float64)
+    array = np.asarray(unmasked(draws), dtype=np.float64)
     if array.ndim != 5 or len(array) < 2 or array.shape[2] != n_components:
         raise ValueError(
             f"Expected at least 2 {name} of shape (n_draws, n_fields, {n_components}, height, width), "

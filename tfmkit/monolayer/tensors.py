@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tfmkit._validation import unmasked
+
 Array = NDArray[np.floating[Any]]
 
 
@@ -125,7 +127,7 @@ def anisotropy(stress: ArrayLike) -> Array:
 
 
 def _components(stress: ArrayLike) -> tuple[Array, Array, Array]:
-    array = np.asarray(stress)
+    array = np.asarray(unmasked(stress))
     if array.ndim < 3 or array.shape[-3] != 3 or array.dtype.kind != "f":
         raise ValueError(
             f"Expected stress of shape (..., 3, height, width) of floats, got {array.dtype} of {array.shape}."

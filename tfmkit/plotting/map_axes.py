@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfmkit._validation import FloatArray, check_field, check_mask, check_number
+from tfmkit._validation import FloatArray, check_field, check_mask, check_number, unmasked
 from tfmkit.plotting.style import COLUMN, new_figure
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def check_single_field(field: ArrayLike, spacing: float) -> tuple[FloatArray, fl
     ValueError
         If the array is not a single field of finite numbers, or the spacing is not positive.
     """
-    array = np.asarray(field)
+    array = np.asarray(unmasked(field))
     if array.ndim != 3:
         raise ValueError(f"Expected a single field of shape (2, height, width), got shape {array.shape}.")
     return check_field(array[None], name="field")[0], check_number(spacing, "spacing", low=0, include_low=False)

@@ -11,7 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import ArrayLike
 
-from tfmkit._validation import check_number
+from tfmkit._validation import check_number, unmasked
 from tfmkit.io.writing import writing
 
 
@@ -46,7 +46,7 @@ def write_ome_tiff(
         If `images` is not 4-D or not real numbers, there is not one name per channel, a name cannot stand in XML, or a
         number is not positive.
     """
-    stack = np.asarray(images)
+    stack = np.asarray(unmasked(images))
     if stack.ndim != 4 or not stack.size or stack.dtype.kind not in "uifb":
         raise ValueError(
             f"Expected images as real numbers of shape (n_frames, n_channels, height, width), got {stack.dtype} of "
@@ -92,7 +92,7 @@ def write_tiff(
     ValueError
         If `images` is not 4-D or `pixel_size` not positive.
     """
-    stack = np.asarray(images, dtype=np.float32)
+    stack = np.asarray(unmasked(images), dtype=np.float32)
     if stack.ndim != 4:
         raise ValueError(f"Expected images of shape (n_frames, n_channels, height, width), got {stack.shape}.")
     metadata: dict[str, Any] = {"axes": "TCYX", "Labels": list(labels) * len(stack)}
