@@ -31,6 +31,7 @@ _HOMES: dict[str, str] = {
     "PatchSimulator": "simulate",
     "batch": "batch",
     "benchmark": "benchmark",
+    "compare": "compare",
     "datasets": "datasets",
     "displacement": "displacement",
     "estimator_checks": "estimator_checks",
@@ -43,6 +44,7 @@ _HOMES: dict[str, str] = {
     "monolayer": "monolayer",
     "noise": "noise",
     "plotting": "plotting",
+    "profiles": "profiles",
     "scoring": "scoring",
     "simulate": "simulate",
 }

@@ -12,6 +12,7 @@ from tfmkit.plotting.lambdas import plot_criterion, plot_lambda_curve
 from tfmkit.plotting.map_axes import image_extent
 from tfmkit.plotting.maps import plot_map, plot_traction_map
 from tfmkit.plotting.movies import save_movie
+from tfmkit.plotting.profiles import plot_kymograph, plot_profile
 from tfmkit.plotting.sheets import plot_border_tension, plot_sheet_stress
 from tfmkit.plotting.style import save_figure
 from tfmkit.plotting.superplot import plot_superplot
@@ -24,8 +25,10 @@ __all__ = [
     "plot_border_tension",
     "plot_courses",
     "plot_criterion",
+    "plot_kymograph",
     "plot_lambda_curve",
     "plot_map",
+    "plot_profile",
     "plot_sheet_stress",
     "plot_superplot",
     "plot_traction_map",
