@@ -19,6 +19,7 @@ from tfmkit.fttc import FTTC
 # The benchmarks are no part of the installed package.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.command import RESULTS
 from benchmarks.paper import claims, errors, maps, measured, network, panels, training, transfer
 from benchmarks.paper.methods import (
     CUTOFF,
@@ -263,3 +264,8 @@ def test_transfer_scales_with_the_gel(tmp_path, monkeypatch):
         index="change", columns=["estimator", "metric", "noise"], values="mean"
     )
     np.testing.assert_allclose(table.loc["5 kPa"], table.loc["paper"], rtol=1e-4)
+
+
+def test_claims_name_changes_that_are_made():
+    assert set(claims.FAMILIES_OF_CHANGES) < set(transfer.CHANGES)
+    assert set(pd.read_csv(RESULTS / "paper" / "transfer.csv")["kind"]) == set(transfer.CHANGES)
