@@ -49,7 +49,11 @@ def test_defaults(tmp_path):
     ("text", "line", "message"),
     [
         (GOOD.replace("[gel]", "folders = '.'\n[gel]"), 6, "unknown key 'folders'; allowed are folder, relaxed"),
-        ("[inputs]\n", 1, "unknown key 'inputs'; allowed are input, gel, drift, displacement, traction, run"),
+        (
+            "[inputs]\n",
+            1,
+            "unknown key 'inputs'; allowed are input, gel, drift, displacement, traction, monolayer, run",
+        ),
         (GOOD + "[gels]\n", 9, "unknown key 'gels'"),
         (GOOD.replace("8000", '"soft"'), 7, "young"),
         (GOOD.replace("8000", "true"), 7, "young"),

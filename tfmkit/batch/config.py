@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from pydantic import (
@@ -274,6 +274,39 @@ class TractionSettings(MethodSettings):
         return self
 
 
+class MonolayerSettings(Section):
+    """Section ``[monolayer]``: the stress inside sheets of cells. Without the section there is none."""
+
+    estimator: Literal["MonolayerStress", "BayesianStress"] = "MonolayerStress"
+    """Estimator of the stress."""
+    poisson: Annotated[float, Field(gt=-1, lt=1)] = 0.5
+    """Poisson ratio of the sheet."""
+    boundary: Literal["sliding", "fixed", "free"] | None = None
+    """Condition where the sheet leaves the field; by default that of the estimator."""
+    noise: NotNegative | None = None
+    """Noise level of the traction in Pa, for BayesianStress; by default it is measured outside of the sheet."""
+    margin: NotNegative = 0.0
+    """Micrometres by which the traction reaches beyond the cells."""
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """Return the parameters of the estimator.
+
+        Returns
+        -------
+        dict of str to object
+            Names and values; those that are absent keep the estimator's default.
+        """
+        names = ("poisson", "boundary", "noise")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+    @model_validator(mode="after")
+    def _knows_its_noise(self) -> MonolayerSettings:
+        if self.noise is not None and self.estimator != "BayesianStress":
+            raise ValueError('noise goes with estimator = "BayesianStress" only.')
+        return self
+
+
 class RunSettings(Section):
     """Section ``[run]``."""
 
@@ -300,6 +333,8 @@ class Config(Section):
     """Method from bead images to displacement, and its parameters."""
     traction: TractionSettings = TractionSettings()
     """Estimator from displacement to traction, and its parameters."""
+    monolayer: MonolayerSettings | None = None
+    """Stress inside sheets of cells; by default it is not computed."""
     run: RunSettings = RunSettings()
     """Processes, error bars and the folder of the results."""
 
@@ -377,8 +412,8 @@ def read_config(config: str | PathLike[str] | Mapping[str, Any]) -> Config:
     Parameters
     ----------
     config : path-like or mapping
-        TOML file with the sections ``[input]``, ``[gel]``, ``[drift]``, ``[displacement]``, ``[traction]`` and
-        ``[run]``, or the same as a mapping of mappings, whose paths start from the working folder.
+        TOML file with the sections ``[input]``, ``[gel]``, ``[drift]``, ``[displacement]``, ``[traction]``,
+        ``[monolayer]`` and ``[run]``, or the same as a mapping of mappings, whose paths start from the working folder.
 
     Returns
     -------
@@ -470,7 +505,9 @@ def _explain(error: ErrorDetails, file: str, numbers: Mapping[tuple[str, str], i
 
 def _in_words(error: ErrorDetails, section: str, key: str) -> str:
     if error["type"] == "extra_forbidden":
-        model: Any = Config.model_fields[section].annotation if key else Config
+        # A section that may be absent is a union with None.
+        section_model: Any = Config.model_fields[section].annotation if key else Config
+        model = next(iter(get_args(section_model)), section_model)
         return f"unknown key {key or section!r}; allowed are {', '.join(model.model_fields)}."
     if error["type"] == "missing":
         return f"the key {key!r} is missing; it has no default." if key else f"the section [{section}] is missing."

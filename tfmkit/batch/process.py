@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from tfmkit._validation import FloatArray
 from tfmkit.batch.config import Config
 from tfmkit.batch.items import Failure, Item
+from tfmkit.batch.sheets import sheet_results
 from tfmkit.batch.store import ItemFiles, Store, read_channels, write_fields
 from tfmkit.batch.table import cell_record, complete_record
 from tfmkit.displacement import Flag, undo_drift
@@ -73,12 +74,15 @@ class Outcome:
         The reason why there are none.
     remarks : list of str
         A sentence for each region that is left out, and for each doubt about the cells.
+    sheet : dict of str to list of dict
+        Rows of the tables of the sheet; empty if its stress was not asked for.
     """
 
     key: str
     rows: list[dict[str, Any]]
     failure: Failure | None = None
     remarks: list[str] = field(default_factory=list)
+    sheet: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
 
 def process(item: Item, plan: Plan) -> Outcome:
@@ -102,7 +106,8 @@ def process(item: Item, plan: Plan) -> Outcome:
         with threadpool_limits(1):
             record = _make(item, plan.config, Store(files, item, plan.config, plan.weights))
             doubts = () if plan.config.input.pixel_size else doubt_pixel_size(record["pixel_size_um"])
-            return Outcome(item.key, list(record["rows"]), remarks=[*record.get("remarks", []), *doubts])
+            remarks = [*record.get("remarks", []), *doubts]
+            return Outcome(item.key, list(record["rows"]), remarks=remarks, sheet=record.get("sheet", {}))
     except Exception as error:  # noqa: BLE001 - one bad file must not end the run
         files.remove()
         message = str(error) or type(error).__name__
@@ -122,7 +127,7 @@ def _make(item: Item, config: Config, store: Store) -> dict[str, Any]:
         preview_item(item, config, measurement, store.files.preview)
     grid_step = None if pixel_size is None else pixel_size * measurement.spacing
     if "traction" in stale:
-        maps, record = invert_item(item, config, measurement, gel)
+        maps, record = invert_item(item, config, measurement, gel, grid_step)
         write_fields(store.files.fields, maps, grid_step)
     elif "scale" in stale:
         write_fields(store.files.fields, read_channels(store.files.fields), grid_step)
@@ -242,9 +247,9 @@ def preview_item(item: Item, config: Config, measurement: Measurement, path: Pat
 
 
 def invert_item(
-    item: Item, config: Config, measurement: Measurement, gel: Gel
+    item: Item, config: Config, measurement: Measurement, gel: Gel, grid_step: float | None = None
 ) -> tuple[dict[str, FloatArray], dict[str, Any]]:
-    """Recover the traction of an item.
+    """Recover the traction of an item, and the stress of its sheet if that is asked for.
 
     Parameters
     ----------
@@ -256,11 +261,13 @@ def invert_item(
         Its displacement.
     gel : Gel
         The gel with all lengths in pixels.
+    grid_step : float, optional
+        Micrometres between grid points.
 
     Returns
     -------
     maps : dict of str to ndarray of shape (height, width)
-        Displacement, traction, its standard deviation, flags, quality and cells.
+        Displacement, traction, its standard deviation, flags, quality, cells and stress.
     record : dict
         Choices of the estimator and numbers of the cells, with the pixel as the unit of length.
     """
@@ -288,6 +295,10 @@ def invert_item(
         "cells": [cell_record(cell, measurement, traction, draws, gel) for cell in cells],
         "remarks": [*measurement.remarks.tolist(), *cells.remarks],
     }
+    if config.monolayer is not None:
+        stream = _stream(config.run.seed + 1, item.key)
+        stress, tables = sheet_results(item, config.monolayer, cells, traction, draws, grid_step=grid_step, rng=stream)
+        maps, record = maps | stress, record | {"sheet": tables}
     return maps, record
 
 

@@ -17,6 +17,7 @@ from tfmkit.batch.config import Config, read_config
 from tfmkit.batch.items import Failure, Item, list_items
 from tfmkit.batch.process import Outcome, Plan, process
 from tfmkit.batch.results import Results, read_results
+from tfmkit.batch.sheets import sheet_tables
 from tfmkit.batch.store import digest, remove_unfinished
 from tfmkit.batch.table import failure_table, make_table, remark_table, write_table
 from tfmkit.io import write_settings
@@ -125,6 +126,9 @@ def _finish(config: Config, folder: Path, items: list[Item], outcomes: list[Outc
     write_table(folder / "table.parquet", table)
     write_table(folder / "failures.csv", failure_table(failed, config.images))
     write_table(folder / "remarks.csv", remark_table({outcome.key: outcome.remarks for outcome in outcomes}))
+    if config.monolayer is not None:
+        for name, rows_of_sheets in sheet_tables(outcome.sheet for outcome in outcomes).items():
+            write_table(folder / f"sheet_{name}.csv", rows_of_sheets)
     sections = config.model_dump()
     settings = {
         "name": config.name,

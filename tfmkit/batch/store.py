@@ -220,7 +220,11 @@ class Store:
     def _fingerprints(self, gel: Gel, pixel_size: float | None) -> dict[str, str]:
         item, config, measurement = self.item, self.config, self._measurement
         draws = [config.run.samples, config.run.seed]
-        traction = [measurement, asdict(gel), config.traction.model_dump(), self.weights, draws, _present([item.mask])]
+        method = config.traction.model_dump()
+        traction: list[Any] = [measurement, asdict(gel), method, self.weights, draws, _present([item.mask])]
+        if config.monolayer is not None:
+            # Stress is in N/m, so that the size of a pixel matters.
+            traction += [config.monolayer.model_dump(), pixel_size]
         return {
             "measurement": measurement,
             "preview": digest([measurement, config.input.cell_channel, _present([item.cell])]),

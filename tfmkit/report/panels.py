@@ -12,8 +12,10 @@ from scipy.ndimage import binary_erosion
 
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult
+from tfmkit.batch.sheets import sheet_stress
 from tfmkit.displacement import Flag
-from tfmkit.plotting import plot_lambda_curve, plot_map
+from tfmkit.monolayer.tables import SHEET
+from tfmkit.plotting import plot_border_tension, plot_lambda_curve, plot_map, plot_sheet_stress
 from tfmkit.report.figures import draw_map, draw_traction
 from tfmkit.report.frames import Maps, Tops
 from tfmkit.report.pictures import Key, Panel, embed_beads, embed_classes, embed_figure, embed_grey
@@ -63,6 +65,7 @@ def draw_panels(item: ItemResult, maps: Maps, tops: Tops, criterion: str) -> Ite
     """
     yield from _bead_panels(item, maps)
     yield from _field_panels(maps, tops)
+    yield from _sheet_panels(item, maps)
     yield _flag_panel(item.record["flags"], maps)
     yield from _curve_panel(item.record, criterion)
 
@@ -138,6 +141,27 @@ def _field_panels(maps: Maps, tops: Tops) -> Iterator[Panel]:
     panel = _map_panel("Residual", f"unexplained {misfit}", maps.misfit, unit, vmax=tops.misfit, **look)
     share = f"{misfit} / |u| over the whole field is {format_number(100 * maps.residual)} %."
     yield replace(panel, note=f"{panel.note} {share}")
+
+
+def _sheet_panels(item: ItemResult, maps: Maps) -> Iterator[Panel]:
+    if "sheet" not in item.record:
+        return
+    fields = item.fields()
+    stress = sheet_stress(fields)
+    look: dict[str, Any] = {"spacing": maps.spacing, "length_unit": maps.unit}
+    sheet = next((row for row in item.record["sheet"]["cells"] if row["cell"] == SHEET), None)
+    if sheet is None:
+        return
+    level = sheet["mean_normal_stress_N_per_m"]
+    note = f"Mean {format_number(1e3 * level)} mN/m in the cells; tension is red."
+    labels = fields["cell"].astype(int)
+    figure = plot_sheet_stress(stress, labels=labels if labels.any() else None, **look)
+    yield Panel("Stress in the sheet", embed_figure(figure), f"Heat map of the mean normal stress. {note}", note)
+    if item.record["sheet"]["borders"]:
+        within = np.where(np.isfinite(stress).all(axis=0), labels, 0)
+        figure = plot_border_tension(stress, within, **look)
+        alt = "Borders between cells in the colour of their normal tension."
+        yield Panel("Tension of borders", embed_figure(figure), alt, "Force per length that two cells exert.")
 
 
 def _map_panel(title: str, name: str, values: NDArray[Any], unit: str, **look: Any) -> Panel:
