@@ -1,4 +1,4 @@
-"""``tfmkit benchmark``: how wrong each method is on cells whose traction is known."""
+"""``tfmkit benchmark``: the errors of each method on cells whose traction is known."""
 
 from __future__ import annotations
 

@@ -24,8 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Simulate cells and write displacement (grid px), traction (Pa), mask and patches to a "
         ".npz file, which `tfmkit traction` and `tfmkit benchmark` read."
     )
-    parser.add_argument("-n", "--number", type=int, default=28, help="how many cells")
-    parser.add_argument("--family", choices=(*CELL_FAMILIES, *PATCH_FAMILIES), default="generic", help="kind of cell")
+    parser.add_argument("-n", "--number", type=int, default=28, help="number of cells")
+    parser.add_argument(
+        "--family", choices=(*CELL_FAMILIES, *PATCH_FAMILIES), default="generic", help="family of cells or patches"
+    )
     parser.add_argument("--shape", type=int, nargs="+", default=[104], metavar="PX", help="side, or height and width")
     parser.add_argument("--young", type=float, default=10_670.0, metavar="PA", help="Young's modulus of the gel in Pa")
     parser.add_argument("--poisson", type=float, default=0.45, metavar="NU", help="Poisson ratio of the gel")
