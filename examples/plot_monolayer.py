@@ -39,7 +39,7 @@ if (measured / "KO_04_mask.png").is_file():
     model = FTTCCV(young=49_000, poisson=0.49, spacing=spacing, thickness=300e-6)
 else:
     spacing = 2e-6
-    colony = MonolayerSimulator(shape=96, cell_size=16, spacing=spacing, noise=0.1, noise_unit="rms", random_state=1)
+    colony = MonolayerSimulator(shape=112, cell_size=16, spacing=spacing, noise=0.1, noise_unit="rms", random_state=1)
     fields = colony.sample(1)
     displacement, labels = fields.displacement, fields.labels[0]
     sheet = widen(labels, 2.0)

@@ -28,6 +28,13 @@ def test_arrays_and_labels(fields):
         assert 14**2 / 2 < np.median(counts) < 2 * 14**2
 
 
+def test_no_cell_reaches_the_border_of_the_field():
+    crowded = MonolayerSimulator(shape=(72, 80), cell_size=12.0, colony_size=0.9, random_state=4).sample(3)
+    for labels in crowded.labels:
+        assert labels.max() > 4
+        assert not np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]]).any()
+
+
 def test_one_edge_under_tension():
     # Stress integrates to tension times length along the edge, traction to the tension at each end, inwards.
     ends = np.array([[[20.0, 30.0], [50.0, 30.0 + 30 * np.tan(0.3)]]])

@@ -139,7 +139,7 @@ class MonolayerSimulator(FieldSimulator):
         }
 
     def _colony(self, rng: np.random.Generator, shape: tuple[int, int]) -> tuple[Array, Array, NDArray[np.int32]]:
-        colony = draw_colony(rng, shape, self.cell_size, self.colony_size * min(shape))
+        colony = draw_colony(rng, shape, self.cell_size, self.colony_size * min(shape), self.edge_width)
         edges, interiors = draw_tensions(rng, colony, self.cell_size, self.variation)
         stress, traction = edge_stress(colony.ends, edges, shape, self.edge_width)
         # Edges of a mean tension of 1 give cells of this size a mean normal stress of 1 / size.

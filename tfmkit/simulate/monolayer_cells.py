@@ -46,8 +46,10 @@ class Colony:
     ends: Array
 
 
-def draw_colony(rng: np.random.Generator, shape: tuple[int, int], cell_size: float, colony_size: float) -> Colony:
-    """Place cells in the middle of a field.
+def draw_colony(
+    rng: np.random.Generator, shape: tuple[int, int], cell_size: float, colony_size: float, width: float
+) -> Colony:
+    """Place cells in the middle of a field; none reaches its border.
 
     Parameters
     ----------
@@ -59,6 +61,8 @@ def draw_colony(rng: np.random.Generator, shape: tuple[int, int], cell_size: flo
         Diameter of a cell in pixels: its mean area is the square of it.
     colony_size : float
         Diameter of the colony in pixels.
+    width : float
+        Standard deviation of the Gaussian that smooths the edges, in pixels.
 
     Returns
     -------
@@ -80,11 +84,20 @@ def draw_colony(rng: np.random.Generator, shape: tuple[int, int], cell_size: flo
     waves = _LOBES * np.arctan2(y, x)[:, None] + rng.uniform(0, 2 * np.pi, _LOBES.size)
     outline = colony_size / 2 * (1 + _WOBBLE * (rng.standard_normal(_LOBES.size) * np.cos(waves)).sum(axis=1))
     is_cell = np.hypot(x, y) < outline
-    is_cell[np.argmin(np.hypot(x, y))] = True
     diagram = Voronoi(seeds)
+    is_cell &= _within(diagram, shape, (_MARGIN + 1) * width)
+    is_cell[np.argmin(np.hypot(x, y))] = True
     pairs, corners = np.array(diagram.ridge_points), np.array(diagram.ridge_vertices)
     of_cells = is_cell[pairs].any(axis=1) & (corners >= 0).all(axis=1)
     return Colony(seeds, is_cell, diagram.vertices[corners[of_cells]])
+
+
+def _within(diagram: Voronoi, shape: tuple[int, int], margin: float) -> NDArray[np.bool_]:
+    """Find the cells whose corners all lie inside of the field, by a margin."""
+    highest = np.array([shape[1], shape[0]]) - 1 - margin
+    inside = ((diagram.vertices > margin) & (diagram.vertices < highest)).all(axis=1)
+    corners = [diagram.regions[region] for region in diagram.point_region]
+    return np.array([-1 not in corner and bool(inside[corner].all()) for corner in corners])
 
 
 def draw_tensions(rng: np.random.Generator, colony: Colony, cell_size: float, variation: float) -> tuple[Array, Array]:
