@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 MIN_SIDE = 8
+# Longest integer that an error message shows.
+_MOST_DIGITS = 400
 
 FloatArray = NDArray[np.floating[Any]]
 
@@ -203,9 +205,11 @@ def check_number(
         If `value` is not a finite real number or lies outside.
     """
     interval = f"{'[' if include_low else '('}{low}, {high}{']' if include_high else ')'}"
-    if isinstance(value, bool) or not isinstance(value, Real) or not np.isfinite(float(value)):
-        raise ValueError(f"Expected {name} to be a finite number in {interval}, got {value!r}.")
-    number = float(value)
+    number = np.nan if isinstance(value, bool) or not isinstance(value, Real) else _as_number(value)
+    if not np.isfinite(number):
+        # An integer of thousands of digits has no text.
+        got = repr(value) if not isinstance(value, Integral) or abs(value) < 10**_MOST_DIGITS else "more digits"
+        raise ValueError(f"Expected {name} to be a finite number in {interval}, got {got}.")
     if number < low or number > high or (number == low and not include_low) or (number == high and not include_high):
         raise ValueError(f"Expected {name} in {interval}, got {value!r}.")
     return number
@@ -344,6 +348,13 @@ def root_stream(random_state: Any) -> np.random.Generator:
     return np.random.default_rng(int(stream.integers(2**63))) if stream is random_state else stream
 
 
+def _as_number(value: Real) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf
+
+
 def _as_float(X: ArrayLike, name: str, dtype: Any) -> FloatArray:
     try:
         array = np.asarray(unmasked(X))
@@ -361,6 +372,36 @@ def _as_float(X: ArrayLike, name: str, dtype: Any) -> FloatArray:
     if dtype is None:
         dtype = {"float32": np.float32, "float16": np.float32}.get(array.dtype.name, np.float64)
     return array.astype(dtype, copy=False)
+
+
+def check_result(result: FloatArray, name: str) -> FloatArray:
+    """Return a result, unless it left the range of its numbers on the way.
+
+    Parameters
+    ----------
+    result : ndarray
+        The result of finite input.
+    name : str
+        Its name in an error message.
+
+    Returns
+    -------
+    ndarray
+        The result itself.
+
+    Raises
+    ------
+    ValueError
+        If a value is not finite.
+    """
+    try:
+        _refuse_non_finite(result, name)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} A number of the input or of the parameters is too large or too small for {result.dtype}: choose "
+            "units in which all are of ordinary size."
+        ) from None
+    return result
 
 
 def _refuse_non_finite(array: FloatArray, name: str) -> None:

@@ -21,6 +21,7 @@ from tfmkit._validation import (
     check_field,
     check_mask,
     check_random_state,
+    check_result,
     unmasked,
 )
 from tfmkit.gel import Gel
@@ -207,16 +208,17 @@ class TractionEstimator(FieldRegressor):
         Raises
         ------
         ValueError
-            If `X` is not a batch of finite fields, or the mask does not fit.
+            If `X` is not a batch of finite fields, the mask does not fit, or the traction is too large for its
+            precision.
         """
         check_is_fitted(self)
         displacement = check_field(X)
         if mask is None:
-            return self._recover(displacement, None)
+            return self._finite(displacement, None)
         weight = check_mask(mask, displacement.shape, soft=True)
         if getattr(self, "support", "cut") == "fit":
-            return self._recover(displacement, weight)
-        traction = self._recover(displacement, None)
+            return self._finite(displacement, weight)
+        traction = self._finite(displacement, None)
         return traction * weight[:, None].astype(traction.dtype)
 
     def draw(self, X: ArrayLike, n: int = 32, random_state: Any = None, *, predicted: Any = None) -> Draws:
@@ -316,6 +318,11 @@ class TractionEstimator(FieldRegressor):
     def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
         """Return the traction of checked displacement, in the unit of `young`. Every estimator has this method."""
         raise NotImplementedError(f"Expected {type(self).__name__} to define `_recover(displacement, mask)`.")
+
+    def _finite(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
+        # The check tells more than NumPy's warnings.
+        with np.errstate(over="ignore", invalid="ignore"):
+            return check_result(self._recover(displacement, mask), "traction")
 
     def _predicted(self, displacement: FloatArray) -> Any:
         settings = {"return_std": True} if self.gives_std else {}

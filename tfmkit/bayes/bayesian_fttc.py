@@ -9,7 +9,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import FloatArray, check_count, check_field, check_mask, check_number, check_random_state
+from tfmkit._validation import (
+    FloatArray,
+    check_count,
+    check_field,
+    check_mask,
+    check_number,
+    check_random_state,
+    check_result,
+)
 from tfmkit.base import TractionEstimator
 from tfmkit.bayes.bootstrap import interval, recover, resample, undecided
 from tfmkit.bayes.posterior import evidence_lam, posterior_samples, posterior_std
@@ -128,7 +136,8 @@ class BayesianFTTC(TractionEstimator):
             mean = mean * check_mask(mask, fields.shape, soft=True)[:, None].astype(mean.dtype)
         modes = [posterior_std(shape, *pair) for pair in self._modes(noise, lams)]
         std = np.stack(modes) * self.gel_.young
-        return mean, np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)
+        std = np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)
+        return check_result(mean, "traction"), check_result(std, "standard deviation of the traction")
 
     def sample_y(self, X: ArrayLike, n_samples: int = 32, random_state: Any = None) -> NDArray[Any]:
         """Draw tractions from the posterior.

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
 
-from tfmkit._validation import check_count, check_data, check_field, check_mask, check_number, check_pair
+from tfmkit._validation import check_count, check_data, check_field, check_mask, check_number, check_pair, check_result
 from tfmkit.base import TractionEstimator
 from tfmkit.deep._field_net import FieldNet, draw_seed, seeded
 from tfmkit.deep._training import EarlyStopping, RelativeError, resume
@@ -333,11 +333,12 @@ class DeepTFM(TractionEstimator, FieldNet):
         """
         weight = None if mask is None else check_mask(mask, check_field(X).shape, soft=True)
         if not return_std:
-            return _cut(self._outputs(X)[0], weight)
+            return _cut(check_result(self._outputs(X)[0], "traction"), weight)
         traction, half_width = self._with_interval(X)
         if self.calibration_ is not None:
             half_width = (half_width * self.calibration_.factor(traction, half_width)).astype(half_width.dtype)
-        return _cut(traction, weight), half_width / HALF_WIDTH
+        half_width = check_result(half_width, "interval of the traction")
+        return _cut(check_result(traction, "traction"), weight), half_width / HALF_WIDTH
 
     @property
     def gives_std(self) -> bool:  # type: ignore[override]

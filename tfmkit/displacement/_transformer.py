@@ -13,7 +13,7 @@ from sklearn.utils import Bunch, Tags
 from sklearn.utils.validation import check_is_fitted
 from threadpoolctl import threadpool_limits
 
-from tfmkit._validation import FloatArray, check_count
+from tfmkit._validation import FloatArray, check_count, check_result
 from tfmkit.displacement._images import Mask, Prepared, check_excluded, check_pairs, prepare
 from tfmkit.displacement._lattice import Lattice, nodes
 from tfmkit.displacement._match import Match, replace
@@ -175,7 +175,7 @@ class DisplacementTransformer(TransformerMixin, BaseEstimator):
         displacement, std, flags, quality = (np.stack(part) for part in zip(*parts, strict=True))
         height, width = pairs.shape[2:]
         return Bunch(
-            displacement=displacement.astype(pairs.dtype),
+            displacement=check_result(displacement.astype(pairs.dtype), "displacement"),
             std=std.astype(pairs.dtype),
             flags=flags,
             quality=quality,

@@ -11,6 +11,9 @@ import numpy as np
 
 from tfmkit._validation import FloatArray, check_number
 
+# Grid points. Beyond these, squares leave the range of single precision, and exponentials that of any.
+_LEAST_PEAK, _LARGEST_PEAK, _LARGEST_LAYER = 1e-15, 1e15, 1e12
+
 
 @dataclass(frozen=True)
 class Gel:
@@ -67,6 +70,11 @@ class Gel:
             "spacing": check_number(self.spacing, "spacing", low=0, include_low=False),
             "thickness": _check_thickness(self.thickness),
         }
+        if _LARGEST_LAYER * checked["spacing"] < checked["thickness"] < np.inf:
+            raise ValueError(
+                f"Expected a thickness of at most {_LARGEST_LAYER:g} grid points, got {checked['thickness']:g} with "
+                f"spacing={checked['spacing']:g}. Leave out the thickness of a gel that is thick everywhere."
+            )
         checked["depth"] = check_number(self.depth, "depth", low=0, high=checked["thickness"], include_high=False)
         for name, number in checked.items():
             object.__setattr__(self, name, number)
@@ -175,7 +183,22 @@ class Gel:
         -------
         ndarray
             Displacement over `spacing`, in the same precision.
+
+        Raises
+        ------
+        ValueError
+            If the largest displacement of a field is neither 0 nor between 1e-15 and 1e15 grid points, the range in
+            which squares of displacement and of its noise are exact in every precision.
         """
+        with np.errstate(over="ignore"):
+            peaks = np.abs(displacement).max(axis=(-3, -2, -1)).astype(np.float64) / self.spacing
+        wrong = (peaks > 0) & ((peaks < _LEAST_PEAK) | (peaks > _LARGEST_PEAK))
+        if wrong.any():
+            raise ValueError(
+                f"Expected displacement between {_LEAST_PEAK:g} and {_LARGEST_PEAK:g} grid points, got at most "
+                f"{np.extract(wrong, peaks)[0]:.3g} in a field with spacing={self.spacing:g}. Give displacement and "
+                "spacing in one unit."
+            )
         return displacement / displacement.dtype.type(self.spacing)
 
 
