@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import stat
+import sys
+import threading
 
 import numpy as np
 import pytest
 import tifffile
 
-from tfmkit.io import write_csv, write_json, write_tiff, writing, writing_folder
+from tfmkit.io import remove_unfinished, write_csv, write_json, write_tiff, writing, writing_folder
 
 
 def test_nothing_appears_until_the_block_is_done(tmp_path):
@@ -33,6 +37,54 @@ def test_a_failed_block_keeps_what_was_there(tmp_path):
         fail()
     assert target.read_text() == "old"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_threads_do_not_collide(tmp_path):
+    names, barrier = [], threading.Barrier(4)
+
+    def write(number):
+        with writing(tmp_path / "a.txt") as temporary:
+            barrier.wait()
+            names.append(temporary.name)
+            temporary.write_text(str(number))
+            barrier.wait()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(names)) == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() in "0123"
+
+
+def test_a_link_that_has_the_temporary_name_is_not_followed(tmp_path, monkeypatch):
+    victim = tmp_path / "victim"
+    victim.write_text("kept")
+    monkeypatch.setattr(sys.modules["tfmkit.io.writing"], "token_hex", lambda n: "0" * 2 * n)
+    (tmp_path / f".{'0' * 16}-a.txt").symlink_to(victim)
+    with pytest.raises(FileExistsError), writing(tmp_path / "a.txt") as temporary:
+        temporary.write_text("wrong")
+    assert victim.read_text() == "kept"
+
+
+def test_files_have_the_usual_mode_of_the_user(tmp_path):
+    (tmp_path / "usual").touch()
+    with writing(tmp_path / "a") as temporary:
+        temporary.unlink()
+        os.close(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600))
+    assert stat.S_IMODE((tmp_path / "a").stat().st_mode) == stat.S_IMODE((tmp_path / "usual").stat().st_mode)
+
+
+def test_only_unfinished_files_are_removed(tmp_path):
+    unfinished = [f".{'0' * 16}-a.txt", f".{'1a' * 8}-b.txt"]
+    for name in (*unfinished, "a.txt", ".hidden", ".1234-a.txt"):
+        (tmp_path / name).touch()
+    remove_unfinished(tmp_path, "a.txt")
+    assert not (tmp_path / unfinished[0]).exists()
+    remove_unfinished(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".1234-a.txt", ".hidden", "a.txt"]
 
 
 def test_folders_fill_at_once(tmp_path):

@@ -18,9 +18,9 @@ from tfmkit.batch.items import Failure, Item, list_items
 from tfmkit.batch.process import Outcome, Plan, process
 from tfmkit.batch.results import Results, read_results
 from tfmkit.batch.sheets import sheet_tables
-from tfmkit.batch.store import digest, remove_unfinished
+from tfmkit.batch.store import FOLDERS, digest
 from tfmkit.batch.table import failure_table, make_table, remark_table, write_table
-from tfmkit.io import write_settings
+from tfmkit.io import remove_unfinished, write_settings
 from tfmkit.methods import TRACTION
 
 _Task = Callable[[Item], Outcome]
@@ -75,7 +75,8 @@ def run(
     folder = settings.results if results is None else Path(results).resolve()
     n_jobs = check_count(settings.run.jobs if jobs is None else jobs, "jobs", low=0) or cpu_count()
     items, failures = list_items(settings)
-    remove_unfinished(folder)
+    for name in FOLDERS:
+        remove_unfinished(folder / name)
     task = partial(process, plan=Plan(settings, folder, _weights(settings)))
     outcomes: dict[str, Outcome] = {}
     each = _on_cores(task, items, n_jobs) if dask is None else _on_cluster(task, items, dask)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -27,8 +26,6 @@ from tfmkit.gel import Gel
 from tfmkit.io import open_images, write_json, write_ome_tiff, writing
 
 FOLDERS = ("displacement", "fields", "items", "previews")
-# Names of the files that `tfmkit.io.writing` leaves behind when the process is killed.
-_UNFINISHED = re.compile(r"\.\d+-.+")
 
 
 @dataclass(frozen=True)
@@ -280,20 +277,6 @@ def read_channels(path: Path) -> dict[str, NDArray[Any]]:
     """
     with open_images(path) as series:
         return {name: series.read(0, number) for number, name in enumerate(series.channels)}
-
-
-def remove_unfinished(results: Path) -> None:
-    """Remove the files that a killed run had begun to write.
-
-    Parameters
-    ----------
-    results : Path
-        Folder of the results.
-    """
-    for folder in (results / name for name in FOLDERS):
-        for path in folder.glob(".*"):
-            if _UNFINISHED.fullmatch(path.name):
-                path.unlink()
 
 
 def _present(files: list[Path | None]) -> list[Path]:

@@ -34,7 +34,7 @@ from tfmkit.io.images import (
     write_ome_tiff,
     write_tiff,
 )
-from tfmkit.io.writing import write_csv, write_json, write_settings, writing, writing_folder
+from tfmkit.io.writing import remove_unfinished, write_csv, write_json, write_settings, writing, writing_folder
 
 __all__ = [
     "Cell",
@@ -57,6 +57,7 @@ __all__ = [
     "read_region_set",
     "read_regions",
     "read_wang_lin",
+    "remove_unfinished",
     "write_csv",
     "write_easy_tfm",
     "write_fiji_displacement",

@@ -6,11 +6,15 @@ import csv
 import json
 import os
 import platform
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from errno import EINVAL, ENOTSUP
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
+from secrets import token_hex
+from stat import S_IMODE
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -20,6 +24,9 @@ from numpy.typing import ArrayLike
 from tfmkit import __version__
 from tfmkit._validation import unmasked
 
+# The random part of a temporary name, and the names that have one.
+_RANDOM_BYTES = 8
+_UNFINISHED = re.compile(rf"\.[0-9a-f]{{{2 * _RANDOM_BYTES}}}-(.+)", re.DOTALL)
 # Results depend on these.
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
 
@@ -50,12 +57,50 @@ def writing(path: str | PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{os.getpid()}-{target.name}")
+    # Nobody can foresee the name, and a link that has it is refused: a shared folder may be full of traps.
+    temporary = target.with_name(f".{token_hex(_RANDOM_BYTES)}-{target.name}")
+    with temporary.open("xb") as empty:
+        mode = S_IMODE(os.fstat(empty.fileno()).st_mode)
     try:
         yield temporary
+        # Some libraries write files that only their owner may read.
+        temporary.chmod(mode)
+        _sync(temporary)
         temporary.replace(target)
+        _sync(target.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_unfinished(folder: Path, name: str | None = None) -> None:
+    """Remove the files that killed processes had begun to write.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder in which the files were wanted.
+    name : str, optional
+        Name of the only file that is meant; by default those of all files.
+    """
+    for path in folder.glob(".*"):
+        unfinished = _UNFINISHED.fullmatch(path.name)
+        if unfinished and name in (None, unfinished[1]):
+            path.unlink(missing_ok=True)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file or folder is on the disk, so that no power cut undoes what counts as written."""
+    if path.is_dir() and os.name == "nt":
+        return
+    number = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(number)
+    except OSError as error:
+        # Some network disks cannot do it for folders.
+        if not path.is_dir() or error.errno not in (EINVAL, ENOTSUP):
+            raise
+    finally:
+        os.close(number)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import check_choice, check_count, check_number
-from tfmkit.io import writing
+from tfmkit.io import remove_unfinished, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -55,7 +54,7 @@ def save_movie(figures: Iterable[Figure], path: str | PathLike[str], *, fps: flo
     first = next(frames, None)
     if first is None:
         raise ValueError("Expected at least one frame for a movie, got none.")
-    _remove_unfinished(target)
+    remove_unfinished(target.parent, target.name)
     count = 1
     with writing(target) as temporary, _WRITERS[kind](temporary, first.shape, rate) as add:
         add(first)
@@ -110,11 +109,3 @@ def _gif(path: Path, _shape: tuple[int, ...], fps: float) -> Iterator[_Add]:
 
 
 _WRITERS = {"mp4": _mp4, "gif": _gif}
-
-
-def _remove_unfinished(target: Path) -> None:
-    """Remove the temporary files of runs that were killed while they wrote this movie."""
-    unfinished = re.compile(rf"\.\d+-{re.escape(target.name)}")
-    for path in target.parent.glob(".*"):
-        if unfinished.fullmatch(path.name):
-            path.unlink()
