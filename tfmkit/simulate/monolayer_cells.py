@@ -95,7 +95,8 @@ def draw_colony(
 def _within(diagram: Voronoi, shape: tuple[int, int], margin: float) -> NDArray[np.bool_]:
     """Find the cells whose corners all lie inside of the field, by a margin."""
     highest = np.array([shape[1], shape[0]]) - 1 - margin
-    inside = ((diagram.vertices > margin) & (diagram.vertices < highest)).all(axis=1)
+    corner_places: Array = diagram.vertices
+    inside = np.all((corner_places > margin) & (corner_places < highest), axis=1)
     corners = [diagram.regions[region] for region in diagram.point_region]
     return np.array([-1 not in corner and bool(inside[corner].all()) for corner in corners])
 
