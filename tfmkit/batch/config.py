@@ -14,9 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-import numpy as np
 from pydantic import (
-    BaseModel,
     ConfigDict,
     Field,
     PrivateAttr,
@@ -28,31 +26,17 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from tfmkit.batch.section import Count, NotNegative, Positive, Section, Text
+from tfmkit.batch.sheet_settings import MonolayerSettings
 from tfmkit.gel import Gel
 from tfmkit.io.images.series import check_z
 from tfmkit.methods import DISPLACEMENT, TRACTION, Method, MethodError, check_displacement, check_traction
 
-Text = Annotated[str, Field(min_length=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=0)]
 # Weights are a packaged name or a file.
 _WEIGHTS_FILE = ".safetensors"
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
 _SUBJECT = re.compile("^(Input|String) should")
-
-
-class Section(BaseModel):
-    """A section of the file: keys of one type each, no others, and nothing is converted silently."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
-
-    @field_validator("*", mode="before")
-    @classmethod
-    def _as_python(cls, value: Any) -> Any:
-        """Take numbers of NumPy for those of Python."""
-        return value.item() if isinstance(value, np.generic) else value
 
 
 class InputSettings(Section):
@@ -271,39 +255,6 @@ class TractionSettings(MethodSettings):
         extra = self.model_extra or {}
         if str(extra.get("weights", "")).endswith(_WEIGHTS_FILE):
             extra["weights"] = str(_home(info.context) / extra["weights"])
-        return self
-
-
-class MonolayerSettings(Section):
-    """Section ``[monolayer]``: the stress inside sheets of cells. Without the section there is none."""
-
-    estimator: Literal["MonolayerStress", "BayesianStress"] = "MonolayerStress"
-    """Estimator of the stress."""
-    poisson: Annotated[float, Field(gt=-1, lt=1)] = 0.5
-    """Poisson ratio of the sheet."""
-    boundary: Literal["sliding", "fixed", "free"] | None = None
-    """Condition where the sheet leaves the field; by default that of the estimator."""
-    noise: NotNegative | None = None
-    """Noise level of the traction in Pa, for BayesianStress; by default it is measured outside of the sheet."""
-    margin: NotNegative = 0.0
-    """Micrometres by which the traction reaches beyond the cells."""
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """Return the parameters of the estimator.
-
-        Returns
-        -------
-        dict of str to object
-            Names and values; those that are absent keep the estimator's default.
-        """
-        names = ("poisson", "boundary", "noise")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
-
-    @model_validator(mode="after")
-    def _knows_its_noise(self) -> MonolayerSettings:
-        if self.noise is not None and self.estimator != "BayesianStress":
-            raise ValueError('noise goes with estimator = "BayesianStress" only.')
         return self
 
 

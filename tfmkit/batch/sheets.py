@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from tfmkit import monolayer
 from tfmkit._validation import FloatArray
 from tfmkit.base import Draws
-from tfmkit.batch.config import MonolayerSettings
 from tfmkit.batch.items import Item
+from tfmkit.batch.sheet_settings import MonolayerSettings
 from tfmkit.io import Cells
 from tfmkit.monolayer.tables import SHEET
 
