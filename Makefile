@@ -6,7 +6,7 @@ STAMP := .venv/.stamp
 # Two test processes with one thread each are faster than one with two, and they do not fight over the cores.
 test check docs: export OMP_NUM_THREADS := 1
 
-.PHONY: benchmark check clean demo docs paper test
+.PHONY: benchmark check clean demo docs paper test test-lowest
 
 demo: $(STAMP)
 	$(BIN)/python -m benchmarks.demo
@@ -24,6 +24,18 @@ docs: $(STAMP)
 test: check
 	$(BIN)/python -m pytest -n 2 -q
 
+# The tests with the lowest version of every dependency but torch. Old packages warn of their own future.
+test-lowest: export OMP_NUM_THREADS := 1
+test-lowest: .venv-lowest/.stamp
+	.venv-lowest/bin/python -m pytest -n 2 -q -W default::DeprecationWarning -W default::FutureWarning \
+		--ignore tests/test_docs.py
+
+.venv-lowest/.stamp: pyproject.toml constraints-lowest.txt
+	test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install torch==2.13.0
+	.venv-lowest/bin/python -m pip install -c constraints-lowest.txt -e ".[dask,movie]" pytest pytest-xdist hypothesis
+	touch $@
+
 check: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -40,5 +52,5 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build out tfmkit.egg-info \
+	rm -rf .venv .venv-lowest .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build out tfmkit.egg-info \
 		examples/out docs/_build docs/generated docs/auto_examples

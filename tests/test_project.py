@@ -37,3 +37,16 @@ def test_what_make_installs_is_pinned(extra):
     names = {re.sub(r"[-_.]+", "-", name).lower() for name in pinned}
     wanted = {re.split(r"[>=\[]", text)[0] for text in PROJECT["optional-dependencies"][extra]}
     assert {re.sub(r"[-_.]+", "-", name).lower() for name in wanted} <= names
+
+
+def test_lowest_versions_are_those_of_the_project():
+    listed = re.findall(
+        r"^([\w-]+)==([\d.]+)$", (ROOT / "constraints-lowest.txt").read_text(encoding="utf-8"), re.MULTILINE
+    )
+    texts = {
+        *PROJECT["dependencies"],
+        *PROJECT["optional-dependencies"]["dask"],
+        *PROJECT["optional-dependencies"]["movie"],
+    }
+    bounds = [re.fullmatch(r"([\w-]+)>=([\d.]+)", text).groups() for text in texts]
+    assert sorted(listed) == sorted(bound for bound in bounds if bound[0] != "torch")
