@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 from numpy.typing import NDArray
 
+from tfmkit.batch.folder import check_finished
 from tfmkit.batch.store import ItemFiles, read_channels
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
@@ -169,9 +170,10 @@ def read_results(folder: str | PathLike[str]) -> Results:
     Raises
     ------
     ValueError
-        If the folder does not hold the results of a batch, or a file in it is damaged.
+        If the folder does not hold the results of a batch that has ended, or a file in it is damaged.
     """
     path = Path(folder)
+    check_finished(path)
     settings = _read_json(path / "settings.json")
     try:
         table = pd.read_parquet(path / "table.parquet")

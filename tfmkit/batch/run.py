@@ -14,13 +14,14 @@ from tqdm import tqdm
 
 from tfmkit._validation import check_count
 from tfmkit.batch.config import Config, read_config
+from tfmkit.batch.folder import remove_gone, running
 from tfmkit.batch.items import Failure, Item, list_items
 from tfmkit.batch.process import Outcome, Plan, process
 from tfmkit.batch.results import Results, read_results
 from tfmkit.batch.sheets import sheet_tables
-from tfmkit.batch.store import FOLDERS, digest
+from tfmkit.batch.store import digest
 from tfmkit.batch.table import failure_table, make_table, remark_table, write_table
-from tfmkit.io import remove_unfinished, write_settings
+from tfmkit.io import write_settings
 from tfmkit.methods import TRACTION
 
 _Task = Callable[[Item], Outcome]
@@ -40,7 +41,7 @@ def run(
     config : path-like, mapping or Config
         The settings, see `read_config`.
     results : path-like, optional
-        Folder of the results, instead of the configuration's. Two runs must not share it at the same time.
+        Folder of the results, instead of the configuration's.
     jobs : int, optional
         Number of processes, 0 for one per core, instead of the configuration's.
     dask : str, optional
@@ -58,12 +59,13 @@ def run(
     OSError
         If the scheduler does not answer.
     ValueError
-        If the configuration is refused; nothing is written then.
+        If the configuration is refused, or another run writes into the folder; nothing is written then.
 
     Notes
     -----
     Every item is read, computed and written by one process, with one thread; only its rows of the table come back.
-    Results of an earlier run with the same files and settings are kept, however that run ended.
+    Results of an earlier run with the same files and settings are kept, however that run ended. Those of positions that
+    are gone are removed. Until the run has ended, ``unfinished.txt`` in the folder keeps others from reading it.
 
     Examples
     --------
@@ -75,15 +77,15 @@ def run(
     folder = settings.results if results is None else Path(results).resolve()
     n_jobs = check_count(settings.run.jobs if jobs is None else jobs, "jobs", low=0) or cpu_count()
     items, failures = list_items(settings)
-    for name in FOLDERS:
-        remove_unfinished(folder / name)
     task = partial(process, plan=Plan(settings, folder, _weights(settings)))
     outcomes: dict[str, Outcome] = {}
-    each = _on_cores(task, items, n_jobs) if dask is None else _on_cluster(task, items, dask)
-    # There is no progress bar on a pipe or in a log file.
-    for outcome in tqdm(each, total=len(items), desc="batch", unit="item", disable=None):
-        outcomes[outcome.key] = outcome
-    _finish(settings, folder, items, [outcomes[item.key] for item in items], failures)
+    with running(folder):
+        each = _on_cores(task, items, n_jobs) if dask is None else _on_cluster(task, items, dask)
+        # There is no progress bar on a pipe or in a log file.
+        for outcome in tqdm(each, total=len(items), desc="batch", unit="item", disable=None):
+            outcomes[outcome.key] = outcome
+        remove_gone(folder, outcomes)
+        _finish(settings, folder, items, [outcomes[item.key] for item in items], failures)
     return read_results(folder)
 
 

@@ -26,6 +26,8 @@ from tfmkit.gel import Gel
 from tfmkit.io import open_images, write_json, write_ome_tiff, writing
 
 FOLDERS = ("displacement", "fields", "items", "previews")
+# Parts of a record that say whether it holds.
+_CHECKED = ("fingerprints", "files")
 
 
 @dataclass(frozen=True)
@@ -160,16 +162,17 @@ class Store:
         record = self._read_record()
         known, wanted = record.get("fingerprints", {}), self._fingerprints(gel, pixel_size)
         stale = {step for step, fingerprint in wanted.items() if known.get(step) != fingerprint}
-        if self.item.has_images and not self.files.preview.is_file():
+        written = record.get("files", {})
+        if self.item.has_images and written.get("preview") != _fingerprint(self.files.preview):
             stale.add("preview")
-        if not self.files.fields.is_file():
+        if written.get("fields") != _fingerprint(self.files.fields):
             stale.add("traction")
         if stale:
             self.files.record.unlink(missing_ok=True)
         return record, stale
 
     def save_record(self, record: Mapping[str, Any], gel: Gel, pixel_size: float | None) -> None:
-        """Write the record of the item, with the fingerprints of its steps.
+        """Write the record of the item, with the fingerprints of its steps and of its files.
 
         Parameters
         ----------
@@ -180,7 +183,9 @@ class Store:
         pixel_size : float or None
             Micrometres per pixel.
         """
-        write_json(self.files.record, {**record, "fingerprints": self._fingerprints(gel, pixel_size)})
+        files = {name: _fingerprint(getattr(self.files, name)) for name in ("fields", "preview")}
+        fingerprints = self._fingerprints(gel, pixel_size)
+        write_json(self.files.record, {**record, "files": files, "fingerprints": fingerprints})
 
     def _load_measurement(self, fingerprint: str) -> Measurement | None:
         try:
@@ -198,7 +203,8 @@ class Store:
             record = json.loads(self.files.record.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             return {}
-        return record if isinstance(record, dict) and isinstance(record.get("fingerprints"), dict) else {}
+        complete = isinstance(record, dict) and all(isinstance(record.get(name), dict) for name in _CHECKED)
+        return record if complete else {}
 
     @property
     def _measurement(self) -> str:
@@ -277,6 +283,11 @@ def read_channels(path: Path) -> dict[str, NDArray[Any]]:
     """
     with open_images(path) as series:
         return {name: series.read(0, number) for number, name in enumerate(series.channels)}
+
+
+def _fingerprint(path: Path) -> str | None:
+    """Return a fingerprint of the bytes of a file; None without the file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def _present(files: list[Path | None]) -> list[Path]:
