@@ -120,3 +120,10 @@ def test_components_at_the_end_are_told(tmp_path, shape, suffix):
         read_displacement(tmp_path / f"a{suffix}")
     np.save(tmp_path / "b.npy", np.moveaxis(array, -1, -3))
     assert read_displacement(tmp_path / "b.npy").displacement.shape[-2:] == (9, 11)
+
+
+def test_the_arrays_of_an_archive_share_one_limit(tmp_path, monkeypatch):
+    np.savez(tmp_path / "a.npz", **{name: np.zeros((2, 9, 12)) for name in ("displacement", "x", "y", "measured")})
+    monkeypatch.setattr("tfmkit.io.fields.arrays.most_in_file", lambda size: 2 * 1728)
+    with pytest.raises(ValueError, match="claims 1728 bytes, more than the 0 that it can hold"):
+        read_arrays(tmp_path / "a.npz")

@@ -26,6 +26,22 @@ def most_unpacked(n_bytes: int) -> int:
     return max(_SMALL, _BEST_RATIO * n_bytes)
 
 
+def most_in_file(n_bytes: int) -> int:
+    """Return how many bytes of memory all variables of a file may take together.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Size of the file.
+
+    Returns
+    -------
+    int
+        Bytes; the size of the file itself is always allowed.
+    """
+    return max(n_bytes, most_decoded(n_bytes))
+
+
 def most_decoded(n_bytes: int) -> int:
     """Return how many bytes an image in a compressed file may claim.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_number
 from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.limits import most_unpacked
+from tfmkit.io.limits import most_in_file
 
 _NAMES = ("displacement", "strain", "X")
 _GRID, _SCALE = ("x", "y", "measured"), "pixel_size_um"
@@ -125,10 +125,10 @@ def _load(path: Path, choose: Callable[[list[str]], list[str]]) -> list[NDArray[
                 return [np.lib.format.read_array(file, allow_pickle=False)]
             with ZipFile(file) as archive:
                 names = choose([name.removesuffix(".npy") for name in archive.namelist()])
-                arrays = []
+                arrays, left = [], most_in_file(size)
                 for name in names:
                     with archive.open(f"{name}.npy") as member:
-                        _check_claim(member, most_unpacked(size))
+                        left -= _check_claim(member, left)
                     with archive.open(f"{name}.npy") as member:
                         arrays.append(np.lib.format.read_array(member, allow_pickle=False))
                 return arrays
@@ -137,14 +137,15 @@ def _load(path: Path, choose: Callable[[list[str]], list[str]]) -> list[NDArray[
             raise ValueError(f"Expected a NumPy file, got {path} that cannot be read as one: {error}.") from error
 
 
-def _check_claim(file: IO[bytes], most: int) -> None:
-    """Refuse an array whose header claims more bytes than there can be: NumPy would allocate them."""
+def _check_claim(file: IO[bytes], most: int) -> int:
+    """Return the bytes that the header of an array claims; NumPy would allocate more than there can be."""
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f"its format is {version}")
     shape, _, dtype = _HEADERS[version](file)
     if (claimed := math.prod(shape) * dtype.itemsize) > most:
         raise ValueError(f"it claims {claimed} bytes, more than the {most} that it can hold")
+    return int(claimed)
 
 
 def _name_in(names: list[str]) -> str:

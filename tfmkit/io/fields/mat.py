@@ -11,7 +11,7 @@ from scipy.io import loadmat
 from scipy.io.matlab import mat_struct
 
 from tfmkit._validation import FloatArray
-from tfmkit.io.limits import most_unpacked
+from tfmkit.io.fields.hdf5 import load_hdf5
 
 
 def load_mat(path: Path) -> dict[str, Any]:
@@ -31,12 +31,11 @@ def load_mat(path: Path) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the file is cut short or is not a MATLAB file.
+        If the file is cut short, is not a MATLAB file, or points to other files.
     """
     try:
         if h5py.is_hdf5(path):
-            with h5py.File(path, "r") as file:
-                return {name: _from_hdf5(file, file[name]) for name in file if not name.startswith("#")}
+            return load_hdf5(path)
         variables = loadmat(path, struct_as_record=False)
         return {name: _from_struct(value) for name, value in variables.items() if not name.startswith("__")}
     except OSError as error:
@@ -114,28 +113,3 @@ def _from_struct(value: Any) -> Any:
     if isinstance(value, mat_struct):
         return {name: _from_struct(getattr(value, name)) for name in vars(value)["_fieldnames"]}
     return value
-
-
-def _from_hdf5(file: h5py.File, node: h5py.Group | h5py.Dataset) -> Any:
-    if _holds_references(node):
-        # MATLAB's cell array, element by element in MATLAB's order.
-        return [_from_hdf5(file, file[reference]) for reference in node[()].T.flat]
-    if isinstance(node, h5py.Dataset):
-        # Numbers that were never written take no place in the file, but memory once they are read.
-        if node.nbytes > (most := most_unpacked(file.id.get_filesize())):
-            raise ValueError(f"{node.name} claims {node.nbytes} bytes, more than the {most} that it can hold")
-        if node.attrs.get("MATLAB_empty"):
-            # The dataset holds the shape of an array without elements.
-            return np.zeros([int(side) for side in node[()].flat])
-        # MATLAB writes its column-major arrays as they lie in memory, so that axes come out reversed.
-        return np.asarray(node[()]).T
-    members = {name: node[name] for name in node}
-    if members and all(_holds_references(member) for member in members.values()):
-        columns = {name: [file[reference] for reference in member[()].flat] for name, member in members.items()}
-        n_elements = len(next(iter(columns.values())))
-        return [{name: _from_hdf5(file, column[i]) for name, column in columns.items()} for i in range(n_elements)]
-    return [{name: _from_hdf5(file, member) for name, member in members.items()}]
-
-
-def _holds_references(node: h5py.Group | h5py.Dataset) -> bool:
-    return isinstance(node, h5py.Dataset) and h5py.check_ref_dtype(node.dtype) is h5py.Reference
