@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from tfmkit.io import remove_unfinished, write_csv, write_json, write_tiff, writing, writing_folder
+from tfmkit.cli import main
+from tfmkit.io import printable, remove_unfinished, write_csv, write_json, write_tiff, writing, writing_folder
 
 
 def test_nothing_appears_until_the_block_is_done(tmp_path):
@@ -150,3 +151,23 @@ def test_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "b.json", {"lam": float("nan")})
     assert not (tmp_path / "b.json").exists()
+
+
+@pytest.mark.parametrize("text", ["=HYPERLINK(1)", "+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", " =1", "\t=1"])
+def test_texts_are_not_computed_by_spreadsheets(tmp_path, text):
+    write_csv(tmp_path / "a.csv", {"cell": [text, "-3", "cell 1"], "x": [-1.0, 2.0, -np.inf]})
+    with (tmp_path / "a.csv").open(newline="") as file:
+        rows = list(csv.reader(file))
+    assert rows[1][0][0] == ("'" if text[0] != "\t" else "?")
+    assert [row[1] for row in rows[1:]] == ["-1.0", "2.0", "-inf"]
+    assert [row[0] for row in rows[2:]] == ["-3", "cell 1"]
+
+
+@pytest.mark.parametrize("name", ["a\x1b]0;title\x07", "a\x9b31m", "a\r", "a\udcff", "a\u202e"])
+def test_no_text_steers_a_terminal(tmp_path, name, capsys):
+    assert printable(f"{name}\nµ") == "".join(c if c.isprintable() else "?" for c in name) + "\nµ"
+    assert main(["traction", str(tmp_path / f"{name}.csv"), "--young", "1", "--poisson", "0.5"]) == 2
+    shown = capsys.readouterr().err
+    assert shown.rstrip("\n").isprintable()
+    write_csv(tmp_path / "a.csv", {"cell": [name]})
+    assert (tmp_path / "a.csv").read_bytes().decode().replace("\r\n", "").isprintable()

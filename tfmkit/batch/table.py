@@ -15,7 +15,7 @@ from tfmkit.batch.items import Failure, Item
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
 from tfmkit.gel import Gel
-from tfmkit.io import Cell, writing
+from tfmkit.io import Cell, harmless_cell, writing
 from tfmkit.mechanics import force_summary, spread_of_axes
 from tfmkit.metrics import displacement_residual
 from tfmkit.quantities import QUANTITIES, with_units
@@ -203,7 +203,8 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
         if path.suffix == ".parquet":
             table.to_parquet(temporary, index=False)
         else:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+            texts = table.select_dtypes(exclude="number").map(harmless_cell)
+            table.assign(**texts).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def find_doubtful(table: pd.DataFrame) -> pd.DataFrame:

@@ -55,14 +55,15 @@ def run(options: argparse.Namespace) -> int:
         If the configuration is refused; nothing is written then.
     """
     from tfmkit import batch
+    from tfmkit.io import printable
 
     results = batch.run(options.config, results=options.output, jobs=options.jobs, dask=options.dask)
     for failure in results.failures.itertuples():
-        print(f"tfmkit: {failure.item}: {failure.file}: {failure.error}", file=sys.stderr)
+        print(printable(f"tfmkit: {failure.item}: {failure.file}: {failure.error}"), file=sys.stderr)
     for remark in results.remarks.itertuples():
-        print(f"tfmkit: {remark.item}: {remark.remark}", file=sys.stderr)
+        print(printable(f"tfmkit: {remark.item}: {remark.remark}"), file=sys.stderr)
     for doubt in batch.find_doubtful(results.table).itertuples():
-        print(f"tfmkit: {doubt.item}: in doubt, {doubt.reason}", file=sys.stderr)
+        print(printable(f"tfmkit: {doubt.item}: in doubt, {doubt.reason}"), file=sys.stderr)
     print(f"{len(results)} item(s), {len(results.table)} row(s), {len(results.failures)} failure(s)")
     print(f"results in {results.folder}")
     return 1 if len(results.failures) else 0

@@ -50,7 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(options.run(options) or 0)
     except (ValueError, OSError) as error:
-        print(f"tfmkit: {error}", file=sys.stderr)
+        from tfmkit.io import printable
+
+        print(printable(f"tfmkit: {error}"), file=sys.stderr)
         return 2
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from tfmkit.columns import quantity_of
+from tfmkit.io.text import printable
 from tfmkit.units import format_number
 
 _Frame = TypeVar("_Frame")
@@ -43,7 +44,7 @@ def print_remarks(remarks: Iterable[str]) -> None:
         A sentence each.
     """
     for remark in remarks:
-        print(f"tfmkit: {remark}", file=sys.stderr)
+        print(printable(f"tfmkit: {remark}"), file=sys.stderr)
 
 
 def count_frames(frames: Sequence[_Frame], task: str) -> Iterator[tuple[int, _Frame]]:

@@ -34,6 +34,7 @@ from tfmkit.io.images import (
     write_ome_tiff,
     write_tiff,
 )
+from tfmkit.io.text import harmless_cell, printable
 from tfmkit.io.writing import remove_unfinished, write_csv, write_json, write_settings, writing, writing_folder
 
 __all__ = [
@@ -44,8 +45,10 @@ __all__ = [
     "Regions",
     "TractionData",
     "find_images",
+    "harmless_cell",
     "match_images",
     "open_images",
+    "printable",
     "read_arrays",
     "read_cells",
     "read_displacement",

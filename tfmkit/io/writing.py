@@ -23,6 +23,7 @@ from numpy.typing import ArrayLike
 
 from tfmkit import __version__
 from tfmkit._validation import unmasked
+from tfmkit.io.text import harmless_cell
 
 # The random part of a temporary name, and the names that have one.
 _RANDOM_BYTES = 8
@@ -134,7 +135,8 @@ def write_csv(path: str | PathLike[str], columns: Mapping[str, ArrayLike]) -> No
     path : str or path-like
         The `.csv` file.
     columns : mapping of str to array-like of shape (n_rows,)
-        Name and values of every column; floats are written so that they read back as the same number.
+        Name and values of every column; floats are written so that they read back as the same number. Texts that a
+        spreadsheet would compute get an apostrophe in front.
 
     Raises
     ------
@@ -146,8 +148,8 @@ def write_csv(path: str | PathLike[str], columns: Mapping[str, ArrayLike]) -> No
         raise ValueError(f"Expected columns of one length, got shapes {[column.shape for column in values]}.")
     with writing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*(column.tolist() for column in values), strict=True))
+        writer.writerow(map(harmless_cell, columns))
+        writer.writerows(zip(*(map(harmless_cell, column.tolist()) for column in values), strict=True))
 
 
 def write_json(path: str | PathLike[str], settings: Mapping[str, Any]) -> None:
