@@ -69,11 +69,12 @@ def test_round_trip(shape: tuple[int, int]) -> None:
 @pytest.mark.parametrize("shape", [(9, 14), (8, 11), (24, 17)])
 def test_continuation_keeps_the_field_and_meets_the_mirror_image(shape: tuple[int, int]) -> None:
     field, grid, up = _random((1, 2, *shape)), extended_grid(shape), np.array([1.0, -1.0])[:, None, None]
-    extended = extend(field, grid, Gel(poisson=0.4))
+    extended, faded = extend(field, grid, Gel(poisson=0.4))
     assert extended.shape[-2:] == grid
     np.testing.assert_allclose(extended[..., : shape[0], : shape[1]], field, atol=1e-14)
-    mirrored = extend(up * field[..., ::-1, :], grid, Gel(poisson=0.4))
+    mirrored, faded_mirrored = extend(up * field[..., ::-1, :], grid, Gel(poisson=0.4))
     np.testing.assert_allclose(np.roll(up * mirrored[..., ::-1, :], shape[0], axis=-2), extended, atol=1e-13)
+    np.testing.assert_allclose(up * faded_mirrored[..., ::-1, :], faded, atol=1e-13)
 
 
 @pytest.mark.parametrize("gel", [Gel(poisson=0.4), Gel(poisson=0.4, thickness=10.0, depth=0.5)])
@@ -83,11 +84,24 @@ def test_continuation_is_that_of_the_gel(gel: Gel) -> None:
     truth = convolve(traction, gel)
     height, width = 48, 40
     inside = truth[..., 24 : 24 + height, 24 : 24 + width]
-    extended = extend(inside, extended_grid((height, width)), gel)
+    extended = extend(inside, extended_grid((height, width)), gel).displacement
     # The pixels past the right border, up to where the continuation begins to fade; traction is within three of it.
     known, continued = truth[..., 24 : 24 + height, 64:68], extended[..., :height, width : width + 4]
     edge = np.repeat(inside[..., -1:], 4, axis=-1)
     assert np.abs(continued - known).max() < 0.4 * np.abs(edge - known).max()
+
+
+@pytest.mark.parametrize("gel", [Gel(poisson=0.4), Gel(poisson=0.4, thickness=20.0)])
+@pytest.mark.parametrize("shape", [(64, 64), (61, 73)])
+def test_continuation_keeps_net_force_and_moment(shape: tuple[int, int], gel: Gel) -> None:
+    traction = np.zeros((2, 2, *shape))
+    traction[0, 0, 30:35, 30:35] = 1
+    traction[1, 0, 30:35, 19:24] = 1
+    traction[1, 0, 30:35, 40:45] = -1
+    computed = fourier_inverse(convolve(traction, gel), gel, Penalty(1e-5, 1.0), boundary="extended")
+    # The forces of one patch, whose reaction lies far outside, and the contractile moment of two.
+    assert computed[0, 0].sum() == pytest.approx(25, rel=0.03)
+    assert computed[1, 0].sum(axis=0) @ np.arange(shape[1]) == pytest.approx(-25 * 21, rel=0.03)
 
 
 @pytest.mark.parametrize("order", [0.0, 1.0])

@@ -5,6 +5,10 @@ displacement outside the field is extrapolated in two parts. The first is the fa
 on square cells of four pixels a side and displaced on the open gel. The second is the rest of the displacement at the
 edge, continued by its edge values under a linear taper. Both have faded where the transform wraps, a fifth of the field
 away on every side.
+
+A far field that fades is not the far field of the open gel. Its inverse adds a smooth traction to the field: an even
+push against the net force, and an inward pull that grows towards the border. That traction is known from the coarse
+traction, and is taken off again.
 """
 
 from __future__ import annotations
@@ -17,8 +21,8 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from tfmkit.gel.gel import Gel
-from tfmkit.gel.operator import green_symbol
-from tfmkit.gel.symbol import Shape, irfft2, padded_grid, rfft2
+from tfmkit.gel.operator import bandlimited_symbol, green_symbol
+from tfmkit.gel.symbol import Shape, Symbol, irfft2, padded_grid, rfft2
 
 Array = NDArray[np.floating[Any]]
 
@@ -36,6 +40,22 @@ class _Taps(NamedTuple):
     weight: NDArray[np.float64]  # (n_out, n_taps)
 
 
+class Continuation(NamedTuple):
+    """A continued field, and the traction that the fading of its far field costs.
+
+    Attributes
+    ----------
+    displacement : ndarray of shape (n_fields, 2, grid[0], grid[1])
+        The field in the first rows and columns. The continuation past its last row follows. Then comes, by the period
+        of the transform, the continuation before its first row; likewise along the columns.
+    faded : ndarray of shape (n_fields, 2, height, width)
+        Traction over Young's modulus to add to the inverse of the displacement.
+    """
+
+    displacement: Array
+    faded: Array
+
+
 def extended_grid(shape: Shape) -> Shape:
     """Return the grid of the continued field.
 
@@ -47,13 +67,14 @@ def extended_grid(shape: Shape) -> Shape:
     Returns
     -------
     (int, int)
-        Height and width, both quick to transform.
+        Height and width, both quick to transform and whole numbers of coarse cells.
     """
-    height, width = (scipy.fft.next_fast_len(n + 2 * int(np.ceil(MARGIN * n)), real=True) for n in shape)
+    wanted = [-(-(n + 2 * int(np.ceil(MARGIN * n))) // _COARSE) for n in shape]
+    height, width = (_COARSE * scipy.fft.next_fast_len(n_cells, real=True) for n_cells in wanted)
     return height, width
 
 
-def extend(displacement: Array, grid: Shape, gel: Gel) -> Array:
+def extend(displacement: Array, grid: Shape, gel: Gel) -> Continuation:
     """Extrapolate the displacement by the far field of a coarse traction and a tapered edge.
 
     Parameters
@@ -61,15 +82,14 @@ def extend(displacement: Array, grid: Shape, gel: Gel) -> Array:
     displacement : ndarray of shape (n_fields, 2, height, width)
         Displacement in pixels.
     grid : (int, int)
-        Height and width of the result; those of the field give the field itself.
+        Height and width of the continued field, from `extended_grid`.
     gel : Gel
         The gel.
 
     Returns
     -------
-    ndarray of shape (n_fields, 2, grid[0], grid[1])
-        The field in the first rows and columns. The continuation past its last row follows. Then comes, by the period
-        of the transform, the continuation before its first row; likewise along the columns.
+    Continuation
+        The continued field, and the traction that its inverse lacks.
 
     Notes
     -----
@@ -77,25 +97,44 @@ def extend(displacement: Array, grid: Shape, gel: Gel) -> Array:
     both sides, so that mirroring the field mirrors the continuation.
     """
     shape = (displacement.shape[-2], displacement.shape[-1])
-    if shape == tuple(grid):
-        return displacement
+    gel = gel.on_grid(_COARSE)
     cells = _map(displacement, *map(_cell_means, shape)) / _COARSE
-    far = _COARSE * _far_field(cells, grid, gel.on_grid(_COARSE))
-    far = _map(far, *map(_interpolation, shape, grid, far.shape[-2:]))
-    return far + _taper_out(displacement - far[..., : shape[0], : shape[1]], grid)
+    traction = _coarse_traction(cells, gel)
+    coarse = _far_field(traction, grid, gel)
+    far = _COARSE * _map(coarse, *map(_interpolation, shape, grid, coarse.shape[-2:]))
+    continued = far + _taper_out(displacement - far[..., : shape[0], : shape[1]], grid)
+    return Continuation(continued, _faded_traction(traction, coarse, shape, grid, gel))
 
 
-def _far_field(cells: Array, extended: Shape, gel: Gel) -> Array:
-    """Displacement of the open gel under the traction of a coarse field; the part before the first cell comes last."""
-    shape = (cells.shape[-2], cells.shape[-1])
-    grid = extended_grid(shape)
+def _coarse_traction(cells: Array, gel: Gel) -> Array:
+    """Traction on the cells."""
+    grid = extended_grid((cells.shape[-2], cells.shape[-1]))
     inverse = green_symbol(grid, gel, boundary="periodic", like=cells).regularised_inverse(_COARSE_LAM)
-    traction = inverse.convolve(_taper_out(cells, grid), grid)[..., : shape[0], : shape[1]]
+    return np.asarray(inverse.convolve(_taper_out(cells, grid), grid)[..., : cells.shape[-2], : cells.shape[-1]])
+
+
+def _far_field(traction: Array, extended: Shape, gel: Gel) -> Array:
+    """Displacement of the open gel under the traction of cells; the part before the first cell comes last."""
     # Beside the cells, half of the continuation, and one for the interpolation.
-    reach = (_reach(shape[0], extended[0]), _reach(shape[1], extended[1]))
-    symbol = green_symbol(reach, gel, boundary="open", like=cells)
+    reach = (_reach(traction.shape[-2], extended[0]), _reach(traction.shape[-1], extended[1]))
     grid = padded_grid(reach)
-    return np.asarray(irfft2(symbol.multiply(rfft2(traction, grid)), grid))
+    return np.asarray(irfft2(_far_symbol(reach, gel, traction.dtype.name).multiply(rfft2(traction, grid)), grid))
+
+
+@lru_cache(maxsize=16)
+def _far_symbol(reach: Shape, gel: Gel, dtype: str) -> Symbol:
+    """Symbol of the open gel that the analytic symbol of the inverse undoes, up to the border."""
+    return Symbol(*(entry.astype(dtype) for entry in bandlimited_symbol(reach, gel)))
+
+
+def _faded_traction(traction: Array, far: Array, shape: Shape, extended: Shape, gel: Gel) -> Array:
+    """Traction of cells less the inverse of its faded far field, on the pixels of the field."""
+    grid = (extended[0] // _COARSE, extended[1] // _COARSE)
+    inverse = green_symbol(grid, gel, boundary="periodic", like=traction).regularised_inverse(0.0)
+    lost = -inverse.convolve(_map(far, *map(_fading, shape, extended, far.shape[-2:])), grid)
+    lost[..., : traction.shape[-2], : traction.shape[-1]] += traction
+    taps = zip(map(_interpolation, shape, extended, grid), shape, strict=True)
+    return _map(lost, *(_Taps(each.source[:n], each.weight[:n]) for each, n in taps))
 
 
 def _reach(n_cells: int, total: int) -> int:
@@ -120,7 +159,7 @@ def _map(field: Array, rows: _Taps, columns: _Taps) -> Array:
 def _cell_means(n: int) -> _Taps:
     """Means over the cells of an axis; the outer cells stand out by one length on either side and see edge values."""
     n_cells = -(-n // _COARSE)
-    start = np.arange(n_cells) * _COARSE - (n_cells * _COARSE - n) / 2
+    start = np.arange(n_cells) * _COARSE - _overhang(n)
     source = np.floor(start).astype(np.intp)[:, None] + np.arange(_COARSE + 1)
     overlap = np.minimum(source + 1, start[:, None] + _COARSE) - np.maximum(source, start[:, None])
     return _Taps(np.clip(source, 0, n - 1), overlap / _COARSE)
@@ -129,17 +168,38 @@ def _cell_means(n: int) -> _Taps:
 @lru_cache(maxsize=64)
 def _interpolation(n: int, total: int, n_cells_total: int) -> _Taps:
     """Linear interpolation between the middles of cells. It fades to 0 in the outer half of the continuation."""
-    margin = (total - n) // 2
-    pixel = np.arange(total)
-    place = np.where(pixel < total - margin, pixel, pixel - total)
-    n_cells = -(-n // _COARSE)
-    at = (place + 0.5 + (n_cells * _COARSE - n) / 2) / _COARSE - 0.5
+    place = _places(total, (total - n) // 2)
+    at = (place + 0.5 + _overhang(n)) / _COARSE - 0.5
     lower = np.floor(at).astype(np.intp)
     part = at - lower
-    outside = np.clip(np.maximum(place - n + 1, -place) / (margin + 1), 0, 1)
-    fade = np.sin(np.pi * np.minimum(1 - outside, 0.5)) ** 2
+    fade = _fade(place, n, total)
     source = np.stack([lower, lower + 1], axis=1) % n_cells_total
     return _Taps(source, np.stack([(1 - part) * fade, part * fade], axis=1))
+
+
+@lru_cache(maxsize=64)
+def _fading(n: int, total: int, n_cells_total: int) -> _Taps:
+    """Cells of the continued field, faded to 0 in the outer half of the continuation."""
+    n_cells = total // _COARSE
+    cell = _places(n_cells, (n_cells + -n // _COARSE) // 2)
+    fade = _fade((cell + 0.5) * _COARSE - 0.5 - _overhang(n), n, total)
+    return _Taps((cell % n_cells_total)[:, None], fade[:, None])
+
+
+def _places(total: int, margin: int) -> NDArray[np.intp]:
+    """Places along a continued axis, of which the last `margin` lie before the first."""
+    index = np.arange(total)
+    return np.where(index < total - margin, index, index - total)
+
+
+def _overhang(n: int) -> float:
+    """Pixels by which the outer cells stand out on either side."""
+    return (-n % _COARSE) / 2
+
+
+def _fade(place: NDArray[Any], n: int, total: int) -> NDArray[np.float64]:
+    outside = np.clip(np.maximum(place - n + 1, -place) / ((total - n + 1) / 2), 0, 1)
+    return np.asarray(np.sin(np.pi * np.minimum(1 - outside, 0.5)) ** 2)
 
 
 @lru_cache(maxsize=64)

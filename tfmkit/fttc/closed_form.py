@@ -7,6 +7,7 @@ Displacement is in pixels and traction in units of Young's modulus. On a periodi
 
 Noise that is not white multiplies the penalty by its spectrum (`tfmkit.fttc.penalty`). A field that does not vanish at
 its edge is first continued past it (`tfmkit.fttc.border`), so that the wrap of the transform falls outside the field.
+The traction that the fading continuation takes from the field, its mean among it, is put back.
 
 References
 ----------
@@ -62,10 +63,15 @@ def fourier_inverse(
     result = np.empty_like(displacement)
     step = max(1, _CHUNK_BYTES // (2 * grid[0] * grid[1] * displacement.itemsize))
     for start in range(0, len(displacement), step):
-        spectrum = scipy.fft.rfft2(extend(displacement[start : start + step], grid, gel))
+        fields, faded = displacement[start : start + step], None
+        if boundary == "extended":
+            fields, faded = extend(fields, grid, gel)
+        spectrum = scipy.fft.rfft2(fields)
         inverse.multiply_in_place(spectrum)
         filtered = scipy.fft.irfft2(spectrum, s=grid, overwrite_x=True)
         result[start : start + step] = filtered[..., :height, :width]
+        if faded is not None:
+            result[start : start + step] += scale * faded
     return result
 
 
