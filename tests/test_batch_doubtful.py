@@ -13,24 +13,22 @@ from tfmkit.report import write_report
 from tfmkit.simulate import BeadSimulator
 
 
-def _table(**columns):
-    n = len(next(iter(columns.values())))
-    base = {"item": [f"i{k}" for k in range(n)], "position": "p", "frame": range(1, n + 1), "replaced_fraction": 0.0}
-    return pd.DataFrame(base | {"foreign": np.nan, "misfit": np.nan} | columns)
-
-
 def test_nothing_speaks_against_good_frames():
-    assert find_doubtful(_table(replaced_fraction=[0.0, 0.1, 0.25], foreign=[0.0, np.nan, 0.0])).empty
+    table = pd.DataFrame({"item": ["a", "b"], "position": "p", "frame": [1, 2], "doubts": ["", np.nan]})
+    assert find_doubtful(table).empty
 
 
 def test_each_reason_has_a_row_in_the_order_of_the_table():
-    table = _table(
-        item=["a", "b", "b", "c"], replaced_fraction=[0.0, 0.1, 0.9, 0.4], foreign=[1, 0, 0, 1], misfit=[7.0] * 4
-    )
+    table = pd.DataFrame({"item": list("abbc"), "position": "p", "frame": [1, 2, 2, 3]})
+    table["doubts"] = ["foreign", "", "replaced", "replaced; foreign"]
     found = find_doubtful(table)
     assert found["item"].tolist() == ["a", "b", "c", "c"]
-    assert "7 times" in found["reason"][0]
-    assert "90%" in found["reason"][1]
+    assert found["reason"].tolist() == ["foreign", "replaced", "replaced", "foreign"]
+
+
+def test_cells_of_a_frame_do_not_repeat_its_reason():
+    table = pd.DataFrame({"item": "a", "position": "p", "frame": 1, "doubts": ["replaced", "replaced"]})
+    assert find_doubtful(table)["reason"].tolist() == ["replaced"]
 
 
 def test_beads_of_another_place_are_in_doubt(tmp_path):
@@ -39,9 +37,21 @@ def test_beads_of_another_place_are_in_doubt(tmp_path):
     elsewhere = BeadSimulator(96, peak=2.0, spacing=8, random_state=99).sample().pairs[0, 1]
     tifffile.imwrite(tmp_path / "images" / "strange" / "deformed.tif", elsewhere)
     results = run(settings(tmp_path / "images"), results=tmp_path / "results")
-    assert find_doubtful(results.table)["position"].tolist() == ["strange"]
+    found = find_doubtful(results.table)
+    assert found["position"].unique().tolist() == ["strange"]
+    assert "another field of view" in found["reason"][0]
+    assert "relaxed_frame in [input]" in found["reason"][0]
     assert results.failures.empty
     write_report(results.folder, tmp_path / "report.html")
     section = Page(tmp_path / "report.html").by_id("doubtful")
     assert "strange" in section.text
     assert "good" not in section.text
+
+
+def test_exchanged_images_are_in_doubt(tmp_path):
+    write_position(tmp_path / "images" / "p", n_frames=1)
+    exchanged = {"relaxed": "{position}/plain.tif", "deformed": "{position}/relaxed.tif"}
+    results = run(settings(tmp_path / "images", input=exchanged), results=tmp_path / "results")
+    found = find_doubtful(results.table)["reason"].tolist()
+    assert len(found) == 1
+    assert "exchanged" in found[0]

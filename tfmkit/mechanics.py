@@ -207,6 +207,40 @@ def contractile_moment(traction: ArrayLike, *, spacing: float = 1.0, mask: Array
     return np.trace(_moments(traction, spacing, mask), axis1=1, axis2=2)
 
 
+def contraction(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatArray:
+    r"""Return the contractile moment as a share of the largest that forces of these lengths can have.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction, in any unit.
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the region of the integrals. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Share from -1 (all forces point to the :func:`force_centre`) to 1 (all point away from it, as they seem to if
+        the relaxed and the deformed image are exchanged); 0 without traction.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is not a batch of fields.
+
+    Notes
+    -----
+    :math:`\int x \cdot t \, dA / \int |x| |t| \, dA`, where x is counted from the force centre.
+    """
+    pulled = _check_traction(traction, mask)
+    centre = _centre(pulled)
+    height, width = pulled.shape[2:]
+    x, y = np.arange(width) - centre[:, 0, None], np.arange(height) - centre[:, 1, None]
+    arms = np.hypot(x[:, None, :], y[:, :, None])
+    largest = (arms * _lengths(pulled)).sum(axis=(1, 2))
+    return np.divide(contractile_moment(pulled), largest, out=np.zeros_like(largest), where=largest > 0)
+
+
 def torque(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
     r"""Return the turning moment of the traction about its force centre.
 

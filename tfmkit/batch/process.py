@@ -22,7 +22,7 @@ from tfmkit.batch.config import Config
 from tfmkit.batch.items import Failure, Item
 from tfmkit.batch.sheets import sheet_results
 from tfmkit.batch.store import ItemFiles, Store, read_channels, write_fields
-from tfmkit.batch.table import cell_record, complete_record
+from tfmkit.batch.table import FIELD, cell_record, complete_record
 from tfmkit.displacement import Flag, undo_drift
 from tfmkit.displacement.measure import Measurement, measure_pair, read_relaxed
 from tfmkit.gel import Gel
@@ -32,8 +32,8 @@ from tfmkit.methods import DISPLACEMENT, TRACTION
 from tfmkit.noise.measure import noise_level
 from tfmkit.quantities import gel_in_pixels
 
-# Names of the only row where nobody outlined cells.
-_FIELD, _CELL = "field", "cell"
+# Name of the only cell where a displacement file has an outline.
+_CELL = "cell"
 _FRAME = re.compile(r"\{frame(:d)?\}")
 _PREVIEW_NAMES = ("relaxed", "deformed", "cell")
 _PREVIEW_SIDE = 512
@@ -327,7 +327,7 @@ def _cells(item: Item, config: Config, measurement: Measurement) -> Cells:
         shape, frame = (int(height), int(width)), _moment(item, config.input.mask)
         return read_cells(item.mask, shape, frame, config.input.channel).on_grid(measurement.x, measurement.y)
     inside = measurement.inside
-    name = _FIELD if inside.all() else _CELL
+    name = FIELD if inside.all() else _CELL
     return Cells([name], inside[None], [float(inside.sum() * measurement.spacing**2)])
 
 

@@ -14,22 +14,23 @@ from tfmkit.base import Draws
 from tfmkit.batch.items import Failure, Item
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
+from tfmkit.doubts import SEPARATOR, find_doubts, join_doubts
 from tfmkit.gel import Gel
 from tfmkit.io import Cell, harmless_cell, writing
-from tfmkit.mechanics import force_summary, spread_of_axes
+from tfmkit.mechanics import contraction, force_summary, spread_of_axes
 from tfmkit.metrics import displacement_residual
 from tfmkit.quantities import QUANTITIES, with_units
 
 _PLACE = ("item", "position", "frame", "time_s", "cell", "area_um2")
 _QUALITY = (
     "displacement_residual", "noise_px", "lam", "order", "misfit", "foreign", "replaced_fraction",
-    "drift_x_px", "drift_y_px", "drift_rotation_rad",
+    "drift_x_px", "drift_y_px", "drift_rotation_rad", "doubts",
 )  # fmt: skip
 # Columns of the table in their order; error bars stand beside their quantities.
 COLUMNS = (*_PLACE, *(name + end for name, _ in QUANTITIES.values() for end in ("", "_std")), *_QUALITY)
-_TEXT = ("item", "position", "cell")
-# A map with a larger share of replaced vectors is more filling than measurement.
-MOST_REPLACED = 0.25
+_TEXT = ("item", "position", "cell", "doubts")
+# Name of the only row where nobody outlined cells.
+FIELD = "field"
 
 
 def cell_record(
@@ -54,7 +55,8 @@ def cell_record(
     -------
     dict
         ``quantities`` in powers of Pa and px, ``stds`` of the same names where there are at least 2 draws, the
-        relative residual of the displacement (None for a field at rest), and the share of replaced vectors.
+        relative residual of the displacement (None for a field at rest), the contraction, and the share of replaced
+        vectors.
     """
     settings: dict[str, Any] = {"spacing": gel.spacing, "mask": cell.mask}
     moved = measurement.displacement[None]
@@ -76,6 +78,7 @@ def cell_record(
         "quantities": {key: float(values[0]) for key, values in quantities.items()},
         "stds": stds,
         "displacement_residual": residual,
+        "contraction": float(contraction(traction, mask=cell.mask)[0]),
         "replaced_fraction": float((measurement.flags[cell.mask] != Flag.GOOD).mean()),
     }
 
@@ -122,7 +125,8 @@ def complete_record(
         "drift": dict(zip(("x_px", "y_px", "rotation_rad"), drift, strict=True)),
         "flags": {flag.name: int((measurement.flags == flag).sum()) for flag in Flag},
     }
-    return complete | {"rows": _rows(complete)}
+    doubts = [_doubts(complete, cell, measurement, pixel_size) for cell in complete["cells"]]
+    return complete | {"rows": _rows(complete, doubts)}
 
 
 def make_table(rows: Iterable[dict[str, Any]], labels: Mapping[str, Mapping[str, str]] | None = None) -> pd.DataFrame:
@@ -218,41 +222,38 @@ def find_doubtful(table: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``item``, ``position``, ``frame`` and ``reason``, one row for each frame and reason, in the order of the table:
-        more than a quarter of the vectors were replaced, or the network calls the field foreign.
+        ``item``, ``position``, ``frame`` and ``reason``, one row for each frame and sentence of its column ``doubts``
+        (`tfmkit.doubts.find_doubts`), in the order of the table.
     """
     columns = ["item", "position", "frame"]
-    frames = table.groupby("item", sort=False).first().reset_index()
-    frames["replaced_fraction"] = table.groupby("item", sort=False)["replaced_fraction"].max().to_numpy()
-    replaced = frames[frames["replaced_fraction"] > MOST_REPLACED]
-    foreign = frames[frames["foreign"] == 1]
-    replaced = replaced.assign(
-        reason=[
-            f"{part:.0%} of the vectors were replaced: do both images show the same beads?"
-            for part in replaced["replaced_fraction"]
-        ]
-    )
-    foreign = foreign.assign(
-        reason=[
-            f"the network leaves {misfit:.3g} times what noise would: forces beyond the border, drift, strong noise "
-            "that is correlated over many vectors, or tractions unlike those it has learned"
-            for misfit in foreign["misfit"]
-        ]
-    )
-    return pd.concat([replaced, foreign])[[*columns, "reason"]].sort_index(kind="stable").reset_index(drop=True)
+    rows = table[[*columns, "doubts"]].assign(reason=table["doubts"].fillna("").str.split(SEPARATOR))
+    reasons = rows.explode("reason").drop(columns="doubts").drop_duplicates()
+    return reasons[reasons["reason"] != ""].reset_index(drop=True)
 
 
-def _rows(record: dict[str, Any]) -> list[dict[str, Any]]:
+def _doubts(record: dict[str, Any], cell: dict[str, Any], measurement: Measurement, pixel_size: float | None) -> str:
+    """Return the doubts about a cell and about its frame."""
+    numbers = measurement.signs | record["choice"] | with_units(cell["quantities"], pixel_size)
+    numbers |= {name: cell[name] for name in ("displacement_residual", "contraction")}
+    if cell["name"] != FIELD:
+        numbers["replaced_fraction"] = max(numbers.get("replaced_fraction", 0.0), cell["replaced_fraction"])
+    if len(record["cells"]) > 1 or cell["name"] == FIELD:
+        # Cells that touch pull at each other, and forces beyond the border are missing from the balance of a field.
+        numbers.pop("net_force_fraction")
+    return join_doubts(find_doubts(numbers, "batch"))
+
+
+def _rows(record: dict[str, Any], doubts: list[str]) -> list[dict[str, Any]]:
     pixel_size = record["pixel_size_um"]
     shared = {name: record[name] for name in ("item", "position", "frame", "interval_s")}
     shared |= {"noise_px": record["noise_px"], **record["choice"]}
     shared |= {f"drift_{name}": value for name, value in record["drift"].items()}
     rows = []
-    for cell in record["cells"]:
+    for cell, in_doubt in zip(record["cells"], doubts, strict=True):
         area = {} if pixel_size is None else {"area_um2": cell["area_px2"] * pixel_size**2}
         quality = {name: cell[name] for name in ("displacement_residual", "replaced_fraction")}
         quantities = with_units(cell["quantities"], pixel_size) | with_units(cell["stds"], pixel_size, "_std")
-        rows.append({**shared, "cell": cell["name"], **area, **quantities, **quality})
+        rows.append({**shared, "cell": cell["name"], **area, **quantities, **quality, "doubts": in_doubt})
     return rows
 
 

@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
     """
     from tfmkit.cli.displacement_files import Measured, save_measured
     from tfmkit.cli.provenance import describe_method
-    from tfmkit.cli.summary import print_remarks, print_summary
+    from tfmkit.cli.summary import print_doubts, print_remarks, print_summary
     from tfmkit.displacement.measure import read_relaxed
     from tfmkit.io import open_images
 
@@ -118,6 +118,7 @@ def run(options: argparse.Namespace) -> None:
     summary = save_measured(Measured(frames, settings, pixel_size), output)
     print(f"{len(frames)} frame(s)")
     print_summary(summary)
+    print_doubts(summary)
     print(f"results in {output}")
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tfmkit.cli.summary import count_frames
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
+from tfmkit.doubts import find_doubts, join_doubts
 from tfmkit.io import write_csv, write_fiji_displacement, write_ome_tiff, write_settings, writing_folder
 
 _CHANNELS = ("ux_px", "uy_px", "flag", "quality")
@@ -100,6 +101,7 @@ def _summarise(frames: list[Measurement]) -> dict[str, NDArray[Any]]:
         "drift_x_px": drift[:, 0],
         "drift_y_px": drift[:, 1],
         "drift_rotation_rad": drift[:, 2],
+        "doubts": np.array([join_doubts(find_doubts(frame.signs, "displacement")) for frame in frames], dtype=str),
     }
 
 

@@ -135,7 +135,7 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument or the file is refused; nothing is written then.
     """
-    from tfmkit.cli.summary import print_summary
+    from tfmkit.cli.summary import print_doubts, print_summary
     from tfmkit.cli.traction_files import Look, Results, save_results
     from tfmkit.gel import Gel
     from tfmkit.io import read_displacement
@@ -163,6 +163,7 @@ def run(options: argparse.Namespace) -> None:
     print(f"method: {name}")
     print("pixel size: " + ("not known" if pixel_size is None else f"{pixel_size:g} µm"))
     print_summary(summary)
+    print_doubts(summary)
     print(f"results in {output}")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from tfmkit._validation import FloatArray
 from tfmkit.cli.provenance import hash_files
 from tfmkit.cli.summary import count_frames
+from tfmkit.doubts import displacement_fraction, find_doubts, join_doubts
 from tfmkit.gel import Gel
 from tfmkit.io import DisplacementData, write_csv, write_settings, write_tiff, writing_folder
-from tfmkit.mechanics import force_summary
+from tfmkit.mechanics import contraction, force_summary
 from tfmkit.metrics import displacement_residual
 from tfmkit.quantities import with_units
 
@@ -131,20 +132,38 @@ def summarise(results: Results) -> dict[str, NDArray[Any]]:
     """
     data = results.data
     sums = force_summary(data.displacement, results.traction, spacing=data.spacing, mask=data.mask)
-    residual = displacement_residual(
-        data.displacement,
-        results.traction,
-        mask=data.mask,
-        multioutput="raw_values",
-        young=results.gel.young,
-        poisson=results.gel.poisson,
-        spacing=data.spacing,
-        thickness=results.gel.thickness,
-        depth=results.gel.depth,
-    )
     frames = np.arange(1, len(results.traction) + 1)
-    columns = with_units(sums, results.pixel_size) | {"displacement_residual": np.asarray(residual)}
-    return {"frame": frames, **columns, **results.columns}
+    columns = with_units(sums, results.pixel_size) | {"displacement_residual": _residual(results), **results.columns}
+    return {"frame": frames, **columns, "doubts": _doubts(results, columns)}
+
+
+def _residual(results: Results) -> FloatArray:
+    """Return the residual of each frame, NaN for a frame without displacement, whose images show no common beads."""
+    data, residual = results.data, np.full(len(results.traction), np.nan)
+    moves = data.displacement.any(axis=(1, 2, 3))
+    if moves.any():
+        residual[moves] = displacement_residual(
+            data.displacement[moves],
+            results.traction[moves],
+            mask=None if data.mask is None else data.mask[moves],
+            multioutput="raw_values",
+            **asdict(results.gel),
+        )
+    return residual
+
+
+def _doubts(results: Results, columns: dict[str, NDArray[Any]]) -> NDArray[np.str_]:
+    """Return the doubts about each frame, as a column of the summary."""
+    data = results.data
+    signs = columns | {"contraction": contraction(results.traction, mask=data.mask)}
+    signs["displacement_fraction"] = displacement_fraction(data.displacement, data.spacing)
+    if data.measured is not None:
+        signs["replaced_fraction"] = 1 - data.measured.mean(axis=(1, 2))
+    if data.mask is None:
+        # Without an outline, forces beyond the border are missing from the balance.
+        signs.pop("net_force_fraction")
+    each = [{name: float(values[frame]) for name, values in signs.items()} for frame in range(len(data.displacement))]
+    return np.array([join_doubts(find_doubts(numbers, "traction")) for numbers in each], dtype=str)
 
 
 def _save_figures(results: Results, look: Look, folder: Path) -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from tfmkit._validation import FloatArray
-from tfmkit.displacement import DisplacementTransformer, estimate_drift, undo_drift
+from tfmkit.displacement import DisplacementTransformer, Flag, estimate_drift, undo_drift
 from tfmkit.displacement.unmeasured import find_unmeasured
 from tfmkit.io import open_images
 
@@ -60,6 +60,28 @@ class Measurement:
     pixel_size: float | None = None
     interval: float | None = None
     remarks: NDArray[np.str_] = field(default_factory=lambda: np.array([], dtype=str))
+
+    @property
+    def signs(self) -> dict[str, float]:
+        """Return the numbers that tell of a doubtful measurement, as `tfmkit.doubts.find_doubts` takes them.
+
+        Returns
+        -------
+        dict of str to float
+            Share of excluded vectors, share of replaced ones and median quality among the others, and largest
+            displacement and drift as shares of the longer side of the image.
+        """
+        counted = self.flags != Flag.EXCLUDED
+        side = float(self.image_shape.max())
+        shares = {
+            "excluded_fraction": 1 - float(counted.mean()),
+            "displacement_fraction": float(np.hypot(*self.displacement).max()) / side,
+            "drift_fraction": float(np.hypot(*self.drift[:2])) / side,
+        }
+        if counted.any():
+            shares["replaced_fraction"] = float((self.flags[counted] != Flag.GOOD).mean())
+            shares["quality_median"] = float(np.median(self.quality[counted]))
+        return shares
 
 
 def read_relaxed(path: Path, frame: int, *, channel: int | None, own_channel: int | None, **opening: Any) -> FloatArray:
