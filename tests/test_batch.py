@@ -232,6 +232,21 @@ def test_excluded_places_are_flagged_and_do_not_count(images, tmp_path):
     assert found.table["drift_y_px"].iloc[0] == pytest.approx(plain["drift_y_px"].iloc[0], abs=0.2)
 
 
+def test_several_relaxed_images_ask_which_one_is_meant(images, tmp_path):
+    folder = tmp_path / "images"
+    write_position(folder / "p1", n_frames=2, seed=1)
+    relaxed = tifffile.imread(folder / "p1" / "relaxed.tif")
+    tifffile.imwrite(folder / "p1" / "relaxed.tif", np.stack([relaxed, np.roll(relaxed, (1, -1), axis=(0, 1))]))
+    asked = run(settings(folder), results=tmp_path / "results")
+    assert len(asked) == 0
+    assert asked.failures["error"].str.contains('relaxed_frame = "each"', regex=False).tolist() == [True]
+    one = run(settings(folder, input={"relaxed_frame": 1}), results=tmp_path / "one").table
+    each = run(settings(folder, input={"relaxed_frame": "each"}), results=tmp_path / "each").table
+    # The second relaxed image has drifted with the second deformed one.
+    np.testing.assert_allclose(one["drift_x_px"], [0, -1], atol=0.2)
+    np.testing.assert_allclose(each["drift_x_px"], [0, 0], atol=0.2)
+
+
 def test_stack_of_relaxed_and_deformed_frames(images, tmp_path):
     folder = tmp_path / "stack"
     folder.mkdir()

@@ -135,6 +135,32 @@ def test_one_stack_holds_relaxed_and_deformed(tmp_path, beads):
     np.testing.assert_array_equal(found.displacement, PIV(spacing=8).measure(beads.pairs).displacement)
 
 
+def test_several_relaxed_images_ask_which_one_is_meant(tmp_path, beads, capsys):
+    relaxed, deformed = beads.pairs[0]
+    tifffile.imwrite(tmp_path / "relaxed.tif", np.stack([relaxed, relaxed[::-1]]), metadata={"axes": "TYX"})
+    tifffile.imwrite(tmp_path / "deformed.tif", np.stack([deformed, deformed[::-1]]), metadata={"axes": "TYX"})
+    arguments = [str(tmp_path / "relaxed.tif"), str(tmp_path / "deformed.tif"), "--spacing", "8", "--no-drift"]
+    output = ["-o", str(tmp_path / "out")]
+    assert main(["displacement", *arguments, *output]) == 2
+    said = capsys.readouterr().err
+    assert "--relaxed-frame each" in said
+    assert "relaxed_frame = N in [input]" in said
+    assert not (tmp_path / "out").exists()
+
+    assert main(["displacement", *arguments, "--relaxed-frame", "each", *output]) == 0
+    upper, lower = read_displacement(tmp_path / "out" / "displacement.npz").displacement
+    assert np.abs(upper - lower[:, ::-1] * [[[1]], [[-1]]]).max() < 0.05
+    assert main(["displacement", *arguments, "--relaxed-frame", "1", *output]) == 0
+    assert "frame 2: in doubt" in capsys.readouterr().err
+
+
+def test_one_stack_of_all_images_has_one_relaxed_frame(tmp_path, beads, capsys):
+    tifffile.imwrite(tmp_path / "stack.tif", beads.pairs[0], metadata={"axes": "TYX"})
+    for frame in ("each", "3", "last"):
+        assert main(["displacement", str(tmp_path / "stack.tif"), "--relaxed-frame", frame]) == 2
+        assert "frame" in capsys.readouterr().err
+
+
 def test_mask_keeps_the_cell_out_of_the_drift(files, tmp_path):
     mask = np.zeros((96, 96), dtype=np.uint8)
     mask[:, 40:] = 1

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tfmkit.batch import read_results
+from tfmkit.cli import main
 from tfmkit.io import open_images, read_displacement, read_region_set, read_regions
 
 
@@ -101,6 +103,27 @@ def test_one_position_of_several(cases):
         assert (images.n_frames, images.channels, images.pixel_size) == (2, ("Beads", "Phase"), 0.1)
         values = [images.read(frame, channel)[0, 0] for frame in range(2) for channel in range(2)]
     assert values == [1000, 1010, 1100, 1110]
+
+
+def test_relaxed_stack_is_asked_for_or_right(cases, tmp_path, capsys):
+    files = [str(cases / "relaxed_stack" / f"{name}_3.tif") for name in ("relaxed", "deformed")]
+    command = ["displacement", *files, "--spacing", "8", "-o", str(tmp_path)]
+    assert main(command) == 2
+    assert "--relaxed-frame each" in capsys.readouterr().err
+    assert main([*command, "--relaxed-frame", "each", "--no-drift"]) == 0
+    data = read_displacement(tmp_path / "displacement.npz")
+    middle = data.displacement[:, :, np.abs(data.y - 48).argmin(), np.abs(data.x - 48).argmin()]
+    np.testing.assert_allclose(middle, [[1.5, -1]] * 3, atol=0.2)
+
+
+def test_empty_frame_costs_its_cells_only(cases, tmp_path, capsys):
+    config = cases / "empty_frame" / "experiment.toml"
+    assert main(["batch", str(config), "-o", str(tmp_path)]) == 0
+    capsys.readouterr()
+    results = read_results(tmp_path)
+    assert results.table["frame"].tolist() == [1, 3]
+    assert results.failures.empty
+    assert results.remarks["item"].str.endswith("_0002").any()
 
 
 def test_packbits(measured_data):

@@ -66,8 +66,8 @@ class InputSettings(Section):
     """Plane of a Z stack in any of the files, from 0, or the meaning of its planes: time, channel, or their maximum."""
     position: Count | None = None
     """Number of the position, from 0, if files hold several."""
-    relaxed_frame: Annotated[int, Field(ge=1)] = 1
-    """Frame of the relaxed file that shows the relaxed gel, from 1."""
+    relaxed_frame: Annotated[int, Field(ge=1)] | Literal["each"] | None = None
+    """Frame of the relaxed file for all deformed images, from 1; ``"each"`` if frame k belongs to deformed frame k."""
     pixel_size: Positive | None = None
     """Micrometres per image pixel; by default the number in the files."""
     interval: Positive | None = None

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tfmkit.batch.config import Config, InputSettings
+from tfmkit.displacement.measure import relaxed_page
 from tfmkit.io import find_images, open_images, read_displacement
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -210,8 +211,12 @@ def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
         return list(range(len(fields.displacement)))
     with open_images(path, **files.opening) as series:
         pages = list(range(series.n_frames))
-    if relaxed == path:
-        pages = [page for page in pages if page != files.relaxed_frame - 1]
+        if relaxed == path:
+            own = relaxed_page(series, files.relaxed_frame, 0, in_movie=True)
+            pages = [page for page in pages if page != own]
+    if relaxed not in (None, path):
+        with open_images(relaxed, **files.opening) as series:
+            relaxed_page(series, files.relaxed_frame, 0)
     if not pages:
         raise ValueError(f"Expected a frame with the deformed gel in {path}, got none beside the relaxed one.")
     return pages

@@ -200,7 +200,13 @@ def read_pair(item: Item, config: Config) -> tuple[FloatArray, dict[str, float |
     assert item.relaxed is not None  # noqa: S101 - an item of images has both
     files = config.input
     relaxed = read_relaxed(
-        item.relaxed, files.relaxed_frame, channel=files.channel, own_channel=files.relaxed_channel, **files.opening
+        item.relaxed,
+        files.relaxed_frame,
+        item.moment,
+        in_movie=item.relaxed == item.source,
+        channel=files.channel,
+        own_channel=files.relaxed_channel,
+        **files.opening,
     )
     with open_images(item.source, **files.opening) as series:
         deformed = series.read(item.page, files.channel)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,13 +40,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "deformed", type=Path, nargs="?", help="image or stack of the deformed gel (default: the other frames)"
     )
-    parser.add_argument("--relaxed-frame", type=int, default=1, metavar="N", help="frame of the relaxed gel, from 1")
+    parser.add_argument(
+        "--relaxed-frame",
+        type=_number_or_word,
+        metavar="N",
+        help="frame of the relaxed gel for all deformed images, from 1 (default: the only one, or the first of a stack "
+        "that holds all images); each, if frame k of the relaxed file belongs to frame k of the deformed one",
+    )
     parser.add_argument("--channel", type=int, metavar="N", help="channel of the beads, from 0, if channels differ")
     parser.add_argument(
         "--relaxed-channel", type=int, metavar="N", help="channel of the beads in the relaxed file, if it is another"
     )
     parser.add_argument(
-        "--z", type=_z, metavar="Z", help="plane of a Z stack, from 0; max, its maximum; time, if its planes are frames"
+        "--z",
+        type=_number_or_word,
+        metavar="Z",
+        help="plane of a Z stack, from 0; max, its maximum; time, if its planes are frames",
     )
     parser.add_argument("--position", type=int, metavar="N", help="which of several positions of a file, from 0")
     _add_method(parser)
@@ -104,12 +115,13 @@ def run(options: argparse.Namespace) -> None:
     source = options.deformed or options.relaxed
     opening = {name: getattr(options, name) for name in ("pixel_size", "z", "position")}
     channels = {"channel": options.channel, "own_channel": options.relaxed_channel}
-    relaxed = read_relaxed(options.relaxed, check_count(options.relaxed_frame, "relaxed frame"), **channels, **opening)
+    in_movie = options.deformed in (None, options.relaxed)
+    one = partial(read_relaxed, options.relaxed, _relaxed_frame(options), in_movie=in_movie, **channels, **opening)
     with open_images(source, **opening) as series:
         print_remarks(series.doubts)
         pages = _pages(options, series)
         transformer = DISPLACEMENT[options.method].make(**params)
-        frames = _measure(options, transformer, relaxed, series, pages)
+        frames = _measure(options, transformer, one, series, pages)
         pixel_size = series.pixel_size
     method = describe_method(options.method, DISPLACEMENT[options.method].parameters(), transformer, params)
     settings = _settings(options) | {"frames": [page + 1 for page in pages], "pixel_size_um": pixel_size}
@@ -138,9 +150,19 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _z(text: str) -> int | str:
-    """Return the number of a plane, or the word for all of them."""
+def _number_or_word(text: str) -> int | str:
+    """Return the number of a plane or frame, or the word for all of them."""
     return int(text) if text.isdigit() else text
+
+
+def _relaxed_frame(options: argparse.Namespace) -> int | str | None:
+    """Return the frame of the relaxed gel, checked."""
+    frame = options.relaxed_frame
+    if frame is None or frame == "each":
+        return frame
+    if isinstance(frame, str):
+        raise ValueError(f"Expected the number of a frame or each as --relaxed-frame, got {frame!r}.")
+    return check_count(frame, "relaxed frame")
 
 
 def _params(options: argparse.Namespace) -> dict[str, Any]:
@@ -159,21 +181,29 @@ def _params(options: argparse.Namespace) -> dict[str, Any]:
 
 def _pages(options: argparse.Namespace, series: ImageSeries) -> list[int]:
     """Return the frames of the deformed gel."""
+    from tfmkit.displacement.measure import relaxed_page
+
     pages = list(range(series.n_frames))
     if options.deformed is None:
-        pages.remove(options.relaxed_frame - 1)
+        own = relaxed_page(series, _relaxed_frame(options), 0, in_movie=True)
+        pages = [page for page in pages if page != own]
     if not pages:
         raise ValueError(f"Expected a stack of relaxed and deformed images in {options.relaxed}, got one image.")
     return pages
 
 
 def _measure(
-    options: argparse.Namespace, transformer: Any, relaxed: FloatArray, series: ImageSeries, pages: list[int]
+    options: argparse.Namespace,
+    transformer: Any,
+    read_relaxed: Callable[[int], FloatArray],
+    series: ImageSeries,
+    pages: list[int],
 ) -> list[Measurement]:
     from tfmkit.cli.summary import print_remarks
     from tfmkit.displacement.measure import measure_pair
     from tfmkit.io import read_cells
 
+    relaxed = read_relaxed(pages[0])
     if relaxed.shape != series.shape:
         raise ValueError(f"Expected two images of one size, got {relaxed.shape} and {series.shape}.")
     settings: dict[str, Any] = {"drift": not options.no_drift, "rotation": options.rotation, "margin": options.margin}
@@ -181,6 +211,8 @@ def _measure(
     files = [(name, path) for name, path in (("cells", options.mask), ("exclude", options.exclude)) if path is not None]
     frames = []
     for page in tqdm(pages, desc="displacement", unit="frame", disable=None):
+        if options.relaxed_frame == "each":
+            relaxed = read_relaxed(page)
         pair = np.stack([relaxed, series.read(page, options.channel)])
         masks = {name: read_cells(path, series.shape, page, options.channel) for name, path in files}
         if "cells" in masks:

@@ -13,7 +13,10 @@ from scipy import ndimage
 from tfmkit._validation import FloatArray
 from tfmkit.displacement import DisplacementTransformer, Flag, estimate_drift, undo_drift
 from tfmkit.displacement.unmeasured import find_unmeasured
-from tfmkit.io import open_images
+from tfmkit.io import ImageSeries, open_images
+
+# Word for "frame k of the relaxed images belongs to frame k of the deformed ones".
+EACH = "each"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,15 +87,66 @@ class Measurement:
         return shares
 
 
-def read_relaxed(path: Path, frame: int, *, channel: int | None, own_channel: int | None, **opening: Any) -> FloatArray:
-    """Read the image of the relaxed gel.
+def relaxed_page(relaxed: ImageSeries, frame: int | str | None, moment: int, *, in_movie: bool = False) -> int:
+    """Return the frame of the relaxed gel that belongs to a deformed image.
+
+    Parameters
+    ----------
+    relaxed : ImageSeries
+        File of the relaxed images.
+    frame : int, "each" or None
+        Number of the frame for all deformed images, from 1; or ``"each"``, by which frame k belongs to deformed frame
+        k. None stands for the only frame, or for the first one of a file that holds the deformed images, too.
+    moment : int
+        Frame of the deformed image, from 0.
+    in_movie : bool, default=False
+        Whether the file holds the deformed images, too.
+
+    Returns
+    -------
+    int
+        The frame, from 0.
+
+    Raises
+    ------
+    ValueError
+        If `frame` is None and the file has several frames, or is ``"each"`` and the file holds the deformed images.
+    """
+    if frame == EACH and in_movie:
+        raise ValueError(
+            f"Expected the number of the relaxed frame in {relaxed.path}, which holds all images, got each."
+        )
+    if frame is None and relaxed.n_frames > 1 and not in_movie:
+        raise ValueError(
+            f"Expected one relaxed image in {relaxed.path}, got {relaxed.n_frames} frames: say which one is meant by "
+            "--relaxed-frame N (relaxed_frame = N in [input]) if one serves all deformed images, or by --relaxed-frame "
+            'each (relaxed_frame = "each") if frame k belongs to deformed frame k.'
+        )
+    return moment if frame == EACH else int(frame or 1) - 1
+
+
+def read_relaxed(
+    path: Path,
+    frame: int | str | None,
+    moment: int,
+    *,
+    in_movie: bool = False,
+    channel: int | None,
+    own_channel: int | None,
+    **opening: Any,
+) -> FloatArray:
+    """Read the image of the relaxed gel that belongs to a deformed image.
 
     Parameters
     ----------
     path : Path
         Its file.
-    frame : int
-        Number of the frame, from 1.
+    frame : int, "each" or None
+        Number of the frame, as `relaxed_page` takes it.
+    moment : int
+        Frame of the deformed image, from 0.
+    in_movie : bool, default=False
+        Whether the file holds the deformed images, too.
     channel : int or None
         Channel of the beads in the deformed images, from 0. It holds for this file too if that has several.
     own_channel : int or None
@@ -108,11 +162,12 @@ def read_relaxed(path: Path, frame: int, *, channel: int | None, own_channel: in
     Raises
     ------
     ValueError
-        If the file is damaged, or has no such frame or channel.
+        If the file is damaged, has no such frame or channel, or has several frames and `frame` is None.
     """
     with open_images(path, **opening) as series:
         shared = channel if series.n_channels > 1 else None
-        return series.read(frame - 1, shared if own_channel is None else own_channel)
+        page = relaxed_page(series, frame, moment, in_movie=in_movie)
+        return series.read(page, shared if own_channel is None else own_channel)
 
 
 def measure_pair(
