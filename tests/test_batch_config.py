@@ -113,7 +113,7 @@ def test_all_mistakes_are_named_in_the_order_of_their_lines(tmp_path):
     lines = str(refused.value).splitlines()
     assert [line.partition(", [")[0] for line in lines] == [f"{path}, line {number}" for number in (6, 7, 8, 10)]
     assert lines[2].endswith("unknown key 'poison'; allowed are young, poisson, thickness, depth.")
-    assert lines[1].endswith("Expected young to be greater than 0, got -1.")
+    assert lines[1].endswith("Expected young to be greater than 0, got -1.0.")
 
 
 def test_numbers_of_numpy_count(tmp_path):

@@ -6,6 +6,7 @@ units, and turns a gel in micrometres into one in pixels.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from tfmkit._validation import check_number
@@ -25,6 +26,51 @@ QUANTITIES = {
     "polarity_ratio": ("polarity_ratio", 0),
     "polarity_angle": ("polarity_angle_rad", 0),
 }
+
+
+_PASCALS = {"": 1.0, "pa": 1.0, "kpa": 1e3, "mpa": 1e6}
+_MODULUS = re.compile(r"([0-9][0-9_]*\.?[0-9]*(?:e[+-]?[0-9]+)?)\s*(k?pa|mpa)?", re.IGNORECASE)
+# A bare number below this one is in kPa rather than in Pa: cells spread on gels of 100 Pa and more.
+_LEAST_PASCALS = 100.0
+
+
+def read_young(value: float | str) -> float:
+    """Return Young's modulus in pascals.
+
+    Parameters
+    ----------
+    value : float or str
+        Number of pascals, or text with or without a unit, such as ``"10kPa"``, ``"10_670"`` or ``"50 Pa"``.
+
+    Returns
+    -------
+    float
+        Young's modulus in Pa.
+
+    Raises
+    ------
+    ValueError
+        If the text is not a number with the unit Pa, kPa or MPa, or a number without a unit is below 100, which is
+        likely in kPa. Other limits are those of `Gel`.
+
+    Examples
+    --------
+    >>> read_young("10kPa"), read_young("10_670"), read_young("50 Pa")
+    (10000.0, 10670.0, 50.0)
+    """
+    number, unit = value, ""
+    if isinstance(value, str):
+        found = _MODULUS.fullmatch(value.strip())
+        if found is None:
+            raise ValueError(f"Expected young in Pa, or with its unit, such as 10kPa, got {value!r}.")
+        number, unit = float(found[1]), (found[2] or "").lower()
+    number = check_number(number, "young (Young's modulus in Pa)")
+    if not unit and 0 < number < _LEAST_PASCALS:
+        raise ValueError(
+            f"Expected young in Pa, got {number:g}, which is likely in kPa: write {number:g}kPa, or {number:g}Pa if "
+            "pascals are meant."
+        )
+    return number * _PASCALS[unit]
 
 
 def with_units(quantities: dict[str, Any], pixel_size: float | None, suffix: str = "") -> dict[str, Any]:

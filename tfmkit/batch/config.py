@@ -7,36 +7,40 @@ schema ``experiment.schema.json``, with which an editor completes and checks the
 from __future__ import annotations
 
 import json
-import re
 import tomllib
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     PrivateAttr,
     ValidationError,
     ValidationInfo,
+    WithJsonSchema,
     field_validator,
     model_serializer,
     model_validator,
 )
-from pydantic_core import ErrorDetails
 
+from tfmkit.batch.mistakes import name_mistakes
 from tfmkit.batch.section import Count, NotNegative, Positive, Section, Text
 from tfmkit.batch.sheet_settings import MonolayerSettings
 from tfmkit.gel import Gel
 from tfmkit.io.images.series import check_z
-from tfmkit.methods import DISPLACEMENT, TRACTION, Method, MethodError, check_displacement, check_traction
+from tfmkit.io.units import check_pixel_size
+from tfmkit.methods import DISPLACEMENT, TRACTION, Method, check_displacement, check_traction
+from tfmkit.quantities import read_young
 
+_MODULUS = {"anyOf": [{"type": "number", "minimum": 100}, {"type": "string", "pattern": "[Pp]a$"}]}
+Modulus = Annotated[Positive, BeforeValidator(read_young), WithJsonSchema(_MODULUS)]
+PixelSize = Annotated[Positive, AfterValidator(check_pixel_size)]
 # Weights are a packaged name or a file.
 _WEIGHTS_FILE = ".safetensors"
-_HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
-_SUBJECT = re.compile("^(Input|String) should")
 
 
 class InputSettings(Section):
@@ -68,7 +72,7 @@ class InputSettings(Section):
     """Number of the position, from 0, if files hold several."""
     relaxed_frame: Annotated[int, Field(ge=1)] | Literal["each"] | None = None
     """Frame of the relaxed file for all deformed images, from 1; ``"each"`` if frame k belongs to deformed frame k."""
-    pixel_size: Positive | None = None
+    pixel_size: PixelSize | None = None
     """Micrometres per image pixel; by default the number in the files."""
     interval: Positive | None = None
     """Seconds between frames; by default the number in the files."""
@@ -136,8 +140,8 @@ class InputSettings(Section):
 class GelSettings(Section):
     """Section ``[gel]``."""
 
-    young: Positive
-    """Young's modulus in Pa."""
+    young: Modulus
+    """Young's modulus in Pa, or with its unit, such as ``"10kPa"``."""
     poisson: Annotated[float, Field(ge=0, le=0.5)]
     """Poisson ratio, 0 to 0.5."""
     thickness: Positive | None = None
@@ -424,45 +428,4 @@ def _validate(values: Mapping[str, Any], file: str, lines: list[str], context: d
     try:
         return Config.model_validate(dict(values), context=context)
     except ValidationError as refused:
-        mistakes = sorted(_explain(error, file, _line_numbers(lines)) for error in refused.errors())
-        raise ValueError("\n".join(message for _, message in mistakes)) from refused
-
-
-def _line_numbers(lines: list[str]) -> dict[tuple[str, str], int]:
-    """Return the line of every section and key; a key before the first section belongs to the section ``""``."""
-    numbers: dict[tuple[str, str], int] = {}
-    section = ""
-    for number, line in enumerate(lines, start=1):
-        if header := _HEADER.match(line):
-            section = header[1]
-            numbers.setdefault((section, ""), number)
-        elif key := _KEY.match(line):
-            numbers.setdefault((section, key[1]), number)
-    return numbers
-
-
-def _explain(error: ErrorDetails, file: str, numbers: Mapping[tuple[str, str], int]) -> tuple[int, str]:
-    """Return the line that an error is about, and a message that names file, line and section."""
-    section, key = (*map(str, error["loc"]), "", "")[:2]
-    reason = error.get("ctx", {}).get("error")
-    if isinstance(reason, MethodError):
-        key = reason.key or ""
-    places = ((section, key), (section, ""), ("", section))
-    line = next((numbers[place] for place in places if place in numbers), 0)
-    where = f"{file}, line {line}" if line else file
-    message = _in_words(error, section, key) if reason is None else str(reason)
-    return line, f"{where}, [{section}]: {message}"
-
-
-def _in_words(error: ErrorDetails, section: str, key: str) -> str:
-    if error["type"] == "extra_forbidden":
-        # A section that may be absent is a union with None.
-        section_model: Any = Config.model_fields[section].annotation if key else Config
-        model = next(iter(get_args(section_model)), section_model)
-        return f"unknown key {key or section!r}; allowed are {', '.join(model.model_fields)}."
-    if error["type"] == "missing":
-        return f"the key {key!r} is missing; it has no default." if key else f"the section [{section}] is missing."
-    if not key:
-        return f"expected a section with keys, got {error['input']!r}."
-    wanted = _SUBJECT.sub("to", error["msg"]).replace("a valid boolean", "true or false")
-    return f"Expected {key} {wanted}, got {error['input']!r}."
+        raise ValueError(name_mistakes(refused, Config, file, lines)) from refused

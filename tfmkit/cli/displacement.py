@@ -36,6 +36,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "size is stored in displacement.npz and, for the text files, in settings.json beside them: keep it there, and "
         "`tfmkit traction` finds it. Fiji ignores that file."
     )
+    _add_files(parser)
+    _add_method(parser)
+    parser.add_argument("--no-drift", action="store_true", help="do not look for drift")
+    parser.add_argument("--rotation", action="store_true", help="also undo a rotation of the images")
+    parser.add_argument(
+        "--mask",
+        type=Path,
+        metavar="FILE",
+        help="cells (mask, label image, .roi, .zip), which do not count for the drift",
+    )
+    parser.add_argument(
+        "--exclude", type=Path, metavar="FILE", help="places that count nowhere, such as debris (mask, .roi, .zip)"
+    )
+    parser.add_argument(
+        "--margin", type=float, default=0.0, metavar="PX", help="pixels around the mask that do not count for the drift"
+    )
+    parser.add_argument(
+        "--pixel-size", type=float, metavar="UM", help="micrometres per pixel (default: those of the file)"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder of the results (default: FILE_displacement)"
+    )
+
+
+def _add_files(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("relaxed", type=Path, help="image of the relaxed gel, or a stack that holds all images")
     parser.add_argument(
         "deformed", type=Path, nargs="?", help="image or stack of the deformed gel (default: the other frames)"
@@ -58,27 +83,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="plane of a Z stack, from 0; max, its maximum; time, if its planes are frames",
     )
     parser.add_argument("--position", type=int, metavar="N", help="which of several positions of a file, from 0")
-    _add_method(parser)
-    parser.add_argument("--no-drift", action="store_true", help="do not look for drift")
-    parser.add_argument("--rotation", action="store_true", help="also undo a rotation of the images")
-    parser.add_argument(
-        "--mask",
-        type=Path,
-        metavar="FILE",
-        help="cells (mask, label image, .roi, .zip), which do not count for the drift",
-    )
-    parser.add_argument(
-        "--exclude", type=Path, metavar="FILE", help="places that count nowhere, such as debris (mask, .roi, .zip)"
-    )
-    parser.add_argument(
-        "--margin", type=float, default=0.0, metavar="PX", help="pixels around the mask that do not count for the drift"
-    )
-    parser.add_argument(
-        "--pixel-size", type=float, metavar="UM", help="micrometres per pixel (default: those of the file)"
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, metavar="DIR", help="folder of the results (default: FILE_displacement)"
-    )
 
 
 def _add_method(parser: argparse.ArgumentParser) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfmkit.io import writing
+from tfmkit.quantities import read_young
 from tfmkit.simulate import CELL_FAMILIES, PATCH_FAMILIES, CellSimulator, PatchSimulator
 
 
@@ -29,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--family", choices=(*CELL_FAMILIES, *PATCH_FAMILIES), default="generic", help="family of cells or patches"
     )
     parser.add_argument("--shape", type=int, nargs="+", default=[104], metavar="PX", help="side, or height and width")
-    parser.add_argument("--young", type=float, default=10_670.0, metavar="PA", help="Young's modulus of the gel in Pa")
+    parser.add_argument("--young", default="10670", metavar="PA", help="Young's modulus of the gel in Pa, or 10kPa")
     parser.add_argument("--poisson", type=float, default=0.45, metavar="NU", help="Poisson ratio of the gel")
     parser.add_argument("--seed", type=int, default=0, help="equal seeds make equal cells")
     parser.add_argument("-o", "--output", type=Path, default=Path("cells.npz"), metavar="FILE", help="the .npz file")
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"Expected an output file that ends in .npz, got {options.output}.")
     simulator = PatchSimulator if options.family in PATCH_FAMILIES else CellSimulator
     shape = tuple(options.shape) if len(options.shape) > 1 else options.shape[0]
-    gel: dict[str, Any] = {"young": options.young, "poisson": options.poisson}
+    gel: dict[str, Any] = {"young": read_young(options.young), "poisson": options.poisson}
     cells = simulator(options.family, shape=shape, **gel, random_state=options.seed).sample(options.number)
     arrays: dict[str, Any] = {key: cells[key] for key in ("displacement", "traction", "mask", "patches")}
     with writing(options.output) as temporary:

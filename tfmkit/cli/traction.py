@@ -44,7 +44,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_gel(parser: argparse.ArgumentParser) -> None:
     gel = parser.add_argument_group("gel and lengths")
-    gel.add_argument("--young", type=float, required=True, metavar="PA", help="Young's modulus of the gel in Pa")
+    gel.add_argument(
+        "--young", required=True, metavar="PA", help="Young's modulus of the gel in Pa, or with its unit, such as 10kPa"
+    )
     gel.add_argument("--poisson", type=float, required=True, metavar="NU", help="Poisson ratio of the gel, 0 to 0.5")
     gel.add_argument(
         "--pixel-size",
@@ -139,17 +141,20 @@ def run(options: argparse.Namespace) -> None:
     from tfmkit.cli.traction_files import Look, Results, save_results
     from tfmkit.gel import Gel
     from tfmkit.io import read_displacement
-    from tfmkit.quantities import gel_in_pixels
+    from tfmkit.io.units import check_pixel_size
+    from tfmkit.quantities import gel_in_pixels, read_young
 
-    Gel(options.young, options.poisson, options.spacing or 1.0)
-    for name in ("pixel_size", "vmax"):
-        if getattr(options, name) is not None:
-            check_number(getattr(options, name), name.replace("_", " "), low=0, include_low=False)
+    young = read_young(options.young)
+    Gel(young, options.poisson, options.spacing or 1.0)
+    if options.pixel_size is not None:
+        check_pixel_size(options.pixel_size, "pixel size")
+    if options.vmax is not None:
+        check_number(options.vmax, "vmax", low=0, include_low=False)
     lengths = {name: getattr(options, name) for name in ("spacing", "length_unit", "pixel_size")}
     data = read_displacement(options.file, interpolate=options.interpolate, **lengths)
     pixel_size = data.pixel_size if options.pixel_size is None else options.pixel_size
     layer = {"thickness": options.thickness, "depth": options.depth, "pixel_size": pixel_size}
-    gel = gel_in_pixels(options.young, options.poisson, data.spacing, **layer)
+    gel = gel_in_pixels(young, options.poisson, data.spacing, **layer)
     name, params = _method(options, gel)
     if options.mask is not None:
         data = replace(data, mask=_read_mask(options.mask, data))

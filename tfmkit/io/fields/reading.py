@@ -13,6 +13,7 @@ from tfmkit.io.fields.mat import load_mat
 from tfmkit.io.fields.pytfm import component_v, read_pytfm
 from tfmkit.io.fields.sidecar import add_pixel_size
 from tfmkit.io.fields.table import read_table
+from tfmkit.io.units import check_pixel_size
 
 # TIFF, PNG, JPEG and Nikon's .nd2.
 _IMAGE_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG", b"\xff\xd8\xff", b"\xda\xce\xbe\x0a")
@@ -68,6 +69,13 @@ def read_displacement(
             raise ValueError(
                 f"Expected displacements, got {file}, which is an image: tfmkit displacement measures them."
             )
+    if pixel_size is not None:
+        check_pixel_size(pixel_size)
+    if spacing is not None and 0 < spacing < 1:
+        raise ValueError(
+            f"Expected the spacing of {file} in pixels, got {spacing:g}, which is likely in micrometres: divide it by "
+            "the size of a pixel."
+        )
     if component_v(file) is not None:
         return read_pytfm(file, spacing=spacing)
     if file.suffix in (".npy", ".npz"):

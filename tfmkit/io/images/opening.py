@@ -14,6 +14,7 @@ from tfmkit.io.images.picture import open_picture
 from tfmkit.io.images.scale import Scale, is_square, square_pixel
 from tfmkit.io.images.series import ImageSeries, Planes, ZChoice, channel_names
 from tfmkit.io.images.tiff import open_tiff
+from tfmkit.io.units import check_pixel_size
 
 # An image narrower than this is a row of channels or frames.
 _LEAST_SIDE = 5
@@ -94,7 +95,7 @@ def open_images(
     file = Path(path)
     if not file.is_file():
         raise FileNotFoundError(f"No such file: {file}")
-    given = None if pixel_size is None else check_number(pixel_size, "pixel_size", low=0, include_low=False)
+    given = None if pixel_size is None else check_pixel_size(pixel_size)
     step = None if interval is None else check_number(interval, "interval", low=0, include_low=False)
     series = _open_series(file, z, position, given, step, labels=False)
     with file.open("rb") as opened:
