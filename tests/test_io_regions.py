@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -238,3 +240,19 @@ def test_measured_regions(measured_data):
     assert len(names) == len(masks) == 5
     with pytest.raises(ValueError, match="without a pixel in it"):
         read_regions(measured_data / "pytraction" / "imagej_roi.roi", (127, 126))
+
+
+def test_many_regions_of_one_name_get_numbers_in_linear_time(monkeypatch):
+    asked = []
+
+    class Counted(set):
+        def __contains__(self, name):
+            asked.append(name)
+            return super().__contains__(name)
+
+    module = sys.modules["tfmkit.io.images.regions"]
+    monkeypatch.setattr(module, "place_of", lambda region, n_channels: None)
+    monkeypatch.setattr(module, "set", Counted, raising=False)
+    found = list(module._parse(Path("a.zip"), lambda path: [("cell", None)] * 1000, 1))
+    assert [name for name, *_ in found[:3]] == ["cell", "cell-2", "cell-3"]
+    assert len({name for name, *_ in found}) == len(asked) == 1000

@@ -158,11 +158,12 @@ def read_region_set(
 
 def _parse(path: Path, read: _Reader, n_channels: int) -> Iterator[tuple[str, ImagejRoi, Place]]:
     names: set[str] = set()
+    numbers: dict[str, Iterator[int]] = {}
     try:
         for text, region in read(path):
             plain = "".join(character if character.isprintable() else "?" for character in text[:_LONGEST_NAME])
             # Other programs than ImageJ's region manager write names twice.
-            numbered = (plain if number == 1 else f"{plain}-{number}" for number in count(1))
+            numbered = (plain if number == 1 else f"{plain}-{number}" for number in numbers.setdefault(plain, count(1)))
             name = next(name for name in numbered if name not in names)
             names.add(name)
             yield name, region, place_of(region, n_channels)
