@@ -396,7 +396,7 @@ def read_config(config: str | PathLike[str] | Mapping[str, Any]) -> Config:
     try:
         content = path.read_text(encoding="utf-8-sig")
         values = tomllib.loads(content)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected a TOML file, got {path}: {error}.") from error
     return _validate(values, str(path), content.splitlines(), {"home": path.resolve().parent, "name": path.stem})
 

@@ -193,7 +193,7 @@ def read_results(folder: str | PathLike[str]) -> Results:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"Expected the results of a batch, but {path} cannot be read: {error}.") from error
     if not isinstance(content, dict):
         raise ValueError(f"Expected settings in {path}, got {type(content).__name__}.")

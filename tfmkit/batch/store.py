@@ -201,7 +201,7 @@ class Store:
     def _read_record(self) -> dict[str, Any]:
         try:
             record = json.loads(self.files.record.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             return {}
         complete = isinstance(record, dict) and all(isinstance(record.get(name), dict) for name in _CHECKED)
         return record if complete else {}

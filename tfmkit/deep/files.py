@@ -262,7 +262,7 @@ def read_tensors(path: str | os.PathLike[str]) -> tuple[dict[str, Tensor], dict[
         raise ValueError(f"Expected a file written by tfmkit at {path}, but it has no tfmkit header.")
     try:
         header = json.loads(metadata["tfmkit"])
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"Expected a JSON header in {path}, but it is damaged: {error}.") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise ValueError(f"Expected format {FORMAT} in the header of {path}, got {header!r:.80}.")

@@ -45,7 +45,7 @@ def add_pixel_size(data: DisplacementData, path: Path) -> DisplacementData:
         return data
     try:
         settings = json.loads(sidecar.read_text(encoding="utf-8"))
-    except ValueError:
+    except (ValueError, RecursionError):
         # Other programs may keep a file of this name there.
         return data
     if not isinstance(settings, dict) or settings.get("command") != COMMAND:
