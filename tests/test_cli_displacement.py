@@ -161,6 +161,29 @@ def test_one_stack_of_all_images_has_one_relaxed_frame(tmp_path, beads, capsys):
         assert "frame" in capsys.readouterr().err
 
 
+def test_a_blank_frame_costs_itself_only(tmp_path, beads, capsys):
+    relaxed, deformed = beads.pairs[0]
+    tifffile.imwrite(tmp_path / "relaxed.tif", relaxed)
+    frames = np.stack([deformed, np.full_like(deformed, 7), deformed])
+    tifffile.imwrite(tmp_path / "deformed.tif", frames, photometric="minisblack")
+    command = ["displacement", str(tmp_path / "relaxed.tif"), str(tmp_path / "deformed.tif"), "--spacing", "8"]
+    assert main([*command, "-o", str(tmp_path / "out")]) == 0
+    assert "frame 2: in doubt, the image is blank" in capsys.readouterr().err
+    columns = summary(tmp_path / "out")
+    assert columns["frame"].tolist() == [1, 2, 3]
+    assert np.isnan(columns["quality_median"]).tolist() == [False, True, False]
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.txt")) == [
+        "displacement_0001.txt", "displacement_0003.txt",
+    ]  # fmt: skip
+    settings = json.loads((tmp_path / "out" / "settings.json").read_text())
+    assert (settings["frames"], settings["blank_frames"]) == ([1, 3], [2])
+    assert len(read_displacement(tmp_path / "out" / "displacement.npz").displacement) == 2
+
+    tifffile.imwrite(tmp_path / "deformed.tif", np.full_like(frames, 7), photometric="minisblack")
+    assert main([*command, "-o", str(tmp_path / "none")]) == 2
+    assert "blank" in capsys.readouterr().err
+
+
 def test_mask_keeps_the_cell_out_of_the_drift(files, tmp_path):
     mask = np.zeros((96, 96), dtype=np.uint8)
     mask[:, 40:] = 1

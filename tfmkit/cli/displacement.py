@@ -128,10 +128,12 @@ def run(options: argparse.Namespace) -> None:
         frames = _measure(options, transformer, one, series, pages)
         pixel_size = series.pixel_size
     method = describe_method(options.method, DISPLACEMENT[options.method].parameters(), transformer, params)
-    settings = _settings(options) | {"frames": [page + 1 for page in pages], "pixel_size_um": pixel_size}
-    settings |= {"method": method, "spacing_px": frames[0].spacing}
+    blank = [number for number in range(1, len(pages) + 1) if number not in frames]
+    settings = _settings(options) | {"frames": [pages[number - 1] + 1 for number in frames]}
+    settings |= {"blank_frames": [pages[number - 1] + 1 for number in blank], "pixel_size_um": pixel_size}
+    settings |= {"method": method, "spacing_px": next(iter(frames.values())).spacing}
     output = options.output or source.with_name(f"{source.name.partition('.')[0]}_displacement")
-    summary = save_measured(Measured(frames, settings, pixel_size), output)
+    summary = save_measured(Measured(frames, blank, settings, pixel_size), output)
     print(f"{len(frames)} frame(s)")
     print_summary(summary)
     print_doubts(summary)
@@ -202,9 +204,10 @@ def _measure(
     read_relaxed: Callable[[int], FloatArray],
     series: ImageSeries,
     pages: list[int],
-) -> list[Measurement]:
+) -> dict[int, Measurement]:
+    """Return the displacement of every deformed image by its number, without the blank ones."""
     from tfmkit.cli.summary import print_remarks
-    from tfmkit.displacement.measure import measure_pair
+    from tfmkit.displacement.measure import is_blank, measure_pair
     from tfmkit.io import read_cells
 
     relaxed = read_relaxed(pages[0])
@@ -213,15 +216,19 @@ def _measure(
     settings: dict[str, Any] = {"drift": not options.no_drift, "rotation": options.rotation, "margin": options.margin}
     settings |= {"pixel_size": series.pixel_size, "interval": series.interval}
     files = [(name, path) for name, path in (("cells", options.mask), ("exclude", options.exclude)) if path is not None]
-    frames = []
-    for page in tqdm(pages, desc="displacement", unit="frame", disable=None):
+    frames: dict[int, Measurement] = {}
+    for number, page in enumerate(tqdm(pages, desc="displacement", unit="frame", disable=None), start=1):
         if options.relaxed_frame == "each":
             relaxed = read_relaxed(page)
         pair = np.stack([relaxed, series.read(page, options.channel)])
+        if is_blank(pair[1]):
+            continue
         masks = {name: read_cells(path, series.shape, page, options.channel) for name, path in files}
         if "cells" in masks:
             print_remarks(masks["cells"].remarks)
         settings |= {name: cells.inside for name, cells in masks.items()}
-        frames.append(measure_pair(pair, transformer, **settings))
-        print_remarks(frames[-1].remarks.tolist())
+        frames[number] = measure_pair(pair, transformer, **settings)
+        print_remarks(frames[number].remarks.tolist())
+    if not frames:
+        raise ValueError(f"Expected images of beads in {series.path}, got blank ones only.")
     return frames

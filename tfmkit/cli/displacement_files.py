@@ -15,6 +15,7 @@ from tfmkit.displacement.measure import Measurement
 from tfmkit.doubts import find_doubts, join_doubts
 from tfmkit.io import write_csv, write_fiji_displacement, write_ome_tiff, write_settings, writing_folder
 
+BLANK = "the image is blank and was left out"
 _CHANNELS = ("ux_px", "uy_px", "flag", "quality")
 
 
@@ -24,15 +25,18 @@ class Measured:
 
     Attributes
     ----------
-    frames : list of Measurement
-        One per deformed image.
+    frames : dict of int to Measurement
+        Displacement of each deformed image by its number, from 1.
+    blank : list of int
+        Numbers of the deformed images that show nothing and are left out.
     settings : dict
         Input, method and its parameters.
     pixel_size : float or None
         Micrometres per image pixel.
     """
 
-    frames: list[Measurement]
+    frames: dict[int, Measurement]
+    blank: list[int]
     settings: dict[str, Any]
     pixel_size: float | None
 
@@ -52,11 +56,11 @@ def save_measured(measured: Measured, output: Path) -> dict[str, NDArray[Any]]:
     dict of str to ndarray of shape (n_frames,)
         The columns of the summary.
     """
-    frames, first = measured.frames, measured.frames[0]
-    summary = _summarise(frames)
+    frames = list(measured.frames.values())
+    first, summary = frames[0], _summarise(measured)
     step = None if measured.pixel_size is None else measured.pixel_size * first.spacing
     with writing_folder(output) as folder:
-        for number, frame in enumerate(frames, start=1):
+        for number, frame in measured.frames.items():
             good = frame.flags == Flag.GOOD
             write_fiji_displacement(
                 folder / f"displacement_{number:04}.txt", frame.displacement, frame.x, frame.y, good
@@ -78,7 +82,8 @@ def save_measured(measured: Measured, output: Path) -> dict[str, NDArray[Any]]:
 
 
 def _arrays(measured: Measured) -> dict[str, Any]:
-    frames, first = measured.frames, measured.frames[0]
+    frames = list(measured.frames.values())
+    first = frames[0]
     arrays = {
         "displacement": np.stack([frame.displacement for frame in frames]),
         "measured": np.stack([frame.flags == Flag.GOOD for frame in frames]),
@@ -91,26 +96,33 @@ def _arrays(measured: Measured) -> dict[str, Any]:
     return arrays if measured.pixel_size is None else {**arrays, "pixel_size_um": measured.pixel_size}
 
 
-def _summarise(frames: list[Measurement]) -> dict[str, NDArray[Any]]:
+def _summarise(measured: Measured) -> dict[str, NDArray[Any]]:
+    """Return one row per deformed image; a blank one has no numbers."""
+    frames = list(measured.frames.values())
     drift = np.stack([frame.drift for frame in frames])
-    return {
-        "frame": np.arange(1, len(frames) + 1),
+    numbers = np.array([*measured.frames, *measured.blank])
+    columns = {
         "max_displacement_px": np.array([np.hypot(*frame.displacement).max() for frame in frames]),
         "replaced_fraction": np.array([(frame.flags != Flag.GOOD).mean() for frame in frames]),
         "quality_median": np.array([np.median(frame.quality) for frame in frames]),
         "drift_x_px": drift[:, 0],
         "drift_y_px": drift[:, 1],
         "drift_rotation_rad": drift[:, 2],
-        "doubts": np.array([join_doubts(find_doubts(frame.signs, "displacement")) for frame in frames], dtype=str),
     }
+    none = np.full(len(measured.blank), np.nan)
+    doubts = [join_doubts(find_doubts(frame.signs, "displacement")) for frame in frames] + [BLANK] * len(none)
+    order = np.argsort(numbers)
+    known = {name: np.concatenate([values, none])[order] for name, values in columns.items()}
+    return {"frame": numbers[order], **known, "doubts": np.array(doubts, dtype=str)[order]}
 
 
 def _save_figures(measured: Measured, folder: Path) -> None:
     from tfmkit.plotting import longest_arrow, plot_vectors, save_figure
 
     factor, unit = (1.0, "px") if measured.pixel_size is None else (measured.pixel_size, "µm")
-    scale = longest_arrow(frame.displacement for frame in measured.frames)
-    for number, frame in count_frames(measured.frames, "figures"):
+    numbers, frames = zip(*measured.frames.items(), strict=True)
+    scale = longest_arrow(frame.displacement for frame in frames)
+    for place, frame in count_frames(frames, "figures"):
         figure = plot_vectors(
             frame.displacement,
             spacing=factor * frame.spacing,
@@ -119,4 +131,4 @@ def _save_figures(measured: Measured, folder: Path) -> None:
             name="displacement",
             vmax=scale,
         )
-        save_figure(figure, folder / f"displacement_{number:04}.png")
+        save_figure(figure, folder / f"displacement_{numbers[place - 1]:04}.png")

@@ -87,6 +87,23 @@ class Measurement:
         return shares
 
 
+def is_blank(image: FloatArray) -> bool:
+    """Tell whether an image shows nothing.
+
+    Parameters
+    ----------
+    image : ndarray of shape (height, width)
+        The image.
+
+    Returns
+    -------
+    bool
+        True if all values that are finite are equal, or none is finite.
+    """
+    values = image[np.isfinite(image)]
+    return values.size == 0 or bool(values.min() == values.max())
+
+
 def relaxed_page(relaxed: ImageSeries, frame: int | str | None, moment: int, *, in_movie: bool = False) -> int:
     """Return the frame of the relaxed gel that belongs to a deformed image.
 
