@@ -208,7 +208,7 @@ def even_axes(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     Raises
     ------
     ValueError
-        If there are too few points, or all lie on one line or in one place.
+        If there are too few points, all lie on one line or in one place, or one lies far from the others.
     """
     low = points.min(axis=0)
     extent = points.max(axis=0) - low
@@ -218,5 +218,12 @@ def even_axes(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     # more grid points than there are measurements where points crowd together.
     distances, _ = cKDTree(points).query(points, k=[2])
     step = max(float(np.median(distances)), float(np.sqrt(extent.prod() / len(points))))
+    sides = extent / step + 1
+    # Wide and flat areas, such as those of a cloud and one far point, have more grid points than measurements.
+    if not sides.prod() <= _MOST_HOLES * len(points) + sides.size:
+        raise ValueError(
+            f"Expected points that are scattered over an area, got {len(points)} on {extent[0]:g} x {extent[1]:g} px: "
+            "remove points that lie far from the others."
+        )
     x, y = (start + step * np.arange(int(length / step + 1e-9) + 1) for start, length in zip(low, extent, strict=True))
     return x, y
