@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 
 import pytest
 from batch_images import contents, settings, write_position
 
-from tfmkit.batch import process, read_results, run
+from tfmkit.batch import process, read_config, read_results, run
 from tfmkit.batch.folder import remove_gone, running
+from tfmkit.batch.items import list_items
+from tfmkit.batch.run import _on_cores
 
 HOLD = """
 import sys, time
@@ -91,3 +95,18 @@ def test_an_error_frees_the_folder(tmp_path):
     with running(tmp_path):
         pass
     assert not (tmp_path / "unfinished.txt").exists()
+
+
+def test_a_killed_worker_costs_its_own_item_only(images):
+    config = read_config(settings(images))
+    items, _ = list_items(config)
+
+    def task(item):
+        if item.key == "p1_0001":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return process.Outcome(item.key, [])
+
+    outcomes = {outcome.key: outcome for outcome in _on_cores(task, items, 2)}
+    assert outcomes.keys() == {"p1_0001", "p2_0001"}
+    assert "ended from outside" in outcomes["p1_0001"].failure.error
+    assert outcomes["p2_0001"].failure is None

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from joblib import Parallel, cpu_count, delayed, parallel_config
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from tqdm import tqdm
 
 from tfmkit._validation import check_count
@@ -84,7 +85,7 @@ def run(
         # There is no progress bar on a pipe or in a log file.
         for outcome in tqdm(each, total=len(items), desc="batch", unit="item", disable=None):
             outcomes[outcome.key] = outcome
-        remove_gone(folder, outcomes)
+        remove_gone(folder, [key for key, outcome in outcomes.items() if outcome.failure is None])
         _finish(settings, folder, items, [outcomes[item.key] for item in items], failures)
     return read_results(folder)
 
@@ -95,8 +96,24 @@ def _on_cores(task: _Task, items: list[Item], n_jobs: int) -> Iterator[Outcome]:
         yield from map(task, items)
         return
     with parallel_config(backend="loky", inner_max_num_threads=1):
-        parallel = Parallel(n_jobs=n_workers, return_as="generator_unordered")
-        yield from parallel(delayed(task)(item) for item in items)
+        done = set()
+        try:
+            parallel = Parallel(n_jobs=n_workers, return_as="generator_unordered")
+            for outcome in parallel(delayed(task)(item) for item in items):
+                done.add(outcome.key)
+                yield outcome
+        except TerminatedWorkerError:
+            # Nobody knows whose process it was: the rest is done one by one.
+            yield from (_alone(task, item) for item in items if item.key not in done)
+
+
+def _alone(task: _Task, item: Item) -> Outcome:
+    """Do one item in a process of its own, which may end."""
+    try:
+        return next(iter(Parallel(n_jobs=2)([delayed(task)(item)])))
+    except TerminatedWorkerError:
+        reason = "Its process was ended from outside. Perhaps the memory ran out: use fewer processes (jobs)."
+        return Outcome(item.key, [], Failure(item.key, str(item.source), reason))
 
 
 def _on_cluster(task: _Task, items: list[Item], address: str) -> Iterator[Outcome]:
