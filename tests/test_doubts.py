@@ -10,6 +10,7 @@ import pytest
 import tifffile
 
 from tfmkit.cli import main
+from tfmkit.cli.traction_files import _without_filled
 from tfmkit.doubts import OPTIONS, SIGNS, displacement_fraction, find_doubts, join_doubts
 from tfmkit.mechanics import contraction
 from tfmkit.simulate import BeadSimulator, CellSimulator
@@ -114,3 +115,13 @@ def test_a_network_says_that_a_field_is_foreign(tmp_path, capsys):
     gel = ["--young", "8000", "--poisson", "0.5", "--spacing", "8", "--method", "DeepTFM"]
     assert main(["traction", str(tmp_path / "u.npy"), *gel]) == 0
     assert "the network leaves" in capsys.readouterr().err
+
+
+def test_scales_of_figures_ignore_vectors_that_were_filled_in():
+    traction = np.zeros((1, 2, 4, 4))
+    traction[0, 0, 0, 0], traction[0, 0, 2, 2] = 100, 3
+    measured = np.ones((1, 4, 4), dtype=bool)
+    measured[0, 0, 0] = False
+    assert _without_filled(traction, measured).max() == 3
+    assert _without_filled(traction, None).max() == 100
+    assert _without_filled(traction, np.zeros_like(measured)).max() == 100

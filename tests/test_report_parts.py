@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -211,6 +212,16 @@ def test_colour_bars_hold_all_frames(item):
     tops = Tops(displacement=100.0, traction=0.5).widened(maps)
     arrows = longest_arrow([maps.traction]), longest_arrow([maps.displacement])
     assert tops == Tops(100.0, maps.misfit.max(), np.hypot(*maps.traction).max(), None, *arrows)
+
+
+def test_colour_bars_ignore_vectors_that_were_filled_in(item):
+    maps = load_maps(*item, in_pixels=False)
+    wild, flags = maps.traction.copy(), np.zeros_like(maps.flags)
+    wild[:, 0, 0], flags[0, 0] = 1e6, 1
+    tops = Tops().widened(replace(maps, traction=wild, flags=flags))
+    assert 0 < tops.traction < 1e6
+    assert 0 < tops.pull < 1e6
+    assert Tops().widened(replace(maps, traction=wild, flags=np.ones_like(flags))).traction > 1e6
 
 
 def test_panels_say_what_they_show(item):

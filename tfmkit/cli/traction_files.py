@@ -29,7 +29,8 @@ class Look:
     format : str
         ``"png"``, ``"pdf"`` or ``"svg"``.
     vmax : float or None
-        Traction in Pa at the upper end of all scales; None for the largest of all frames.
+        Traction in Pa at the upper end of all scales; None for the largest of all frames where
+        displacement was measured.
     images : list of ndarray of shape (rows, columns)
         Image of the cell for each frame, or none.
     """
@@ -172,8 +173,9 @@ def _save_figures(results: Results, look: Look, folder: Path) -> None:
     factor, unit = results.length
     data, traction = results.data, results.traction
     # Frames of one file share their scales, so that they can be compared.
-    top = look.vmax or float(np.hypot(traction[:, 0], traction[:, 1]).max()) or None
-    longest = look.vmax or longest_arrow(traction)
+    trusted = _without_filled(traction, data.measured)
+    top = look.vmax or float(np.hypot(trusted[:, 0], trusted[:, 1]).max()) or None
+    longest = look.vmax or longest_arrow(trusted)
     for number, vectors in count_frames(list(traction), "figures"):
         shared: dict[str, Any] = {"spacing": factor * data.spacing, "length_unit": unit.replace("um", "µm")}
         shared["mask"] = None if data.mask is None else data.mask[number - 1]
@@ -186,6 +188,11 @@ def _save_figures(results: Results, look: Look, folder: Path) -> None:
         end = f"{number:04}.{look.format}"
         save_figure(plot_traction_map(vectors, vmax=top, **shared), folder / f"traction_map_{end}")
         save_figure(plot_vectors(vectors, vmax=longest, **shared, **over), folder / f"traction_vectors_{end}")
+
+
+def _without_filled(traction: FloatArray, measured: NDArray[Any] | None) -> FloatArray:
+    """Return the traction with zeros where a vector was filled in, unless all of them were."""
+    return traction if measured is None or not measured.any() else traction * measured[:, None]
 
 
 def _field_columns(results: Results) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult, Results
+from tfmkit.displacement import Flag
 from tfmkit.gel.operator import ForwardOperator
 from tfmkit.plotting import image_extent, longest_arrow
 from tfmkit.quantities import gel_in_pixels
@@ -93,7 +94,7 @@ class Tops:
     shift: float | None = None
 
     def widened(self, maps: Maps) -> Tops:
-        """Return colour bars that also hold the values of another frame.
+        """Return colour bars that also hold the values of another frame, where its vectors were measured.
 
         Parameters
         ----------
@@ -105,13 +106,16 @@ class Tops:
         Tops
             The larger ends.
         """
+        measured = maps.flags == Flag.GOOD
+        # A frame without any measured vector has only filled ones to show.
+        shown = measured if measured.any() else np.ones_like(measured)
         pairs = (
-            (self.displacement, np.hypot(*maps.displacement)),
-            (self.misfit, maps.misfit),
-            (self.traction, np.hypot(*maps.traction)),
-            (self.std, maps.std),
-            (self.pull, longest_arrow([maps.traction])),
-            (self.shift, longest_arrow([maps.displacement])),
+            (self.displacement, shown * np.hypot(*maps.displacement)),
+            (self.misfit, shown * maps.misfit),
+            (self.traction, shown * np.hypot(*maps.traction)),
+            (self.std, None if maps.std is None else shown * maps.std),
+            (self.pull, longest_arrow([shown * maps.traction])),
+            (self.shift, longest_arrow([shown * maps.displacement])),
         )
         return Tops(
             *(top if values is None else max(top or 0.0, float(np.max(values))) or None for top, values in pairs)
