@@ -36,8 +36,9 @@ def sums_of(estimator, field, mask, n, rng):
         estimator.fit(field[None])
     draws = estimator.draw(field[None], n, rng)
     options = {"spacing": 1.0, "mask": mask}
-    estimate = force_summary(field[None], estimator.predict(field[None]), **options)
-    return estimate, force_summary(draws.displacement[:, 0], draws.traction[:, 0], **options)
+    traction = estimator.predict(field[None])
+    estimate = force_summary(field[None], traction, **options)
+    return estimate, force_summary(draws.displacement[:, 0], draws.traction[:, 0], estimate=traction, **options)
 
 
 @pytest.mark.parametrize("width", [0.0, 1.0])

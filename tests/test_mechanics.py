@@ -128,3 +128,37 @@ def test_spread_of_axes_knows_that_axes_repeat():
     assert mechanics.spread_of_axes(wrapped) == pytest.approx(mechanics.spread_of_axes(angles))
     assert mechanics.spread_of_axes([0.3, 0.3]) == 0
     assert mechanics.spread_of_axes([0, np.pi / 2]) == pytest.approx(np.pi / np.sqrt(12))
+
+
+def noisy_patches(level, side=64):
+    """Return two opposed patches, their total force, and the same patches under noise."""
+    traction = np.zeros((1, 2, side, side))
+    traction[0, 0, 20:26, 16:22], traction[0, 0, 40:46, 40:46] = 1.0, -1.0
+    return traction, traction + np.random.default_rng(0).normal(scale=level, size=traction.shape)
+
+
+@pytest.mark.parametrize("level", [0.0, 0.05, 0.2])
+def test_noise_of_the_background_is_not_force(level):
+    traction, noisy = noisy_patches(level)
+    assert mechanics.significant_force(noisy, spacing=2.0) == pytest.approx([72 * 4], rel=0.08)
+    mask = np.zeros(traction.shape[2:], dtype=bool)
+    mask[:32] = True
+    assert mechanics.significant_force(noisy, mask=mask) == pytest.approx([36], rel=0.08)
+    # The plain sum counts it: 20 % noise makes it more than ten times too large.
+    assert mechanics.total_force(noisy) >= 72 * (1 + 60 * level - 1e-9)
+
+
+def test_summary_leaves_the_noise_out_of_total_and_mean():
+    _, noisy = noisy_patches(0.1)
+    summary = mechanics.force_summary(noisy, noisy)
+    assert summary["total_force"] == mechanics.significant_force(noisy)
+    assert summary["mean_traction"] == pytest.approx(summary["total_force"] / 64**2)
+    assert summary["net_force_length"] == pytest.approx(np.hypot(*noisy[0].sum(axis=(1, 2))))
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0])
+def test_all_counts_where_nothing_stands_out(scale):
+    even = np.full((1, 2, 16, 16), scale)
+    noise = np.random.default_rng(1).normal(size=(1, 2, 64, 64))
+    assert mechanics.significant_force(even) == mechanics.total_force(even)
+    assert mechanics.significant_force(noise) == mechanics.total_force(noise)

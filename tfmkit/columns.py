@@ -87,7 +87,11 @@ FORCES = (
         "strain_energy_J", "strain energy", "J", 1.0,
         "Elastic energy that the cell has stored in the gel, ½ ∫ u·t dA.",
     ),
-    Quantity("total_force_N", "total force", "N", 1.0, "Sum of the lengths of all forces, ∫ |t| dA."),
+    Quantity(
+        "total_force_N", "total force", "N", 1.0,
+        "Sum of the lengths of the forces, ∫ |t| dA, over the patches that stand out of the noise of the field; over "
+        "the whole cell where nothing stands out.",
+    ),
     Quantity(
         "contractile_moment_Nm", "contractile moment", "N·µm", 1e6,
         "Trace of the moment tensor, ∫ x·t dA about the force centre; negative for a cell that pulls inwards.",

@@ -4,6 +4,9 @@ An integral is the sum over pixels times the area of a pixel. With displacement 
 pascals, energies are in joules, moments in newton metres and forces in newtons. With ``spacing=1`` all are in pixel
 units. A mask limits every integral to the cell. x points along the columns and y down the rows, so a positive torque
 turns clockwise on the screen.
+
+Noise has a length but no direction. It cancels in energies and moments, and adds up in a sum of lengths:
+:func:`total_force` is the plain sum, :func:`significant_force` leaves the noise of the background out.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
+from tfmkit.force_region import force_region
 
 # Moments below this part of force times length are rounding errors.
 _ROUNDING = 1e-12
@@ -66,7 +70,7 @@ def strain_energy(
 
 
 def total_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
-    r"""Return the summed length of all forces.
+    r"""Return the summed length of all forces, noise included.
 
     Parameters
     ----------
@@ -86,9 +90,43 @@ def total_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | 
     ------
     ValueError
         If `traction` is not a batch of fields, or the spacing is not positive.
+
+    See Also
+    --------
+    significant_force : The sum without the noise of the background.
     """
     area = check_number(spacing, "spacing", low=0, include_low=False) ** 2
     return area * _lengths(_check_traction(traction, mask)).sum(axis=(1, 2))
+
+
+def significant_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
+    r"""Return the summed length of the forces that stand out of the noise.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa) of the whole field, not cut off at the mask: the noise level is measured beside the cell, too.
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the region of the integral. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Force (N), :math:`\int_R |t| \, dA` over :func:`tfmkit.force_region.force_region` in the mask.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is not a batch of fields, or the spacing is not positive.
+
+    Notes
+    -----
+    The noise within the patches stays. So does that of a field where nothing stands out, such as a field of noise.
+    """
+    area = check_number(spacing, "spacing", low=0, include_low=False) ** 2
+    return area * _significant(traction, mask).sum(axis=(1, 2))
 
 
 def net_force(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatArray:
@@ -353,7 +391,12 @@ def spread_of_axes(angles: ArrayLike) -> float:
 
 
 def force_summary(
-    displacement: ArrayLike, traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None
+    displacement: ArrayLike,
+    traction: ArrayLike,
+    *,
+    spacing: float = 1.0,
+    mask: ArrayLike | None = None,
+    estimate: ArrayLike | None = None,
 ) -> dict[str, FloatArray]:
     """Return the quantities to report for a cell, one array per column of a table.
 
@@ -367,13 +410,17 @@ def force_summary(
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
         True inside the cell. By default the whole field.
+    estimate : array-like of shape (1, 2, height, width), optional
+        Traction that `traction` are draws of. It decides for all draws whether forces stand out of the noise, see
+        :func:`significant_force`.
 
     Returns
     -------
     dict of str to ndarray of shape (n_fields,)
         `strain_energy` (J), `total_force` (N), `net_force` (fraction), `contractile_moment` (N m), `torque`
         (N m), `mean_traction` and `max_traction` (Pa), `net_force_length` (N), `polarity_ratio` and `polarity_angle`
-        (rad).
+        (rad). Total force and mean traction are those of :func:`significant_force`; the mean is over all grid points of
+        the cell. The net force is a fraction of :func:`total_force`, noise included.
 
     Raises
     ------
@@ -382,17 +429,18 @@ def force_summary(
     """
     n_pixels = _count_pixels(traction, mask)
     lengths = _lengths(_check_traction(traction, mask))
-    total, net = total_force(traction, spacing=spacing, mask=mask), net_force(traction, mask=mask)
+    significant = _significant(traction, mask, estimate).sum(axis=(1, 2))
+    net = net_force(traction, mask=mask)
     ratio, angle = polarity(traction, mask=mask)
     return {
         "strain_energy": strain_energy(displacement, traction, spacing=spacing, mask=mask),
-        "total_force": total,
+        "total_force": significant * spacing**2,
         "net_force": net,
         "contractile_moment": contractile_moment(traction, spacing=spacing, mask=mask),
         "torque": torque(traction, spacing=spacing, mask=mask),
-        "mean_traction": lengths.sum(axis=(1, 2)) / n_pixels,
+        "mean_traction": significant / n_pixels,
         "max_traction": lengths.max(axis=(1, 2)),
-        "net_force_length": net * total,
+        "net_force_length": net * total_force(traction, spacing=spacing, mask=mask),
         "polarity_ratio": ratio,
         "polarity_angle": angle,
     }
@@ -412,6 +460,13 @@ def _count_pixels(traction: ArrayLike, mask: ArrayLike | None) -> FloatArray:
     if (n_pixels == 0).any():
         raise ValueError(f"Expected a mask with a cell, got an empty one in field(s) {np.flatnonzero(n_pixels == 0)}.")
     return n_pixels.astype(float)
+
+
+def _significant(traction: ArrayLike, mask: ArrayLike | None, estimate: ArrayLike | None = None) -> FloatArray:
+    """Return the lengths in the mask that stand out of the noise of the whole field, and 0 elsewhere."""
+    whole = _lengths(_check_traction(traction, None))
+    drawn_from = None if estimate is None else _lengths(_check_traction(estimate, None))
+    return _lengths(_check_traction(traction, mask)) * force_region(whole, drawn_from)
 
 
 def _lengths(traction: FloatArray) -> FloatArray:

@@ -63,7 +63,7 @@ def cell_record(
     quantities = force_summary(moved, traction, **settings)
     stds = {}
     if draws is not None and len(draws.traction) > 1:
-        drawn = force_summary(draws.displacement[:, 0], draws.traction[:, 0], **settings)
+        drawn = force_summary(draws.displacement[:, 0], draws.traction[:, 0], estimate=traction, **settings)
         stds = {key: float(values.std(ddof=1)) for key, values in drawn.items()}
         stds["polarity_angle"] = spread_of_axes(drawn["polarity_angle"])
     residual = None

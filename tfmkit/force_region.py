@@ -1,0 +1,73 @@
+"""The part of a traction field that stands out of the noise: the region of the sums of lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import scipy.ndimage
+from numpy.typing import NDArray
+
+# Thresholds over the length that noise alone reaches once in a field: a patch begins where the length is above the
+# higher one, and goes on to the lower one.
+_BEGIN, _GO_ON = 1.25, 0.6
+# The region counts only if it holds this share of the sum of squares in excess of the noise, and if the excess is this
+# many times its standard deviation under white noise alone. Noise that neighbours share varies more.
+_SHARE, _SURE = 0.5, 7.0
+# The median of the length of a vector of two Gaussian components over their standard deviation.
+_RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))
+_NEIGHBOURS = np.ones((3, 3))
+
+
+def force_region(
+    lengths: NDArray[np.floating[Any]], estimate: NDArray[np.floating[Any]] | None = None
+) -> NDArray[np.bool_]:
+    """Return the grid points whose traction is more than noise.
+
+    Parameters
+    ----------
+    lengths : ndarray of shape (n_fields, height, width)
+        Lengths of the traction vectors over the whole field, in any unit.
+    estimate : ndarray of shape (1, height, width), optional
+        Lengths that `lengths` are draws of. It decides for all draws whether something stands out.
+
+    Returns
+    -------
+    ndarray of bool, shape (n_fields, height, width)
+        True in the region. It is True everywhere in a field where nothing stands out.
+
+    Notes
+    -----
+    The median length of the field gives the noise level. This holds where fewer than about half of the grid points
+    carry traction. Noise of Gaussian components is longer than ``c = sqrt(2 log n)`` noise levels once in a field of n
+    points. The region is made of connected patches of lengths above ``0.6 c`` that reach ``1.25 c`` somewhere. It
+    counts if the sum of squared lengths exceeds that of noise, and if the patches hold at least half of the excess.
+    Otherwise the traction is spread over the field, or is hidden in the noise. The region is then the whole field.
+    """
+    if estimate is None:
+        return np.stack([_region(field) for field in lengths])
+    if _region(estimate[0]).all():
+        return np.ones(lengths.shape, dtype=bool)
+    return np.stack([_patches(field, _noise(field)) for field in lengths])
+
+
+def _region(lengths: NDArray[Any]) -> NDArray[np.bool_]:
+    noise = _noise(lengths)
+    region = _patches(lengths, noise)
+    expected = 2 * lengths.size * noise**2
+    excess = np.square(lengths).sum() - expected
+    # In simulated noise, the excess has a standard deviation of 1.04 / sqrt(n) of the expected sum.
+    sure = excess > _SURE * 1.04 * expected / np.sqrt(lengths.size)
+    enough = sure and np.square(lengths[region]).sum() >= _SHARE * excess
+    return region if enough else np.ones_like(region)
+
+
+def _noise(lengths: NDArray[Any]) -> float:
+    return float(np.median(lengths) / _RAYLEIGH_MEDIAN)
+
+
+def _patches(lengths: NDArray[Any], noise: float) -> NDArray[np.bool_]:
+    highest = np.sqrt(2 * np.log(lengths.size)) * noise
+    patches, _ = scipy.ndimage.label(lengths > _GO_ON * highest, _NEIGHBOURS)
+    strong = np.unique(patches[lengths > _BEGIN * highest])
+    return np.asarray(np.isin(patches, strong[strong > 0]))
