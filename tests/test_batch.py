@@ -48,9 +48,7 @@ def test_one_row_per_position_frame_and_cell(results):
     np.testing.assert_allclose(table["area_um2"], 64 * 36 * 0.04)
     np.testing.assert_allclose(table["drift_x_px"], -(table["frame"] - 1), atol=0.2)
     np.testing.assert_allclose(table["drift_y_px"], table["frame"] - 1, atol=0.2)
-    np.testing.assert_array_equal(
-        pd.read_csv(results.folder / "table.csv", float_precision="round_trip")["total_force_N"], table["total_force_N"]
-    )
+    np.testing.assert_array_equal(pd.read_csv(results.folder / "table.csv")["total_force_N"], table["total_force_N"])
 
 
 def test_rows_are_what_the_parts_say(results, images):
@@ -240,7 +238,7 @@ def test_several_relaxed_images_ask_which_one_is_meant(images, tmp_path):
     tifffile.imwrite(folder / "p1" / "relaxed.tif", np.stack([relaxed, np.roll(relaxed, (1, -1), axis=(0, 1))]))
     asked = run(settings(folder), results=tmp_path / "results")
     assert len(asked) == 0
-    assert asked.failures["error"].str.contains('relaxed_frame = "each"', regex=False).tolist() == [True]
+    assert asked.failures["error"].str.contains('relaxed_frame = "each"', regex=False).tolist() == [True, True]
     one = run(settings(folder, input={"relaxed_frame": 1}), results=tmp_path / "one").table
     each = run(settings(folder, input={"relaxed_frame": "each"}), results=tmp_path / "each").table
     # The second relaxed image has drifted with the second deformed one.

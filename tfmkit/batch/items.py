@@ -214,9 +214,6 @@ def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
         if relaxed == path:
             own = relaxed_page(series, files.relaxed_frame, 0, in_movie=True)
             pages = [page for page in pages if page != own]
-    if relaxed not in (None, path):
-        with open_images(relaxed, **files.opening) as series:
-            relaxed_page(series, files.relaxed_frame, 0)
     if not pages:
         raise ValueError(f"Expected a frame with the deformed gel in {path}, got none beside the relaxed one.")
     return pages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 # Spreadsheets compute cells that begin so.
@@ -40,8 +41,8 @@ def harmless_cell(value: Any) -> Any:
     Returns
     -------
     object
-        A text that begins with =, +, - or @ gets an apostrophe in front, unless it is a number, and its characters are
-        printable; every other value stays.
+        A text that begins with =, +, - or @ gets an apostrophe in front, unless it is a number, and ? stands in the
+        place of its control characters; every other value stays.
 
     Examples
     --------
@@ -50,7 +51,8 @@ def harmless_cell(value: Any) -> Any:
     """
     if not isinstance(value, str):
         return value
-    text = printable(value)
+    # Characters that only turn the direction of writing stay: a name has to be found again.
+    text = "".join("?" if unicodedata.category(character) in ("Cc", "Cs") else character for character in value)
     return f"'{text}" if text.lstrip().startswith(_FORMULA) and not _is_number(text) else text
 
 
