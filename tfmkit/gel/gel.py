@@ -22,7 +22,7 @@ class Gel:
     Every estimator makes its gel in `fit`, from its own parameters, and hands it on whole. The gel is checked once,
     here, and never changes.
 
-    Parameters
+    Attributes
     ----------
     young : float, default=10670.0
         Young's modulus, > 0. Traction has its unit.
