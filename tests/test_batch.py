@@ -48,7 +48,9 @@ def test_one_row_per_position_frame_and_cell(results):
     np.testing.assert_allclose(table["area_um2"], 64 * 36 * 0.04)
     np.testing.assert_allclose(table["drift_x_px"], -(table["frame"] - 1), atol=0.2)
     np.testing.assert_allclose(table["drift_y_px"], table["frame"] - 1, atol=0.2)
-    np.testing.assert_array_equal(pd.read_csv(results.folder / "table.csv")["total_force_N"], table["total_force_N"])
+    np.testing.assert_allclose(
+        pd.read_csv(results.folder / "table.csv")["total_force_N"], table["total_force_N"], rtol=1e-15
+    )
 
 
 def test_rows_are_what_the_parts_say(results, images):
