@@ -83,8 +83,8 @@ class CellSimulator(FieldSimulator):
     ==========  =====================================================  =====================================
     protocol    dropped signals                                        balance, in x and in y
     ==========  =====================================================  =====================================
-    tfmkit      under 5 % of the strongest signal of the cell          |sum t_x| < 0.1 sum |t|
-    wang2021    under 1, in the unit of the circuit (at most 100)      |sum t_x| < 0.1 sum |t_x|
+    tfmkit      under 5 % of the strongest signal of the cell          ``|sum t_x| < 0.1 sum |t|``
+    wang2021    under 1, in the unit of the circuit (at most 100)      ``|sum t_x| < 0.1 sum |t_x|``
     ==========  =====================================================  =====================================
 
     With ``"wang2021"``, every vector is also moved inwards by 3 px on the grid of 160 px of [1]_, which is the share
