@@ -218,8 +218,7 @@ class TractionEstimator(FieldRegressor):
         weight = check_mask(mask, displacement.shape, soft=True)
         if getattr(self, "support", "cut") == "fit":
             return self._finite(displacement, weight)
-        traction = self._finite(displacement, None)
-        return traction * weight[:, None].astype(traction.dtype)
+        return cut(self._finite(displacement, None), weight)
 
     def draw(self, X: ArrayLike, n: int = 32, random_state: Any = None, *, predicted: Any = None) -> Draws:
         """Draw tractions that are as likely as the predicted one, for error bars of any sum.
@@ -403,6 +402,24 @@ def negative_error(
     if weights.shape != errors.shape or not np.isfinite(weights).all() or weights.min() < 0 or weights.max() == 0:
         raise ValueError(f"Expected {errors.size} finite weights >= 0, not all of them 0, got {sample_weight!r}.")
     return -float(np.average(errors, weights=weights))
+
+
+def cut(traction: FloatArray, mask: NDArray[Any]) -> FloatArray:
+    """Multiply traction by a mask.
+
+    Parameters
+    ----------
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Traction.
+    mask : ndarray of shape (n_fields, height, width)
+        Where traction is expected, from 0 (none) to 1.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2, height, width)
+        The product, in the precision of `traction`.
+    """
+    return traction * mask[:, None].astype(traction.dtype)
 
 
 def predict_inside(estimator: Any, X: ArrayLike, mask: ArrayLike | None) -> FloatArray:

@@ -18,7 +18,7 @@ from tfmkit._validation import (
     check_random_state,
     check_result,
 )
-from tfmkit.base import TractionEstimator
+from tfmkit.base import TractionEstimator, cut
 from tfmkit.bayes.bootstrap import interval, recover, resample, undecided
 from tfmkit.bayes.posterior import evidence_lam, posterior_samples, posterior_std
 from tfmkit.fttc.closed_form import fourier_inverse
@@ -133,7 +133,7 @@ class BayesianFTTC(TractionEstimator):
         fields, noise, lams = self._evidence(check_field(X))
         mean, shape = self._mean(fields, lams), (fields.shape[-2], fields.shape[-1])
         if mask is not None:
-            mean = mean * check_mask(mask, fields.shape, soft=True)[:, None].astype(mean.dtype)
+            mean = cut(mean, check_mask(mask, fields.shape, soft=True))
         modes = [posterior_std(shape, *pair) for pair in self._modes(noise, lams)]
         std = np.stack(modes) * self.gel_.young
         std = np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import Tags
 
 from tfmkit._validation import check_count, check_data, check_field, check_mask, check_number, check_pair, check_result
-from tfmkit.base import TractionEstimator
+from tfmkit.base import TractionEstimator, cut
 from tfmkit.deep._field_net import FieldNet, draw_seed, seeded
 from tfmkit.deep._training import EarlyStopping, RelativeError, resume
 from tfmkit.deep.calibration import fit_calibration
@@ -348,12 +348,14 @@ class DeepTFM(TractionEstimator, FieldNet):
         """
         weight = None if mask is None else check_mask(mask, check_field(X).shape, soft=True)
         if not return_std:
-            return _cut(check_result(self._outputs(X)[0], "traction"), weight)
+            traction = check_result(self._outputs(X)[0], "traction")
+            return traction if weight is None else cut(traction, weight)
         traction, half_width = self._with_interval(X)
         if self.calibration_ is not None:
             half_width = (half_width * self.calibration_.factor(traction, half_width)).astype(half_width.dtype)
         half_width = check_result(half_width, "interval of the traction")
-        return _cut(check_result(traction, "traction"), weight), half_width / HALF_WIDTH
+        traction = check_result(traction, "traction")
+        return traction if weight is None else cut(traction, weight), half_width / HALF_WIDTH
 
     @property
     def gives_std(self) -> bool:  # type: ignore[override]
@@ -561,10 +563,6 @@ class DeepTFM(TractionEstimator, FieldNet):
         tags.target_tags.required = self.max_epochs != 0
         tags.non_deterministic = self.random_state is None and tags.target_tags.required
         return tags
-
-
-def _cut(traction: NDArray[Any], weight: NDArray[Any] | None) -> NDArray[Any]:
-    return traction if weight is None else traction * weight[:, None].astype(traction.dtype)
 
 
 def _writeable(field: NDArray[Any]) -> NDArray[Any]:

@@ -21,7 +21,15 @@ from tfmkit.fttc.penalty import penalty_at
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.layer import gains
 from tfmkit.gel.symbol import Shape, wavenumber
-from tfmkit.noise.measure import Rings, correlation_length, rings_of, signal_power, spectrum_noise, tapered_spectrum
+from tfmkit.noise.measure import (
+    Rings,
+    correlation_length,
+    noise_spectrum,
+    rings_of,
+    signal_power,
+    spectrum_noise,
+    tapered_spectrum,
+)
 
 Array = NDArray[np.float64]
 
@@ -103,7 +111,7 @@ def statistics(displacement: NDArray[Any], gel: Gel, *, noise: float | None = No
     if noise is None:
         measured = spectrum_noise(spectrum, shape, gel, most_excess=_MOST_EXCESS)
     else:
-        measured = np.full((len(displacement), len(rings.n_vectors)), noise**2)
+        measured = noise_spectrum(displacement, gel, noise)
     return Statistics(
         shape, gel.dimensionless, rings, rings.power(spectrum), measured, correlation_length(measured, rings)
     )
