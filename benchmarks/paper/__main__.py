@@ -11,7 +11,7 @@ import torch
 from benchmarks import paper
 from benchmarks.command import study_parser
 from benchmarks.paper import claims, errors, maps, measured, network, training, transfer
-from benchmarks.paper.methods import LEVELS, weights_digest
+from benchmarks.paper.methods import LEVELS, PROTOCOL, weights_digest
 from benchmarks.stages import Settings, Stage, run_stages
 
 # Sums of floats depend on how many threads share them, and a training carries that far beyond the printed digits.
@@ -20,7 +20,7 @@ THREADS = 2
 
 def plan(folder: Path, n_cells: int, n_transfer: int, seed: int) -> list[Callable[[], Stage | None]]:
     """Return the stages in the order in which they need each other."""
-    settings: Settings = {"seed": seed, "weights": weights_digest()}
+    settings: Settings = {"seed": seed, "protocol": PROTOCOL, "weights": weights_digest()}
     return [
         *(partial(lambda stage: stage, stage) for stage in maps.stages(settings)),
         *(partial(errors.level_stage, level, n_cells, settings) for level in LEVELS),

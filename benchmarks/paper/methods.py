@@ -25,6 +25,8 @@ from tfmkit.simulate import CellSimulator
 # The paper's numbers: gel, pixel, displacement inside the cell, and length of the noise vector in pixels.
 YOUNG, POISSON, PIXEL_UM = 10_670.0, 0.45, 1.925
 MEAN_DISPLACEMENT = 0.4277
+# The paper's rules for traction along a border; they are made for the cells of the circuit model.
+PROTOCOL = "wang2021"
 LEVELS = (0.0, 0.0188, 0.0375)
 # The paper's lambdas, in the convention of its companion code: for displacements in px and tractions in Pa.
 PAPER_LAMBDAS = (0.0, 6e-10, 1e-9, 3e-9)
@@ -63,7 +65,7 @@ def paper_cells(n_cells: int, seed: int, **changes: Any) -> Bunch:
         What the simulator's `sample` returns.
     """
     usual = {"mean_displacement": MEAN_DISPLACEMENT, "young": YOUNG, "poisson": POISSON, "random_state": seed}
-    return CellSimulator(**{"family": "generic", **usual, **changes}).sample(n_cells)
+    return CellSimulator(**{"family": "generic", "protocol": PROTOCOL, **usual, **changes}).sample(n_cells)
 
 
 class Once(TractionEstimator):

@@ -38,7 +38,10 @@ CHANGES: dict[str, dict[str, Settings]] = {
         for traction in (1_000.0, 2_000.0, 4_000.0, 8_000.0)
     },
     "grid": {f"{side} px": {"shape": side, "cell_size": 0.4 * 104 / side} for side in (160, 256)},
-    "cells": {family: {"family": family} for family in ("keratocyte", "neuron", "fibroblast", "adhesion")},
+    "cells": {
+        **{family: {"family": family} for family in ("keratocyte", "neuron", "fibroblast")},
+        "adhesion": {"family": "adhesion", "protocol": "tfmkit"},
+    },
     "tractions off the pixels": {"3 x 3 finer": {"oversample": 3}},
 }
 METRICS = ("mean_normalized_error", "relative_rmse")
