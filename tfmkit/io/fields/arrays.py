@@ -128,7 +128,8 @@ def _load(path: Path, choose: Callable[[list[str]], list[str]]) -> list[NDArray[
                 arrays, left = [], most_in_file(size)
                 for name in names:
                     with archive.open(f"{name}.npy") as member:
-                        left -= _check_claim(member, left)
+                        # Integers become float64.
+                        left -= _check_claim(member, left, least=8)
                     with archive.open(f"{name}.npy") as member:
                         arrays.append(np.lib.format.read_array(member, allow_pickle=False))
                 return arrays
@@ -137,13 +138,17 @@ def _load(path: Path, choose: Callable[[list[str]], list[str]]) -> list[NDArray[
             raise ValueError(f"Expected a NumPy file, got {path} that cannot be read as one: {error}.") from error
 
 
-def _check_claim(file: IO[bytes], most: int) -> int:
-    """Return the bytes that the header of an array claims; NumPy would allocate more than there can be."""
+def _check_claim(file: IO[bytes], most: int, least: int = 1) -> int:
+    """Return the bytes that the header of an array claims; NumPy would allocate more than there can be.
+
+    Integers count by at least `least` bytes each.
+    """
     version = np.lib.format.read_magic(file)
     if version not in _HEADERS:
         raise ValueError(f"its format is {version}")
     shape, _, dtype = _HEADERS[version](file)
-    if (claimed := math.prod(shape) * dtype.itemsize) > most:
+    width = dtype.itemsize if dtype.kind == "f" else max(least, dtype.itemsize)
+    if (claimed := math.prod(shape) * width) > most:
         raise ValueError(f"it claims {claimed} bytes, more than the {most} that it can hold")
     return int(claimed)
 

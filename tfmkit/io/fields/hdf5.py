@@ -9,11 +9,7 @@ from typing import Any
 import h5py
 import numpy as np
 
-from tfmkit.io.limits import most_in_file
-
-_DEEPEST = 32
-# No object or reference takes fewer bytes of the file than this.
-_SMALLEST, _FEWEST = 8, 10_000
+from tfmkit.io.limits import DEEPEST, most_in_file, most_objects
 
 
 def load_hdf5(path: Path) -> dict[str, Any]:
@@ -48,14 +44,14 @@ class _Reader:
         self.file = file
         size = file.id.get_filesize()
         self.most = self.bytes_left = most_in_file(size)
-        self.objects_left = max(_FEWEST, size // _SMALLEST)
+        self.objects_left = most_objects(size)
 
     def members(self, group: h5py.Group, names: Iterable[str], depth: int = 0) -> dict[str, Any]:
         return {name: self.value(_member(group, name), depth) for name in names}
 
     def value(self, node: Any, depth: int) -> Any:
         self.objects_left -= 1
-        if depth > _DEEPEST or self.objects_left < 0:
+        if depth > DEEPEST or self.objects_left < 0:
             raise ValueError(f"{node.name} holds itself, or too many others")
         if not isinstance(node, h5py.Dataset):
             return self.struct(node, depth)
@@ -84,10 +80,10 @@ class _Reader:
         if node.external or node.is_virtual:
             raise ValueError(f"{node.name} lies in another file, which is not read")
         # Numbers that were never written take no place in the file, but memory once they are read.
-        self.bytes_left -= node.nbytes
+        self.bytes_left -= 8 * node.size
         if self.bytes_left < 0:
             raise ValueError(
-                f"{node.name} claims {node.nbytes} bytes, more than is left of the {self.most} that it can hold"
+                f"{node.name} claims {8 * node.size} bytes, more than is left of the {self.most} that it can hold"
             )
 
 

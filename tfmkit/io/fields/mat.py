@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
 import h5py
 import numpy as np
 from scipy.io import loadmat
-from scipy.io.matlab import mat_struct
+from scipy.io.matlab import matfile_version
 
 from tfmkit._validation import FloatArray
 from tfmkit.io.fields.hdf5 import load_hdf5
+from tfmkit.io.fields.mat5 import load_mat5
 
 
 def load_mat(path: Path) -> dict[str, Any]:
@@ -25,8 +27,8 @@ def load_mat(path: Path) -> dict[str, Any]:
     Returns
     -------
     dict of str to object
-        Numeric arrays in MATLAB's order of axes; a struct of any size is a list of dictionaries, and a cell array a
-        list of its elements.
+        Numeric arrays in MATLAB's order of axes and texts; a struct of any size is a list of dictionaries, and a cell
+        array a list of its elements. None for anything else.
 
     Raises
     ------
@@ -36,8 +38,7 @@ def load_mat(path: Path) -> dict[str, Any]:
     try:
         if h5py.is_hdf5(path):
             return load_hdf5(path)
-        variables = loadmat(path, struct_as_record=False)
-        return {name: _from_struct(value) for name, value in variables.items() if not name.startswith("__")}
+        return load_mat5(path) if matfile_version(path)[0] == 1 else _load_mat4(path)
     except OSError as error:
         if not path.is_file():
             raise
@@ -107,9 +108,9 @@ def numeric(value: Any, name: str, path: Path, *, missing: bool = False) -> Floa
     return array
 
 
-def _from_struct(value: Any) -> Any:
-    if isinstance(value, np.ndarray) and value.dtype == object:
-        return [_from_struct(element) for element in value.flat]
-    if isinstance(value, mat_struct):
-        return {name: _from_struct(getattr(value, name)) for name in vars(value)["_fieldnames"]}
-    return value
+def _load_mat4(path: Path) -> dict[str, Any]:
+    """Return the arrays of a file of version 4, which knows neither structs nor compression."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        variables = loadmat(path)
+    return {name: value for name, value in variables.items() if isinstance(value, np.ndarray)}
