@@ -81,6 +81,22 @@ def test_summary_holds_one_value_per_field_and_figure():
     np.testing.assert_array_equal(summary["net_force"], mechanics.net_force(traction, mask=mask))
 
 
+def test_largest_traction_leaves_filled_vectors_out():
+    traction = np.ones((2, 2, 4, 5))
+    traction[:, :, 1, 1] = 1e6
+    measured = np.ones((2, 4, 5), dtype=bool)
+    measured[0, 1, 1] = False
+    wild, calm = np.hypot(1e6, 1e6), np.hypot(1, 1)
+    np.testing.assert_allclose(mechanics.largest_traction(traction, measured=measured), [calm, wild])
+    summary = mechanics.force_summary(traction, traction, measured=measured)
+    np.testing.assert_allclose(summary["max_traction"], [calm, wild])
+    # A cell without any measured vector has only filled ones to show.
+    cell = np.zeros((4, 5), dtype=bool)
+    cell[1, 1] = True
+    np.testing.assert_allclose(mechanics.largest_traction(traction, mask=cell, measured=measured), [wild, wild])
+    np.testing.assert_allclose(mechanics.largest_traction(traction, mask=~cell), [calm, calm])
+
+
 def test_no_traction_is_all_zeros():
     zeros = np.zeros((1, 2, 4, 4))
     assert set(np.concatenate(list(mechanics.force_summary(zeros, zeros).values()))) == {0.0}

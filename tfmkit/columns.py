@@ -96,7 +96,10 @@ FORCES = (
         "contractile_moment_Nm", "contractile moment", "N·µm", 1e6,
         "Trace of the moment tensor, ∫ x·t dA about the force centre; negative for a cell that pulls inwards.",
     ),
-    Quantity("max_traction_Pa", "largest traction", "Pa", 1.0, "Largest traction |t| of one grid point in the cell."),
+    Quantity(
+        "max_traction_Pa", "largest traction", "Pa", 1.0,
+        "Largest traction |t| of one grid point in the cell, where the displacement was measured.",
+    ),
 )  # fmt: skip
 RESIDUAL = Quantity(
     "displacement_residual", "residual", _PERCENT, 100.0,

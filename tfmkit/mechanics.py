@@ -129,6 +129,49 @@ def significant_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayL
     return area * _significant(traction, mask).sum(axis=(1, 2))
 
 
+def largest_traction(
+    traction: ArrayLike, *, mask: ArrayLike | None = None, measured: ArrayLike | None = None
+) -> FloatArray:
+    """Return the largest length of a traction vector.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the cell. By default the whole field.
+    measured : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the displacement was measured. The traction elsewhere rests on a displacement that was filled in, and
+        does not count, unless there is no other in the mask. By default all vectors count.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Traction (Pa).
+
+    Raises
+    ------
+    ValueError
+        If `traction` is not a batch of fields, or a mask does not fit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> traction = np.zeros((1, 2, 3, 3))
+    >>> traction[0, 0, 0], traction[0, 0, 1] = 900, 100
+    >>> largest_traction(traction, measured=[[0, 0, 0], [1, 1, 1], [1, 1, 1]])
+    array([100.])
+    """
+    lengths = _lengths(_check_traction(traction, mask))
+    if measured is None:
+        return np.asarray(lengths.max(axis=(1, 2)))
+    shape = np.shape(traction)
+    known = check_mask(measured, shape)
+    some = known if mask is None else known & check_mask(mask, shape)
+    counts = some | ~some.any(axis=(1, 2), keepdims=True)
+    return np.asarray((lengths * counts).max(axis=(1, 2)))
+
+
 def net_force(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatArray:
     r"""Return the net force as a fraction of the total force.
 
@@ -397,6 +440,7 @@ def force_summary(
     spacing: float = 1.0,
     mask: ArrayLike | None = None,
     estimate: ArrayLike | None = None,
+    measured: ArrayLike | None = None,
 ) -> dict[str, FloatArray]:
     """Return the quantities to report for a cell, one array per column of a table.
 
@@ -413,6 +457,8 @@ def force_summary(
     estimate : array-like of shape (1, 2, height, width), optional
         Traction that `traction` are draws of. It decides for all draws whether forces stand out of the noise, see
         :func:`significant_force`.
+    measured : array-like of shape (n_fields, height, width) or (height, width), optional
+        True where the displacement was measured rather than filled in, see :func:`largest_traction`.
 
     Returns
     -------
@@ -428,7 +474,6 @@ def force_summary(
         If the two arrays are not batches of one shape, the spacing is not positive, or a mask is empty.
     """
     n_pixels = _count_pixels(traction, mask)
-    lengths = _lengths(_check_traction(traction, mask))
     significant = _significant(traction, mask, estimate).sum(axis=(1, 2))
     net = net_force(traction, mask=mask)
     ratio, angle = polarity(traction, mask=mask)
@@ -439,7 +484,7 @@ def force_summary(
         "contractile_moment": contractile_moment(traction, spacing=spacing, mask=mask),
         "torque": torque(traction, spacing=spacing, mask=mask),
         "mean_traction": significant / n_pixels,
-        "max_traction": lengths.max(axis=(1, 2)),
+        "max_traction": largest_traction(traction, mask=mask, measured=measured),
         "net_force_length": net * total_force(traction, spacing=spacing, mask=mask),
         "polarity_ratio": ratio,
         "polarity_angle": angle,

@@ -58,7 +58,8 @@ def cell_record(
         relative residual of the displacement (None for a field at rest), the contraction, and the share of replaced
         vectors.
     """
-    settings: dict[str, Any] = {"spacing": gel.spacing, "mask": cell.mask}
+    measured = measurement.flags == Flag.GOOD
+    settings: dict[str, Any] = {"spacing": gel.spacing, "mask": cell.mask, "measured": measured}
     moved = measurement.displacement[None]
     quantities = force_summary(moved, traction, **settings)
     stds = {}
@@ -79,7 +80,7 @@ def cell_record(
         "stds": stds,
         "displacement_residual": residual,
         "contraction": float(contraction(traction, mask=cell.mask)[0]),
-        "replaced_fraction": float((measurement.flags[cell.mask] != Flag.GOOD).mean()),
+        "replaced_fraction": float((~measured[cell.mask]).mean()),
     }
 
 

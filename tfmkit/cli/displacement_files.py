@@ -121,7 +121,7 @@ def _save_figures(measured: Measured, folder: Path) -> None:
 
     factor, unit = (1.0, "px") if measured.pixel_size is None else (measured.pixel_size, "µm")
     numbers, frames = zip(*measured.frames.items(), strict=True)
-    scale = longest_arrow(frame.displacement * (frame.flags == Flag.GOOD) for frame in frames)
+    scale = longest_arrow((frame.displacement for frame in frames), (frame.flags == Flag.GOOD for frame in frames))
     for place, frame in count_frames(frames, "figures"):
         figure = plot_vectors(
             frame.displacement,

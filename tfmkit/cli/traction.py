@@ -108,7 +108,7 @@ def _add_figures(parser: argparse.ArgumentParser) -> None:
         "--image", type=Path, metavar="FILE", help="image of the cell under the arrows, one for all frames or one each"
     )
     figures.add_argument(
-        "--vmax", type=float, metavar="PA", help="upper end of all scales (default: the largest traction of all frames)"
+        "--vmax", type=float, metavar="PA", help="upper end of all scales (default: the robust maximum of all frames)"
     )
     figures.add_argument("--format", choices=_FORMATS, default="png", help="format of the figures")
 

@@ -132,7 +132,9 @@ def summarise(results: Results) -> dict[str, NDArray[Any]]:
         whole field.
     """
     data = results.data
-    sums = force_summary(data.displacement, results.traction, spacing=data.spacing, mask=data.mask)
+    sums = force_summary(
+        data.displacement, results.traction, spacing=data.spacing, mask=data.mask, measured=data.measured
+    )
     frames = np.arange(1, len(results.traction) + 1)
     columns = with_units(sums, results.pixel_size) | {"displacement_residual": _residual(results), **results.columns}
     return {"frame": frames, **columns, "doubts": _doubts(results, columns)}
@@ -168,14 +170,21 @@ def _doubts(results: Results, columns: dict[str, NDArray[Any]]) -> NDArray[np.st
 
 
 def _save_figures(results: Results, look: Look, folder: Path) -> None:
-    from tfmkit.plotting import image_extent, longest_arrow, plot_traction_map, plot_vectors, save_figure
+    from tfmkit.plotting import (
+        image_extent,
+        longest_arrow,
+        plot_traction_map,
+        plot_vectors,
+        robust_maximum,
+        save_figure,
+    )
 
     factor, unit = results.length
     data, traction = results.data, results.traction
     # Frames of one file share their scales, so that they can be compared.
-    trusted = _without_filled(traction, data.measured)
-    top = look.vmax or float(np.hypot(trusted[:, 0], trusted[:, 1]).max()) or None
-    longest = look.vmax or longest_arrow(trusted)
+    counted = _counted(data)
+    top = look.vmax or max(map(robust_maximum, np.hypot(traction[:, 0], traction[:, 1]), counted)) or None
+    longest = look.vmax or longest_arrow(traction, counted)
     for number, vectors in count_frames(list(traction), "figures"):
         shared: dict[str, Any] = {"spacing": factor * data.spacing, "length_unit": unit.replace("um", "µm")}
         shared["mask"] = None if data.mask is None else data.mask[number - 1]
@@ -190,9 +199,11 @@ def _save_figures(results: Results, look: Look, folder: Path) -> None:
         save_figure(plot_vectors(vectors, vmax=longest, **shared, **over), folder / f"traction_vectors_{end}")
 
 
-def _without_filled(traction: FloatArray, measured: NDArray[Any] | None) -> FloatArray:
-    """Return the traction with zeros where a vector was filled in, unless all of them were."""
-    return traction if measured is None or not measured.any() else traction * measured[:, None]
+def _counted(data: DisplacementData) -> NDArray[np.bool_]:
+    """Return True at the grid points that the ends of scales are taken from: measured ones, in the cells."""
+    shape = (len(data.displacement), *data.displacement.shape[2:])
+    parts = [part for part in (data.measured, data.mask) if part is not None]
+    return np.logical_and.reduce([np.ones(shape, dtype=bool), *parts])
 
 
 def _field_columns(results: Results) -> dict[str, NDArray[Any]]:

@@ -13,6 +13,7 @@ from tfmkit.plotting.map_axes import image_extent
 from tfmkit.plotting.maps import plot_map, plot_traction_map
 from tfmkit.plotting.movies import save_movie
 from tfmkit.plotting.profiles import plot_kymograph, plot_profile
+from tfmkit.plotting.scale import robust_maximum
 from tfmkit.plotting.sheets import plot_border_tension, plot_sheet_stress
 from tfmkit.plotting.style import save_figure
 from tfmkit.plotting.superplot import plot_superplot
@@ -33,6 +34,7 @@ __all__ = [
     "plot_superplot",
     "plot_traction_map",
     "plot_vectors",
+    "robust_maximum",
     "save_figure",
     "save_movie",
 ]

@@ -73,31 +73,6 @@ def check_single_field(field: ArrayLike, spacing: float) -> tuple[FloatArray, fl
     return check_field(array[None], name="field")[0], check_number(spacing, "spacing", low=0, include_low=False)
 
 
-def check_top(length: FloatArray, vmax: float | None) -> float:
-    """Return the upper end of a scale.
-
-    Parameters
-    ----------
-    length : ndarray
-        Values on the scale, >= 0.
-    vmax : float or None
-        The end that was asked for.
-
-    Returns
-    -------
-    float
-        `vmax`, or the largest value, or 1 where all values are 0.
-
-    Raises
-    ------
-    ValueError
-        If `vmax` is not positive.
-    """
-    if vmax is not None:
-        return check_number(vmax, "vmax", low=0, include_low=False)
-    return float(length.max(initial=0.0)) or 1.0
-
-
 def round_down(value: float) -> float:
     """Return the largest number of the form 1, 2 or 5 times a power of ten that is not above `value`.
 

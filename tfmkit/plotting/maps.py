@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfmkit.plotting.map_axes import Ruler, check_single_field, check_top, draw_outline, grid_borders, new_map
+from tfmkit.plotting.map_axes import Ruler, check_single_field, draw_outline, grid_borders, new_map
+from tfmkit.plotting.scale import check_top, extension
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -37,7 +38,7 @@ def plot_traction_map(
     mask : array-like of shape (height, width), optional
         True inside the cell, whose outline is drawn.
     vmax : float, optional
-        Traction in Pa at the upper end of the colour bar; by default the largest of the field.
+        Traction in Pa at the upper end of the colour bar; by default the `robust_maximum` of the field.
 
     Returns
     -------
@@ -82,7 +83,7 @@ def plot_map(
     mask : array-like of shape (height, width), optional
         True inside the cell, whose outline is drawn.
     vmax : float, optional
-        Value at the upper end of the colour bar; by default the largest.
+        Value at the upper end of the colour bar; by default the `robust_maximum`.
     cmap : str, default="inferno"
         One of matplotlib's colour maps that run from dark to light.
 
@@ -103,7 +104,6 @@ def plot_map(
     top = check_top(field[0], vmax)
     with new_map(grid_borders(table.shape), Ruler(step, length_unit)) as (figure, axes):
         image = axes.imshow(field[0], cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
-        extend = "max" if field[0].max() > top * (1 + 1e-6) else "neither"
-        figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.03, extend=extend)
+        figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.03, extend=extension(field[0], top))
         draw_outline(axes, mask, table.shape, "white")
     return figure

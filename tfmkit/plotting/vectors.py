@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfmkit._validation import FloatArray, check_count
+from tfmkit._validation import FloatArray, check_count, check_mask
 from tfmkit.plotting.map_axes import (
     Borders,
     Ruler,
     check_single_field,
-    check_top,
     draw_image,
     draw_outline,
     grid_borders,
@@ -21,6 +21,7 @@ from tfmkit.plotting.map_axes import (
     new_map,
     round_down,
 )
+from tfmkit.plotting.scale import check_top, robust_maximum
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,8 +66,8 @@ def plot_vectors(
         Largest number of arrows along a side. On finer grids an arrow is the mean vector of a block of grid points.
     vmax : float, optional
         Length, in `unit`, of the vector whose arrow is as long as the arrows' spacing allows; longer vectors get the
-        same arrow. By default the longest arrow of this field. Give frames of one movie one `vmax`, and their arrows
-        can be compared.
+        same arrow. By default the `robust_maximum` of the arrows of this field. Give frames of one movie one `vmax`,
+        and their arrows can be compared.
     image : array-like of shape (rows, columns), optional
         Grey values of an image of the cell, drawn instead of the magnitude.
     extent : (float, float, float, float), optional
@@ -102,24 +103,43 @@ def plot_vectors(
     return figure
 
 
-def longest_arrow(fields: Iterable[ArrayLike], *, n_arrows: int = 20) -> float | None:
-    """Return the longest arrow of many fields, for one scale in all of their figures.
+def longest_arrow(
+    fields: Iterable[ArrayLike], counted: Iterable[ArrayLike] | None = None, *, n_arrows: int = 20
+) -> float | None:
+    """Return one scale for the arrows of many fields.
 
     Parameters
     ----------
     fields : iterable of array-like of shape (2, height, width)
         The fields.
+    counted : iterable of array-like of shape (height, width), optional
+        For each field, True at the grid points that count: those with a measured vector, and inside the cells where
+        these are known. By default all count.
     n_arrows : int, default=20
         Largest number of arrows along a side, as for `plot_vectors`.
 
     Returns
     -------
     float or None
-        Value for `vmax` of `plot_vectors`; None where all fields vanish.
+        Value for `vmax` of `plot_vectors`: the largest `robust_maximum` of their arrows; None where all fields vanish.
+
+    Raises
+    ------
+    ValueError
+        If a field is not a single one, or `counted` does not fit.
     """
-    vectors = (check_single_field(field, 1.0)[0] for field in fields)
-    lengths = (np.hypot(*_block_means(field, _block(field.shape[1:], n_arrows))[2]).max() for field in vectors)
-    return float(max(lengths)) or None
+    pairs = zip(fields, repeat(None)) if counted is None else zip(fields, counted, strict=True)
+    return max((_longest(field, valid, n_arrows) for field, valid in pairs), default=0.0) or None
+
+
+def _longest(field: ArrayLike, counted: ArrayLike | None, n_arrows: int) -> float:
+    vectors, _ = check_single_field(field, 1.0)
+    shape = vectors.shape[1:]
+    valid = np.ones(shape) if counted is None else check_mask(counted, (1, 2, *shape))[0].astype(float)
+    block = _block(shape, n_arrows)
+    arrows = _block_means(vectors * valid, block)[2]
+    # A block counts by the half of its grid points.
+    return robust_maximum(np.hypot(*arrows), _block_means(np.stack([valid, valid]), block)[2][0] >= 0.5)
 
 
 def _block(shape: tuple[int, ...], n_arrows: int) -> int:

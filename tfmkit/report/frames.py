@@ -14,7 +14,7 @@ from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult, Results
 from tfmkit.displacement import Flag
 from tfmkit.gel.operator import ForwardOperator
-from tfmkit.plotting import image_extent, longest_arrow
+from tfmkit.plotting import image_extent, longest_arrow, robust_maximum
 from tfmkit.quantities import gel_in_pixels
 
 RULE = "the one with the largest residual, and others evenly spaced from the first to the last"
@@ -60,6 +60,18 @@ class Maps:
     extent: tuple[float, float, float, float]
 
     @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Return the grid points that the ends of scales are taken from.
+
+        Returns
+        -------
+        ndarray of bool, shape (height, width)
+            True where a vector was measured, in the cells where there are masks.
+        """
+        measured = self.flags == Flag.GOOD
+        return measured if self.cells is None else measured & self.cells
+
+    @property
     def residual(self) -> float:
         """Return the share of the displacement that the traction does not explain.
 
@@ -94,7 +106,7 @@ class Tops:
     shift: float | None = None
 
     def widened(self, maps: Maps) -> Tops:
-        """Return colour bars that also hold the values of another frame, where its vectors were measured.
+        """Return scales that also hold the values of another frame, but for its few wild ones.
 
         Parameters
         ----------
@@ -106,20 +118,16 @@ class Tops:
         Tops
             The larger ends.
         """
-        measured = maps.flags == Flag.GOOD
-        # A frame without any measured vector has only filled ones to show.
-        shown = measured if measured.any() else np.ones_like(measured)
+        counted = maps.counted
         pairs = (
-            (self.displacement, shown * np.hypot(*maps.displacement)),
-            (self.misfit, shown * maps.misfit),
-            (self.traction, shown * np.hypot(*maps.traction)),
-            (self.std, None if maps.std is None else shown * maps.std),
-            (self.pull, longest_arrow([shown * maps.traction])),
-            (self.shift, longest_arrow([shown * maps.displacement])),
+            (self.displacement, robust_maximum(np.hypot(*maps.displacement), counted)),
+            (self.misfit, robust_maximum(maps.misfit, counted)),
+            (self.traction, robust_maximum(np.hypot(*maps.traction), counted)),
+            (self.std, None if maps.std is None else robust_maximum(maps.std, counted)),
+            (self.pull, longest_arrow([maps.traction], [counted])),
+            (self.shift, longest_arrow([maps.displacement], [counted])),
         )
-        return Tops(
-            *(top if values is None else max(top or 0.0, float(np.max(values))) or None for top, values in pairs)
-        )
+        return Tops(*(top if value is None else max(top or 0.0, value) or None for top, value in pairs))
 
 
 def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> Maps:
