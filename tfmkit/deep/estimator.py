@@ -274,8 +274,12 @@ class DeepTFM(TractionEstimator, FieldNet):
         ----------
         name : str or path-like, default="default"
             The parameter `weights` of the estimator: a name of packaged weights or a ``.safetensors`` file.
-        young, poisson, spacing : float
-            The gel and the grid, as in the constructor.
+        young : float, default=10670.0
+            Young's modulus, as in the constructor.
+        poisson : float, default=0.45
+            Poisson ratio.
+        spacing : float, default=1.0
+            Distance between grid points.
         **kwargs : dict
             Other parameters of the constructor; `max_epochs` is 0 unless it is among them.
 

@@ -24,8 +24,10 @@ def plot_bars(
         Height of the bars: one group per row, one colour per column.
     spreads : DataFrame, optional
         Standard deviations of the same shape, drawn as error bars.
-    ylabel, xlabel : str
-        Names of the axes.
+    ylabel : str, default="relative error"
+        Name of the vertical axis.
+    xlabel : str, default="noise"
+        Name of the horizontal axis.
 
     Returns
     -------

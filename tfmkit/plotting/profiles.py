@@ -24,8 +24,10 @@ def plot_profile(
         Distances, from :func:`tfmkit.profiles.sample_line` or :func:`tfmkit.profiles.average_from_edge`.
     values : array-like of shape (n_points,)
         Values there.
-    xlabel, ylabel : str
-        Names of the axes with their units.
+    xlabel : str, default="distance (grid points)"
+        Name of the horizontal axis with its unit.
+    ylabel : str
+        Name of the vertical axis with its unit.
 
     Returns
     -------
@@ -71,8 +73,10 @@ def plot_kymograph(
         Values, >= 0.
     label : str
         Text beside the colour bar: the quantity and its unit.
-    xlabel, ylabel : str
-        Names of the axes with their units.
+    xlabel : str, default="distance (grid points)"
+        Name of the horizontal axis with its unit.
+    ylabel : str, default="frame"
+        Name of the vertical axis with its unit.
     vmax : float, optional
         Value at the upper end of the colour bar; by default the largest.
 

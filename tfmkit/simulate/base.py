@@ -113,7 +113,7 @@ def check_range(value: Any, name: str, *, high: float = np.inf, include_low: boo
         Number or pair to check.
     name : str
         Name of the parameter in an error message.
-    high : float
+    high : float, default=np.inf
         Largest allowed value; the smallest is 0.
     include_low : bool, default=False
         Whether 0 is allowed.

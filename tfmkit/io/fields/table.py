@@ -64,9 +64,9 @@ class Table:
         ----------
         columns : list of int
             Columns that must be finite.
-        rows : ndarray of shape (n_lines,) or slice
+        rows : ndarray of shape (n_lines,) or slice, default=slice(None)
             Lines that must be finite.
-        hint : str
+        hint : str, default=""
             A sentence for the end of the message.
 
         Raises

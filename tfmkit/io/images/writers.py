@@ -84,7 +84,7 @@ def write_tiff(
         The images.
     pixel_size : float, optional
         Side of a pixel in micrometres, stored as the resolution.
-    labels : tuple of str
+    labels : tuple of str, default=()
         Names of the channels.
 
     Raises
