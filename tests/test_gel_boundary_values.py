@@ -1,0 +1,93 @@
+"""The gel against solutions that share no formula with it: a boundary-value problem for each wave, integrals over rays.
+
+Sources: Navier's equations of a layer on a rigid base, solved by exponentials (Merkel et al., Biophys. J. 93, 3314,
+2007, for the problem); Boussinesq and Cerruti's tensor (Landau and Lifshitz, Theory of Elasticity, section 8); the
+energy of two charges on one disc, 16 pi a^3 / 3 (Johnson, Contact Mechanics, chapter 3).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from elastic_waves import solve_wave
+from numpy.testing import assert_allclose
+from scipy.special import j1
+
+from tfmkit.gel import ForwardOperator, Gel
+from tfmkit.gel.layer import fourier_factors
+from tfmkit.gel.operator import pixel_sources
+from tfmkit.mechanics import strain_energy
+
+
+@pytest.mark.parametrize("nu", [0.0, 0.3, 0.45, 0.5])
+@pytest.mark.parametrize(("k", "h"), [(0.05, 10.0), (0.3, 4.0), (1.0, 3.0), (2.0, 5.0)])
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
+def test_layer_solves_its_boundary_value_problem(k: float, h: float, share: float, nu: float) -> None:
+    expected = solve_wave(k, nu, h, (1 - share) * h)
+    assert_allclose(fourier_factors(k, Gel(1.0, nu, 1.0, h, share * h)), expected, rtol=1e-6, atol=1e-9)
+
+
+def coverage(side: int, centre: tuple[float, float], radius: float) -> np.ndarray:
+    """Share of every pixel that lies on a disc."""
+    fine = (np.arange(16 * side) + 0.5) / 16 - 0.5
+    inside = (fine - centre[0]) ** 2 + (fine[:, None] - centre[1]) ** 2 <= radius**2
+    return inside.reshape(side, 16, side, 16).mean(axis=(1, 3))
+
+
+def disc_by_rays(x: float, y: float, radius: float, traction: np.ndarray, nu: float) -> np.ndarray:
+    """Integrate the tensor over a disc by rays from the point: r dr dphi cancels 1 / r, chords are left."""
+    angle = (np.arange(20_000) + 0.5) * 2 * np.pi / 20_000
+    direction = np.stack([np.cos(angle), np.sin(angle)])
+    middle = -(np.array([x, y]) @ direction)
+    square = np.maximum(middle**2 - x * x - y * y + radius**2, 0)
+    chord = np.maximum(middle + np.sqrt(square), 0) - np.maximum(middle - np.sqrt(square), 0)
+    tensor = (1 - nu) * traction[:, None] + nu * direction * (traction @ direction)
+    return (1 + nu) / np.pi * (tensor * chord).mean(axis=1) * 2 * np.pi
+
+
+@pytest.mark.parametrize("spacing", [1.0, 0.25])
+def test_operator_moves_points_as_rays_over_a_disc_say(spacing: float) -> None:
+    centre, radius, traction, nu, young = (14.3, 17.1), 6.4, np.array([300.0, -100.0]), 0.45, 2_000.0
+    field = traction[:, None, None] * coverage(32, centre, radius)
+    moved = ForwardOperator(32, young=young, poisson=nu, spacing=spacing).apply(field)
+    for row, column in ((17, 14), (20, 10), (5, 27), (31, 0)):
+        expected = disc_by_rays(column - centre[0], row - centre[1], radius, traction / young, nu) * spacing
+        assert_allclose(moved[:, row, column], expected, rtol=0, atol=0.005 * np.abs(moved).max())
+
+
+@pytest.mark.parametrize("nu", [0.0, 0.3, 0.5])
+def test_energy_of_a_disc_is_its_closed_form(nu: float) -> None:
+    # Work of uniform traction t on its own displacement: the integrals of 1 / r and of x^2 / r^3 over pairs of points
+    # of the disc are 16 pi a^3 / 3 and half of that.
+    radius, young, spacing, traction = 12.3, 3_000.0, 0.5, 400.0
+    field = np.zeros((1, 2, 48, 48))
+    field[0, 1] = traction * coverage(48, (23.7, 23.2), radius)
+    moved = ForwardOperator(48, young=young, poisson=nu, spacing=spacing).apply(field)
+    expected = 8 / 3 * (1 + nu) * (1 - nu / 2) * (radius * spacing) ** 3 * traction**2 / young
+    assert_allclose(strain_energy(moved, field, spacing=spacing), expected, rtol=0.006)
+
+
+@pytest.mark.parametrize(("thickness", "depth"), [(6.0, 0.0), (6.0, 2.0), (20.0, 1.0)])
+def test_work_on_a_layer_is_the_sum_over_waves(thickness: float, depth: float) -> None:
+    # Parseval: the disc's transform is 2 pi a J1(k a) / k, and half of every wave runs along it, half across.
+    radius, nu = 9.2, 0.45
+    field = np.zeros((1, 2, 48, 48))
+    field[0, 0] = coverage(48, (23.7, 23.2), radius)
+    moved = ForwardOperator(48, young=1.0, poisson=nu, thickness=thickness, depth=depth).apply(field)
+    k = (np.arange(300) + 0.5) * 0.01
+    factors = np.array([np.mean(solve_wave(wave, nu, thickness, thickness - depth)) for wave in k])
+    expected = 0.5 * (2 * np.pi * (radius * j1(k * radius)) ** 2 / k * factors).sum() * 0.01
+    assert_allclose(strain_energy(moved, field), expected, rtol=0.01)
+
+
+def test_pixel_sources_undo_two_means_over_a_pixel_to_fourth_order() -> None:
+    # A wave of wave number k loses sin(k / 2) / (k / 2) by each mean: to be made up for twice, 1 + k^2 / 12.
+    x = np.arange(64)
+    for k in (0.1, 0.2):
+        wave = np.broadcast_to(np.cos(k * (x - 31.5)), (1, 2, 64, 64))
+        gain = pixel_sources(wave)[0, 0, 30, 31] / wave[0, 0, 30, 31]
+        assert_allclose(gain * (np.sin(k / 2) / (k / 2)) ** 2, 1, rtol=0.02 * k**3)
+    bump = np.zeros((1, 2, 9, 9))
+    bump[0, :, 4, 4] = 1.0
+    assert_allclose(pixel_sources(bump)[0, 0, 3:6, 3:6] * 12, [[0, -1, 0], [-1, 16, -1], [0, -1, 0]], atol=1e-12)
+    assert_allclose(pixel_sources(np.ones((1, 2, 9, 9))), 1)
