@@ -10,7 +10,6 @@ import pytest
 import tifffile
 
 from tfmkit.cli import main
-from tfmkit.cli.traction_files import _without_filled
 from tfmkit.doubts import OPTIONS, SIGNS, displacement_fraction, find_doubts, join_doubts
 from tfmkit.mechanics import contraction
 from tfmkit.simulate import BeadSimulator, CellSimulator
@@ -58,9 +57,14 @@ def test_contraction_tells_pulling_from_pushing():
     assert contraction(outwards) == pytest.approx(1)
     assert contraction(-3 * outwards) == pytest.approx(-1)
     assert contraction(0 * outwards) == 0
-    half = np.zeros((17, 17), dtype=bool)
-    half[:, :9] = True
-    assert contraction(outwards, mask=half) == pytest.approx(contraction(outwards * half))
+    cell = CellSimulator("adhesion", shape=64, random_state=0).sample(1).traction
+    pair = np.concatenate([cell, -cell], axis=3)
+    half = np.arange(128) < np.full((64, 1), 64)
+    assert contraction(pair, mask=half) == pytest.approx(contraction(cell))
+    assert contraction(pair, mask=~half) == pytest.approx(-contraction(cell))
+    # Noise beside the cell does not hide that it seems to push.
+    noise = np.random.default_rng(0).normal(0, 0.02 * np.abs(cell).max(), cell.shape)
+    assert contraction(-cell + noise) > 0.5
     cells = CellSimulator("adhesion", shape=64, random_state=0).sample(8)
     assert (contraction(cells.traction) < -0.3).all()
 
@@ -115,13 +119,3 @@ def test_a_network_says_that_a_field_is_foreign(tmp_path, capsys):
     gel = ["--young", "8000", "--poisson", "0.5", "--spacing", "8", "--method", "DeepTFM"]
     assert main(["traction", str(tmp_path / "u.npy"), *gel]) == 0
     assert "the network leaves" in capsys.readouterr().err
-
-
-def test_scales_of_figures_ignore_vectors_that_were_filled_in():
-    traction = np.zeros((1, 2, 4, 4))
-    traction[0, 0, 0, 0], traction[0, 0, 2, 2] = 100, 3
-    measured = np.ones((1, 4, 4), dtype=bool)
-    measured[0, 0, 0] = False
-    assert _without_filled(traction, measured).max() == 3
-    assert _without_filled(traction, None).max() == 100
-    assert _without_filled(traction, np.zeros_like(measured)).max() == 100

@@ -89,7 +89,8 @@ def test_easy_tfm_scattered_points_are_interpolated(tmp_path):
     expected = np.broadcast_to(np.stack([0.01 * x, 1 - 0.02 * y]), data.displacement.shape)
     np.testing.assert_allclose(data.displacement[inner], expected[inner], atol=1e-9)
     assert data.spacing == pytest.approx(200 / np.sqrt(800), rel=0.1)
-    assert not data.measured.any()
+    # Grid points that lie beside a point are measured; a random cloud has gaps.
+    assert data.measured.mean() > 0.9
 
 
 def cells_of(parts):
@@ -151,7 +152,10 @@ def test_displfield(tmp_path, scattered, n_frames):
     for number in range(n_frames):
         expected = np.stack([0.01 * x + number, 1 - 0.02 * y])
         np.testing.assert_allclose(data.displacement[number][inner], expected[inner], atol=1e-9)
-    assert data.measured.sum() == (0 if scattered else n_frames * (SIDE**2 - 1))
+    if scattered:
+        assert data.measured.mean() > 0.9
+    else:
+        assert data.measured.sum() == n_frames * (SIDE**2 - 1)
 
 
 def pivlab(path, n_frames=2, *, calibrated=False, filtered=False, hdf5=False):

@@ -187,7 +187,8 @@ def test_scattered_vectors(tmp_path):
     x, y = np.meshgrid(data.x, data.y)
     inner = (slice(None), slice(3, -3), slice(3, -3))
     np.testing.assert_allclose(data.displacement[0][inner], np.stack([0.01 * x, 1 - 0.02 * y])[inner], atol=1e-4)
-    assert not data.measured.any()
+    # Grid points that lie beside a point are measured; a random cloud has gaps.
+    assert data.measured.mean() > 0.9
 
 
 PIVLAB = (

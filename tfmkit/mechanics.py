@@ -294,7 +294,7 @@ def contraction(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatA
     Parameters
     ----------
     traction : array-like of shape (n_fields, 2, height, width)
-        Traction, in any unit.
+        Traction of the whole field, in any unit, not cut off at the mask.
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
         True inside the region of the integrals. By default the whole field.
 
@@ -311,9 +311,11 @@ def contraction(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatA
 
     Notes
     -----
-    :math:`\int x \cdot t \, dA / \int |x| |t| \, dA`, where x is counted from the force centre.
+    :math:`\int x \cdot t \, dA / \int |x| |t| \, dA`, where x is counted from the force centre. The integrals run
+    over :func:`tfmkit.force_region.force_region`, because noise far from the cell has the longest arms.
     """
-    pulled = _check_traction(traction, mask)
+    stands_out = force_region(_lengths(_check_traction(traction, None)))
+    pulled = _check_traction(traction, mask) * stands_out[:, None]
     centre = _centre(pulled)
     height, width = pulled.shape[2:]
     x, y = np.arange(width) - centre[:, 0, None], np.arange(height) - centre[:, 1, None]

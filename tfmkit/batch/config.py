@@ -81,7 +81,7 @@ class InputSettings(Section):
     interpolate: bool = False
     """Whether holes in displacement files are filled."""
     length_unit: Text | None = None
-    """Unit of positions and displacements in text tables: px, um, mm, m or nm; by default that of their columns."""
+    """Unit of positions and displacements in the files: px, um, mm, m or nm; by default that of columns, or px."""
 
     @field_validator("folder")
     @classmethod

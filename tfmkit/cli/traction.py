@@ -59,7 +59,7 @@ def _add_gel(parser: argparse.ArgumentParser) -> None:
     gel.add_argument(
         "--length-unit",
         metavar="UNIT",
-        help="unit of positions and displacements in a text table: px, um, mm, m, nm (default: that of its columns)",
+        help="unit of positions and displacements in the file: px, um, mm, m, nm (default: that of columns, or px)",
     )
     gel.add_argument(
         "--spacing", type=float, metavar="PX", help="pixels between grid points, for files that do not hold it"

@@ -13,27 +13,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_number
+from tfmkit.holes import fill
 from tfmkit.io.fields.data import DisplacementData
 from tfmkit.io.limits import most_in_file
 
 _NAMES = ("displacement", "strain", "X")
-_GRID, _SCALE = ("x", "y", "measured"), "pixel_size_um"
+_COMPONENTS = (("u", "v"), ("ux", "uy"))
+_GRID = ("x", "y", "measured", "spacing", "pixel_size_um")
 _ARCHIVE_START = b"PK\3\4"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
-def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> DisplacementData:
+def read_arrays(
+    path: str | PathLike[str], *, spacing: float | None = None, interpolate: bool = False
+) -> DisplacementData:
     """Read a `.npy` or `.npz` file.
 
     Parameters
     ----------
     path : str or path-like
         An array of shape (2, height, width) or (n_fields, 2, height, width), in tfmkit's convention. An archive
-        must hold it under the name ``displacement``, ``strain`` or ``X``, or as its only array. An archive of
-        `tfmkit displacement` also holds ``x``, ``y``, ``measured`` and, where it is known, ``pixel_size_um``.
+        must hold it under the name ``displacement``, ``strain`` or ``X``, or as its only array, or the components as
+        ``u`` and ``v`` or ``ux`` and ``uy``. It may also hold the positions ``x`` and ``y``, ``measured``, the
+        ``spacing`` and ``pixel_size_um``, as an archive of `tfmkit displacement` does.
     spacing : float, optional
-        Distance between grid points in the unit of the displacement; by default the step of ``x``, or else 1, which
+        Distance between grid points in the unit of the displacement; by default that of the file, or else 1, which
         means that this unit is the grid pixel.
+    interpolate : bool, default=False
+        Whether missing vectors (NaN) are filled from the others.
 
     Returns
     -------
@@ -43,8 +50,8 @@ def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> D
     Raises
     ------
     ValueError
-        If the file is damaged, holds Python objects, or is not a batch of fields, or `spacing` is given and the file
-        holds its own.
+        If the file is damaged, holds Python objects, or is not a batch of fields, `spacing` is given and the file
+        holds its own, or a vector is missing and `interpolate` is False.
     """
     file = Path(path)
     array = load_array(file)
@@ -54,33 +61,90 @@ def read_arrays(path: str | PathLike[str], *, spacing: float | None = None) -> D
             f"Expected (2, height, width) or (n_fields, 2, height, width) in {path}, got {array.shape}: channels last. "
             "Save numpy.moveaxis(array, -1, -3)."
         )
-    if fields.ndim != 4:
+    if fields.ndim != 4 or fields.shape[1] != 2:
         raise ValueError(f"Expected (2, height, width) or (n_fields, 2, height, width) in {path}, got {array.shape}.")
     grid = _load_grid(file)
-    if not grid:
-        step = check_number(1.0 if spacing is None else spacing, "spacing", low=0, include_low=False)
-        x, y = (step * np.arange(side, dtype=float) for side in fields.shape[:1:-1])
-        return DisplacementData(fields, step, x, y, (file,), "numpy")
-    if spacing is not None:
+    fields, measured = fill_missing(fields, file, interpolate=interpolate)
+    if "measured" in grid:
+        measured = _measured(grid["measured"], fields, measured, file)
+    scale = float(grid["pixel_size_um"]) if grid.get("pixel_size_um", np.empty(1)).ndim == 0 else None
+    own = "spacing" in grid or {"x", "y"} <= grid.keys()
+    if own and spacing is not None:
         raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
-    x, y, measured = (grid[name] for name in _GRID)
-    if measured.size != fields.size // 2 or y.size != fields.shape[2]:
-        raise ValueError(f"Expected y and a flag for each vector of {fields.shape} in {path}, got {measured.shape}.")
-    if x.ndim != 1 or x.size < 2 or not np.isfinite(x).all() or not x[1] > x[0]:
-        raise ValueError(f"Expected rising positions x of the columns in {path}, got {x}.")
-    flags = measured.reshape(-1, y.size, x.size)
-    scale = float(grid[_SCALE]) if _SCALE in grid and grid[_SCALE].ndim == 0 else None
-    return DisplacementData(fields, float(x[1] - x[0]), x, y, (file,), "numpy", flags, pixel_size=scale)
+    step, x, y = _axes(grid, fields.shape, 1.0 if spacing is None else spacing, file)
+    return DisplacementData(fields, step, x, y, (file,), "numpy", measured, pixel_size=scale)
+
+
+def fill_missing(fields: FloatArray, path: Path, *, interpolate: bool) -> tuple[FloatArray, NDArray[np.bool_] | None]:
+    """Fill the vectors of fields that are not a number.
+
+    Parameters
+    ----------
+    fields : ndarray of shape (n_fields, 2, height, width)
+        Vectors; those with a component of NaN are missing.
+    path : Path
+        File, for the error message.
+    interpolate : bool
+        Whether missing vectors may be filled.
+
+    Returns
+    -------
+    fields : ndarray of shape (n_fields, 2, height, width)
+        The fields without holes.
+    measured : ndarray of shape (n_fields, height, width) or None
+        False where a vector was filled; None if none was.
+
+    Raises
+    ------
+    ValueError
+        If a vector is missing and `interpolate` is False.
+    """
+    missing = np.asarray(np.isnan(fields).any(axis=1))
+    if not missing.any():
+        return fields, None
+    if not interpolate:
+        raise ValueError(
+            f"Expected a vector at every grid point, got {missing.sum()} hole(s) of NaN in {path}. interpolate=True "
+            "(--interpolate) fills them in from their neighbours."
+        )
+    return np.stack([fill(field, holes) for field, holes in zip(fields, missing, strict=True)]), ~missing
+
+
+def _measured(flags: NDArray[Any], fields: FloatArray, present: NDArray[np.bool_] | None, path: Path) -> NDArray[Any]:
+    """Return the flags of an archive for every vector, False also where a vector was missing."""
+    if flags.size != fields.size // 2:
+        raise ValueError(f"Expected a flag for each vector of {fields.shape} in {path}, got {flags.shape}.")
+    shaped = flags.reshape(-1, *fields.shape[2:])
+    return shaped if present is None else shaped.astype(bool) & present
+
+
+def _axes(
+    grid: dict[str, NDArray[Any]], shape: tuple[int, ...], spacing: float, path: Path
+) -> tuple[float, FloatArray, FloatArray]:
+    """Return spacing and axes: from the positions of the file, else from its spacing, else from the one given."""
+    if {"x", "y"} <= grid.keys():
+        x, y = (_axis(grid[name], name, size, path) for name, size in (("x", shape[3]), ("y", shape[2])))
+        return float(x[1] - x[0]), x, y
+    step = check_number(grid["spacing"].item() if "spacing" in grid else spacing, "spacing", low=0, include_low=False)
+    return step, step * np.arange(shape[3], dtype=float), step * np.arange(shape[2], dtype=float)
+
+
+def _axis(values: NDArray[Any], name: str, size: int, path: Path) -> FloatArray:
+    """Return the positions of columns or rows, which may be given for each vector."""
+    axis = values if values.ndim < 2 else values[0] if name == "x" else values[:, 0]
+    if axis.shape != (size,) or size < 2 or not np.isfinite(axis).all() or not (np.diff(axis) > 0).all():
+        raise ValueError(f"Expected {size} rising positions {name} in {path}, got {values.shape}: {axis}.")
+    return axis.astype(np.float64)
 
 
 def _load_grid(path: Path) -> dict[str, NDArray[Any]]:
-    """Return positions and flags of an archive that has them all, and the pixel size where it has one."""
+    """Return what an archive says about positions, flags and scale."""
     if path.suffix != ".npz":
         return {}
     wanted: list[str] = []
 
     def choose(names: list[str]) -> list[str]:
-        wanted.extend(name for name in (*_GRID, _SCALE) if name in names and set(_GRID) <= set(names))
+        wanted.extend(name for name in _GRID if name in names)
         return wanted
 
     found = _load(path, choose)
@@ -107,10 +171,19 @@ def load_array(path: Path) -> FloatArray:
     ValueError
         If the file is damaged or holds no such array, or one that claims more bytes than the file can hold.
     """
-    (loaded,) = _load(path, lambda names: [_name_in(names)])
+    found = _load(path, _names_in)
+    loaded = found[0] if len(found) == 1 else _join(found, path)
     if loaded.dtype.kind not in "fiub":
         raise ValueError(f"Expected an array of real numbers in {path}, got dtype {loaded.dtype}.")
     return loaded.astype(np.float32 if loaded.dtype in (np.float16, np.float32) else np.float64, copy=False)
+
+
+def _join(components: list[NDArray[Any]], path: Path) -> NDArray[Any]:
+    """Return fields of both components."""
+    u, v = components
+    if u.shape != v.shape or u.ndim not in (2, 3):
+        raise ValueError(f"Expected components of one shape, rows by columns, in {path}, got {u.shape} and {v.shape}.")
+    return np.stack([u, v], axis=-3)
 
 
 def _load(path: Path, choose: Callable[[list[str]], list[str]]) -> list[NDArray[Any]]:
@@ -153,8 +226,12 @@ def _check_claim(file: IO[bytes], most: int, least: int = 1) -> int:
     return int(claimed)
 
 
-def _name_in(names: list[str]) -> str:
+def _names_in(names: list[str]) -> list[str]:
+    """Return the name of the array in an archive, or those of its two components."""
     known = [name for name in _NAMES if name in names]
-    if not known and len(names) != 1:
-        raise ValueError(f"one array or one named {', '.join(_NAMES)} is wanted, it has {names}")
-    return (known or names)[0]
+    pairs = [list(pair) for pair in _COMPONENTS if set(pair) <= set(names)]
+    if known or len(names) == 1:
+        return (known or names)[:1]
+    if pairs:
+        return pairs[0]
+    raise ValueError(f"one array or one named {', '.join(_NAMES)}, or u and v, is wanted, it has {names}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.holes import fill
-from tfmkit.io.fields.grid import even_axes, fill_grid, grid_axes, grid_step, interpolate_onto
+from tfmkit.io.fields.grid import beside_points, even_axes, fill_grid, grid_axes, grid_step, interpolate_onto
 from tfmkit.io.fields.mat import numeric
 
 # Positions (x, y) and vectors of one frame, each (n_points, 2); a vector of NaN is missing.
@@ -66,7 +66,8 @@ def frames_to_grid(frames: list[Frame]) -> dict[str, Any]:
     -------
     dict of str to object
         ``displacement``, ``spacing``, ``x``, ``y`` and ``measured`` of `DisplacementData`. Missing vectors are filled
-        from the others. Points that lie on no grid are interpolated onto an even one, and none of it is measured.
+        from the others. Points that lie on no grid are interpolated onto an even one, which is measured where a point
+        lies within one step.
 
     Raises
     ------
@@ -103,8 +104,9 @@ def present(frame: Frame) -> Frame:
 def _scattered_to_grid(frames: list[Frame]) -> dict[str, Any]:
     # All frames share the grid of the first.
     x, y = even_axes(frames[0][0])
-    fields = np.stack([interpolate_onto(*present(frame), x, y) for frame in frames])
-    return _parts(fields, x, y, np.zeros((len(frames), y.size, x.size), dtype=bool))
+    points = [present(frame) for frame in frames]
+    fields = np.stack([interpolate_onto(*frame, x, y) for frame in points])
+    return _parts(fields, x, y, np.stack([beside_points(positions, x, y) for positions, _ in points]))
 
 
 def _parts(fields: FloatArray, x: FloatArray, y: FloatArray, measured: NDArray[np.bool_]) -> dict[str, Any]:

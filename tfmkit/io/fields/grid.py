@@ -165,6 +165,27 @@ def interpolate_onto(points: FloatArray, vectors: FloatArray, x: FloatArray, y: 
     return np.moveaxis(np.where(np.isfinite(linear), linear, nearest), -1, 0)
 
 
+def beside_points(points: FloatArray, x: FloatArray, y: FloatArray) -> NDArray[np.bool_]:
+    """Tell which points of a grid lie within one step of a scattered point.
+
+    Parameters
+    ----------
+    points : ndarray of shape (n_points, 2)
+        Positions (x, y); may be none.
+    x, y : ndarray of shape (width,) and (height,)
+        Axes of the grid.
+
+    Returns
+    -------
+    ndarray of shape (height, width)
+        True where a vector that is interpolated from these points counts as measured.
+    """
+    if not len(points):
+        return np.zeros((y.size, x.size), dtype=bool)
+    distance, _ = cKDTree(points).query(np.stack(np.meshgrid(x, y), axis=-1))
+    return np.asarray(distance <= grid_step(x, y))
+
+
 def refuse_holes(present: NDArray[np.bool_], x: FloatArray, y: FloatArray, path: Path) -> None:
     """Refuse a grid with points that have no vector.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +18,15 @@ _PER_FRAME = re.compile(r"\s*(/|per)\s*(frame|fr|f)s?\s*$", re.IGNORECASE)
 _LIKELY = ((5e-5, "m"), (0.05, "mm"), (1.0, "um"))
 # Grids in pixels are as coarse as this, or whole numbers of half pixels.
 _COARSE = 4.0
+# Uneven steps are those of positions in pixels that were rounded.
+_EVEN = 1e-3
+# Where the size of a pixel is given, a wrong unit makes wrong energies; grids up to this coarse are then asked for.
+_COARSE_WITH_SCALE = 15.0
 # Vectors that lie this far apart are in a smaller unit than the pixel.
 _FAR = 300.0
+# The largest displacement is seldom this small beside the step of the grid; below, this is the likely unit.
+_LEAST_DISPLACEMENT = 1e-4
+_LIKELY_SMALL = ((1e-5, "m"), (np.inf, "mm"))
 
 
 @dataclass(frozen=True)
@@ -79,42 +86,106 @@ class Lengths:
             raise ValueError(f"Expected pixel_size for {path}, whose lengths are in {unit}: give it in micrometres.")
         return size / check_number(self.pixel_size, "pixel_size", low=0, include_low=False)
 
-    def check(self, data: DisplacementData) -> None:
+    def convert(self, data: DisplacementData, *, positions: bool) -> DisplacementData:
+        """Turn a field of a file that does not say its unit into pixels.
+
+        Parameters
+        ----------
+        data : DisplacementData
+            A field in the unit of the file.
+        positions : bool
+            Whether the file holds positions. Without them, the spacing is in pixels already.
+
+        Returns
+        -------
+        DisplacementData
+            The field in pixels.
+
+        Raises
+        ------
+        ValueError
+            If the unit is unknown or unlikely, the pixel size is missing, or the file is in pixels for certain.
+        """
+        factor = self._factor(self.unit or "px", data.sources[0])
+        if factor != 1:
+            if data.pixel_size is not None:
+                raise ValueError(f"{data.sources[0]} is in pixels: leave length_unit out.")
+            at = factor if positions else 1.0
+            noise = None if data.noise is None else factor * data.noise
+            data = replace(
+                data,
+                displacement=factor * data.displacement,
+                noise=noise,
+                spacing=at * data.spacing,
+                x=at * data.x,
+                y=at * data.y,
+            )
+        self.check(data, positions=positions)
+        return data
+
+    def check(self, data: DisplacementData, *, positions: bool = True) -> None:
         """Refuse lengths that are unlikely to be pixels.
 
         Parameters
         ----------
         data : DisplacementData
             A field whose unit nobody has said.
+        positions : bool, default=True
+            Whether the file holds positions.
 
         Raises
         ------
         ValueError
-            If vectors are closer than a pixel or very far apart, or displacements are larger than the field; the
-            message names the likely unit.
+            If vectors are closer than a pixel or very far apart, or displacements are larger than the field or tiny;
+            the message names the likely unit.
         """
-        if not self.checked or self.unit is not None:
+        if not self.checked:
             return
-        path = data.sources[0]
+        if positions and self.unit is None:
+            self._check_positions(data)
+        largest = float(np.abs(data.displacement).max())
+        field = data.spacing * max(data.displacement.shape[2:])
+        if largest > field:
+            raise ValueError(
+                f"Expected displacements in pixels in {data.sources[0]}, got {largest:.4g} in a field of {field:.4g}. "
+                f"{_remedy(data, positions)}"
+            )
+        if self.unit is None and 0 < largest < _LEAST_DISPLACEMENT * data.spacing:
+            likely = next(unit for most, unit in _LIKELY_SMALL if largest < most)
+            raise ValueError(
+                f"Expected displacements in pixels in {data.sources[0]}, got {largest:.4g} at most, with vectors "
+                f"{data.spacing:.4g} apart. They are likely in {likely}: give length_unit='{likely}' and pixel_size in "
+                "micrometres, or length_unit='px' if they are pixels."
+            )
+
+    def _check_positions(self, data: DisplacementData) -> None:
         step = data.spacing
+        coarse = _COARSE if self.pixel_size is None or np.ptp(np.diff(data.x)) > _EVEN * step else _COARSE_WITH_SCALE
         likely = next((unit for most, unit in _LIKELY if step < most), None)
-        if likely is None and step < _COARSE and not _is_half_whole(step):
+        if likely is None and step < coarse and not _is_half_whole(step):
             likely = "um"
         if likely is None and step > _FAR:
             likely = "nm"
         if likely is not None:
             raise ValueError(
-                f"Expected positions in pixels in {path}, got vectors {step:.4g} apart. They are likely in {likely}: "
-                f"give length_unit='{likely}' and pixel_size in micrometres, or length_unit='px' if they are pixels."
+                f"Expected positions in pixels in {data.sources[0]}, got vectors {step:.4g} apart. They are likely in "
+                f"{likely}: give length_unit='{likely}' and pixel_size in micrometres, or length_unit='px' if they are "
+                "pixels."
             )
-        largest: float = np.abs(data.displacement).max()
-        field: float = step * max(data.displacement.shape[2:])
-        if largest > field:
-            raise ValueError(
-                f"Expected displacements in pixels in {path}, got {largest:.4g} in a field of {field:.4g}: positions "
-                "and displacements have different units, or these are velocities. Save both in pixels, or give "
-                "length_unit if both have it."
-            )
+
+
+def _remedy(data: DisplacementData, positions: bool) -> str:
+    """Return the remedy for displacements that are larger than their field."""
+    if positions:
+        return (
+            "Positions and displacements have different units (displacements are likely in nm), or these are "
+            "velocities. Save both in pixels, or give length_unit if both have it."
+        )
+    if data.layout == "wang-lin":
+        return "The variable dspl should be in grid pixels: divide it by the distance between vectors."
+    if data.spacing == 1:
+        return "They are likely in pixels of the image: give spacing, the distance between vectors in these pixels."
+    return "They are likely in nm: give length_unit='nm' and pixel_size in micrometres."
 
 
 def _is_half_whole(step: float) -> bool:

@@ -1,4 +1,4 @@
-"""MATLAB files that PIVlab exports."""
+"""MATLAB files that PIVlab exports, and others with matrices x, y, u and v."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from tfmkit.io.fields.data import DisplacementData
 from tfmkit.io.fields.frames import Frame, frames_to_grid
 from tfmkit.io.fields.mat import numeric
 
+# PIVlab's types of vectors are 1 (measured), 2 (replaced by its filter, and taken as measured) and this one.
 _MASKED = 0
+# Ends of the names of components, the best first.
+_KINDS = ("_filtered", "_original", "")
 
 
 def is_pivlab(variables: dict[str, Any]) -> bool:
@@ -25,9 +28,10 @@ def is_pivlab(variables: dict[str, Any]) -> bool:
     Returns
     -------
     bool
-        True if it has positions and displacements, or is a session.
+        True if it has positions and displacements as matrices, or is a session.
     """
-    return {"x", "y", "u_original", "v_original"} <= variables.keys() or "resultslist" in variables
+    components = {"u_original", "v_original"} <= variables.keys() or {"u", "v"} <= variables.keys()
+    return ({"x", "y"} <= variables.keys() and components) or "resultslist" in variables
 
 
 def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
@@ -56,9 +60,9 @@ def from_variables(variables: dict[str, Any], path: Path) -> DisplacementData:
         raise ValueError(f"Expected exported results in {path}, got a session of PIVlab: export them as a MAT file.")
     scale = _scale(variables, path)
     xs, ys = (_frames(variables, name, path) for name in ("x", "y"))
-    kind = "filtered" if any(np.size(part) for part in _list(variables.get("u_filtered"))) else "original"
-    us, vs = (_frames(variables, f"{part}_{kind}", path) for part in "uv")
-    types = _list(variables.get(f"typevector_{kind}"))
+    kind = next((end for end in _KINDS if any(np.size(part) for part in _list(variables.get(f"u{end}")))), _KINDS[0])
+    us, vs = (_frames(variables, f"{part}{kind}", path) for part in "uv")
+    types = _list(variables.get(f"typevector{kind}"))
     if not len(us) == len(vs) or len(xs) not in (1, len(us)) or len(ys) != len(xs):
         raise ValueError(f"Expected as many x, y, u and v in {path}, got {len(xs)}, {len(ys)}, {len(us)}, {len(vs)}.")
     frames = []

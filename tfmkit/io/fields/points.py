@@ -12,7 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 from tfmkit._validation import FloatArray, check_field
 from tfmkit.holes import fill
 from tfmkit.io.fields.data import DisplacementData
-from tfmkit.io.fields.grid import even_axes, fill_grid, grid_axes, grid_step, interpolate_onto, refuse_holes
+from tfmkit.io.fields.grid import (
+    beside_points,
+    even_axes,
+    fill_grid,
+    grid_axes,
+    grid_step,
+    interpolate_onto,
+    refuse_holes,
+)
 from tfmkit.io.writing import writing
 
 
@@ -70,8 +78,8 @@ def to_displacement(points: Points, path: Path, layout: str, *, interpolate: boo
     Returns
     -------
     DisplacementData
-        One field. Scattered vectors are interpolated linearly onto an even grid as dense as they are, outside of them
-        the nearest one counts, and none of the grid is measured.
+        One field. Scattered vectors are interpolated linearly onto an even grid as dense as they are. Outside of them
+        the nearest one counts. The grid is measured where a measured vector lies within one step.
 
     Raises
     ------
@@ -99,8 +107,8 @@ def _scattered(points: Points, path: Path, layout: str) -> DisplacementData:
     positions = points.positions[points.valid]
     x, y = even_axes(positions)
     field = interpolate_onto(positions, points.vectors[points.valid], x, y)
-    measured = np.zeros((1, y.size, x.size), dtype=bool)
-    return DisplacementData(field[None], float(x[1] - x[0]), x, y, (path,), layout, measured)
+    measured = beside_points(points.positions[points.valid & points.measured], x, y)
+    return DisplacementData(field[None], float(x[1] - x[0]), x, y, (path,), layout, measured[None])
 
 
 def write_points(path: Path, columns: Sequence[FloatArray]) -> None:

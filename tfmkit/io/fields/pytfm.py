@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from tfmkit._validation import FloatArray, check_number
-from tfmkit.io.fields.arrays import load_array
+from tfmkit.io.fields.arrays import fill_missing, load_array
 from tfmkit.io.fields.data import DisplacementData
 
 
-def read_pytfm(path: str | PathLike[str], *, spacing: float | None = None) -> DisplacementData:
+def read_pytfm(
+    path: str | PathLike[str], *, spacing: float | None = None, interpolate: bool = False
+) -> DisplacementData:
     """Read ``<frame>u`` and the ``<frame>v`` beside it.
 
     Parameters
@@ -21,6 +23,8 @@ def read_pytfm(path: str | PathLike[str], *, spacing: float | None = None) -> Di
         The `.npy` or `.txt` file of the x component; its name ends in ``u``.
     spacing : float
         Distance between grid points in image pixels, which the files do not hold.
+    interpolate : bool, default=False
+        Whether missing vectors (NaN) are filled from the others.
 
     Returns
     -------
@@ -30,7 +34,8 @@ def read_pytfm(path: str | PathLike[str], *, spacing: float | None = None) -> Di
     Raises
     ------
     ValueError
-        If a file is damaged or missing, the two do not match, or `spacing` is not given.
+        If a file is damaged or missing, the two do not match, `spacing` is not given, or a vector is missing and
+        `interpolate` is False.
     """
     file = Path(path)
     partner = component_v(file)
@@ -44,7 +49,8 @@ def read_pytfm(path: str | PathLike[str], *, spacing: float | None = None) -> Di
         raise ValueError(f"Expected components of one shape, got {components[0].shape} and {components[1].shape}.")
     height, width = components[0].shape
     x, y = step * np.arange(width, dtype=float), step * np.arange(height, dtype=float)
-    return DisplacementData(np.stack(components)[None], step, x, y, (file, partner), "pytfm")
+    fields, measured = fill_missing(np.stack(components)[None], file, interpolate=interpolate)
+    return DisplacementData(fields, step, x, y, (file, partner), "pytfm", measured)
 
 
 def component_v(path: Path) -> Path | None:

@@ -36,13 +36,15 @@ def read_displacement(
         array, the x component of pyTFM (``<frame>u.npy`` or ``.txt``), or a text table of OpenPIV, Fiji's PIV, PIVlab
         or any program with columns for x, y and both components.
     interpolate : bool, default=False
-        Whether missing vectors of text tables are filled from the others, and scattered ones brought onto a grid.
+        Whether missing vectors of text tables and arrays are filled from the others, and scattered ones brought onto a
+        grid.
     spacing : float, optional
         Distance between grid points in pixels, for files that do not hold it (arrays, where it is 1 by default,
         and pyTFM, which needs it).
     length_unit : str, optional
-        Unit of positions and displacements in a text table: ``"px"``, ``"um"``, ``"mm"``, ``"m"`` or ``"nm"``. By
-        default the unit in the names of its columns, else pixels; must be given if pixels are unlikely.
+        Unit of positions and displacements in the file: ``"px"``, ``"um"``, ``"mm"``, ``"m"`` or ``"nm"``. By default
+        the unit in the names of its columns, else pixels; must be given if pixels are unlikely. For arrays it is the
+        unit of the displacements; `spacing` is in pixels.
     pixel_size : float, optional
         Micrometres per pixel, needed to turn another unit into pixels.
 
@@ -76,15 +78,25 @@ def read_displacement(
             f"Expected the spacing of {file} in pixels, got {spacing:g}, which is likely in micrometres: divide it by "
             "the size of a pixel."
         )
+    lengths = Lengths(length_unit, pixel_size)
     if component_v(file) is not None:
-        return read_pytfm(file, spacing=spacing)
+        return lengths.convert(read_pytfm(file, spacing=spacing, interpolate=interpolate), positions=False)
     if file.suffix in (".npy", ".npz"):
-        return read_arrays(file, spacing=spacing)
+        return _read_arrays(file, spacing, interpolate, lengths)
     if spacing is not None:
         raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
     if file.suffix == ".mat":
-        return _read_mat(file)
-    return add_pixel_size(_read_text(file, interpolate, Lengths(length_unit, pixel_size)), file)
+        data = _read_mat(file)
+        return lengths.convert(data, positions=data.layout != "wang-lin")
+    return add_pixel_size(_read_text(file, interpolate, lengths), file)
+
+
+def _read_arrays(path: Path, spacing: float | None, interpolate: bool, lengths: Lengths) -> DisplacementData:
+    data = read_arrays(path, spacing=spacing, interpolate=interpolate)
+    in_file = spacing is None and data.spacing != 1
+    if lengths.unit not in (None, "px") and spacing is None and not in_file:
+        raise ValueError(f"{path} does not hold the distance between its grid points: give spacing in image pixels.")
+    return lengths.convert(data, positions=in_file)
 
 
 def _read_text(path: Path, interpolate: bool, lengths: Lengths) -> DisplacementData:
@@ -109,6 +121,6 @@ def _read_mat(path: Path) -> DisplacementData:
     if pivlab.is_pivlab(variables):
         return pivlab.from_variables(variables, path)
     raise ValueError(
-        f"Expected input_data (Easy-to-use TFM), dspl (Wang & Lin), displField (Danuser lab) or x, y, u_original, "
-        f"v_original (PIVlab) in {path}, got {', '.join(variables) or 'no variable'}."
+        f"Expected input_data (Easy-to-use TFM), dspl (Wang & Lin), displField (Danuser lab) or x, y, u, v "
+        f"(PIVlab) in {path}, got {', '.join(variables) or 'no variable'}."
     )

@@ -23,9 +23,14 @@ _MARKS = (
 # A number or a missing one; the decimal comma has been replaced.
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eEdD][+-]?\d+)?|[+-]?(nan|inf|infinity)|-?nan\(ind\)|na|", re.IGNORECASE)
 _MISSING = ("-nan(ind)", "nan(ind)", "NaN(ind)", "-nan", "+nan", "Na", "na", "NAN")
+# Words in the place of numbers.
+_WORDS = {"true": "1", "false": "0", "-": "nan", "--": "nan", "n/a": "nan", "#n/a": "nan"}
+# Tecplot's word before the names of columns.
+_VARIABLES = re.compile(r"variables\s*=\s*", re.IGNORECASE)
 # Separator and decimal mark, the likeliest first; None is any white space.
 _DIALECTS: tuple[tuple[str | None, str], ...] = (
-    (None, "."), (",", "."), (";", "."), ("\t", "."), (None, ","), (";", ","), ("\t", ","), (",", ","),
+    (None, "."), (",", "."), (";", "."), ("\t", "."), ("|", "."), (None, ","), (";", ","), ("\t", ","), (",", ","),
+    ("|", ","),
 )  # fmt: skip
 _LEAST_COLUMNS = 4
 
@@ -118,9 +123,10 @@ def read_table(path: Path) -> Table:
     Parameters
     ----------
     path : Path
-        A text file. Columns are separated by white space, tabs, commas or semicolons, numbers have a decimal point
-        or comma, and either may be quoted. Lines of words may stand above the numbers, the last of which may name
-        the columns. A comment runs from ``#`` to the end of the line, or is a line that starts with ``%``.
+        A text file. Columns are separated by white space, tabs, commas, semicolons or ``|``, numbers have a decimal
+        point or comma, and either may be quoted. ``True`` is 1, ``False`` is 0, and ``-`` is a missing number. Lines of
+        words may stand above the numbers, the last of which may name the columns. A comment runs from ``#`` to the end
+        of the line, or is a line that starts with ``%``.
 
     Returns
     -------
@@ -154,12 +160,12 @@ def _strip(line: str) -> str:
 
 def _split(line: str, separator: str | None) -> list[str]:
     if separator is None:
-        return [word.strip("\"'") for word in line.split()]
+        return [_WORDS.get(word.lower(), word) for word in (part.strip("\"'") for part in line.split())]
     try:
         cells = next(csv.reader([line], delimiter=separator, skipinitialspace=True))
     except csv.Error:
         cells = line.split(separator)
-    words = [word.strip() for word in cells]
+    words = [_WORDS.get(word.strip().lower(), word.strip()) for word in cells]
     return words[:-1] if len(words) > _LEAST_COLUMNS and not words[-1] else words
 
 
@@ -217,7 +223,7 @@ def _parse(rows: list[list[str]], decimal: str, path: Path) -> FloatArray:
 def _names(head: list[str], separator: str | None, width: int) -> tuple[tuple[str, ...], bool]:
     """Return the names of columns in the last line above the numbers that has one for each."""
     for line in reversed(head):
-        text = line.strip().lstrip("#%").strip()
+        text = _VARIABLES.sub("", line.strip().lstrip("#%").strip())
         if not text:
             continue
         candidates = [_split(text, other) for other in (separator, "\t", ",", ";", None)]
