@@ -1,0 +1,94 @@
+"""Turns by hand, fields that are held out, error bars of draws, and places of samples."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from skorch.callbacks import Callback
+
+from tfmkit.deep import DeepTFM
+from tfmkit.deep.turns import average_over_turns, turn
+from tfmkit.gel import ForwardOperator
+from tfmkit.simulate import CellSimulator
+
+TINY: dict[str, Any] = {"module__widths": (2, 4), "max_epochs": 1, "random_state": 0, "verbose": 0}
+
+
+def one_vector(row: int, column: int, vector: tuple[float, float]) -> np.ndarray:
+    field = np.zeros((1, 2, 8, 11))
+    field[0, :, row, column] = vector
+    return field
+
+
+def test_a_quarter_turn_by_hand() -> None:
+    # Counter-clockwise, as one looks at it: the right edge becomes the top, and a vector to the right points up, which
+    # is towards smaller rows.
+    turned = turn(one_vector(2, 9, (3.0, 0.0)), 1, False)
+    assert turned.shape == (1, 2, 11, 8)
+    assert_allclose(turned[0, :, 1, 2], (0.0, -3.0))
+    assert_allclose(turn(one_vector(2, 9, (0.0, 5.0)), 1, False)[0, :, 1, 2], (5.0, 0.0))
+    assert_allclose(turn(one_vector(2, 9, (3.0, 5.0)), 2, False)[0, :, 5, 1], (-3.0, -5.0))
+    assert_allclose(turn(one_vector(2, 9, (3.0, 5.0)), -1, False)[0, :, 9, 5], (-5.0, 3.0))
+    assert_allclose(turn(one_vector(2, 9, (3.0, 5.0)), 0, True)[0, :, 2, 1], (-3.0, 5.0))
+
+
+def test_average_over_turns_takes_a_constant_push_away() -> None:
+    # A network that always pushes to the right: of the eight turned back, as many push to the left, up and down.
+    field = one_vector(2, 9, (1.0, 0.0))
+
+    def pushes_right(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return u + np.array([1.0, 0.0])[:, None, None], np.full_like(u, 2.0) * np.array([1.0, 3.0])[:, None, None]
+
+    traction, half_width = average_over_turns(pushes_right, field)
+    assert_allclose(traction, field, atol=1e-12)
+    # Half of the turns exchange the two components.
+    assert_allclose(half_width, 4.0)
+
+
+class Spy(Callback):  # type: ignore[misc]
+    """Keep the numbers of the fields of both data sets."""
+
+    def on_epoch_begin(self, net: Any, dataset_train: Any = None, dataset_valid: Any = None, **kwargs: Any) -> None:
+        self.sets_ = set(map(int, dataset_train.indices)), set(map(int, dataset_valid.indices))
+
+
+@pytest.mark.parametrize(("share", "n_held_out"), [(0.3, 3), (0.1, 1), (0.99, 9)])
+def test_training_never_sees_the_fields_that_are_held_out(share: float, n_held_out: int) -> None:
+    traction = np.random.default_rng(0).normal(size=(10, 2, 8, 8))
+    model = DeepTFM(**TINY, train_split=share, callbacks=[("spy", Spy())])
+    model.fit(ForwardOperator(8).apply(traction), traction)
+    trained, held_out = dict(model.callbacks_)["spy"].sets_
+    assert not trained & held_out
+    assert trained | held_out == set(range(10))
+    assert len(held_out) == n_held_out
+
+
+def test_draws_of_a_network_scatter_by_its_own_standard_deviation() -> None:
+    cells = CellSimulator("adhesion", shape=32, noise=0.1, noise_unit="rms", random_state=0).sample(2)
+    model = DeepTFM.from_pretrained("small")
+    mean, std = model.predict(cells.displacement, return_std=True)
+    draws = model.draw(cells.displacement, 40, 0).traction
+    assert_allclose(draws.std(axis=0), std, rtol=0.02, atol=1e-3 * std.max())
+    assert (np.abs(draws.mean(axis=0) - mean) < 5 * std / np.sqrt(40) + 1e-3 * std.max()).all()
+    # Neighbours err together, as the errors of a linear inversion do: sums over a patch scatter more than apart.
+    errors = draws - mean
+    assert np.abs((errors[..., 1:] * errors[..., :-1]).mean()) > 0.02 * np.square(errors).mean()
+
+
+@pytest.mark.parametrize("oversample", [1, 3, 5])
+def test_displacement_is_sampled_in_the_middles_of_the_pixels(oversample: int) -> None:
+    def symmetric(rng: np.random.Generator, shape: tuple[int, int], size: float) -> tuple[np.ndarray, np.ndarray]:
+        """Two patches of any fine shape that pull towards the middle of the field."""
+        part = rng.random((2, shape[0] // 4, shape[1] // 6)) + 0.5
+        left = np.zeros((2, *shape))
+        left[:, shape[0] // 3 : shape[0] // 3 + part.shape[1], 2 : 2 + part.shape[2]] = part
+        mirrored = left[..., ::-1] * np.array([-1, 1])[:, None, None]
+        return left + mirrored, np.ones(shape, dtype=bool)
+
+    cells = CellSimulator(symmetric, shape=(20, 24), oversample=oversample, random_state=0).sample(1)
+    for field in (cells.displacement[0], cells.traction[0]):
+        assert_allclose(field[0], -field[0, :, ::-1], rtol=0, atol=1e-5 * np.abs(field).max())
+        assert_allclose(field[1], field[1, :, ::-1], rtol=0, atol=1e-5 * np.abs(field).max())
