@@ -105,7 +105,7 @@ def test_expected_curvature_does_not_know_directions() -> None:
 
 
 def test_holes_in_a_biharmonic_field_are_filled_exactly() -> None:
-    # Differences of order (4, 0), (2, 2) and (0, 4) of this polynomial are 24, -24 and 24: they add up to 0 as 1 : 2 : 1.
+    # Differences of order (4, 0), (2, 2), (0, 4) of this polynomial are 24, -24, 24: weighed by 1 : 2 : 1, they cancel.
     y, x = np.mgrid[:14, :15] - 7.0
     field = np.stack([x**4 + y**4 - 6 * x**2 * y**2, 0.5 * x**4 + 0.5 * y**4 - 3 * x**2 * y**2 + x * y])
     missing = np.zeros((14, 15), dtype=bool)
