@@ -6,9 +6,9 @@ import torch
 
 from tfmkit.cli import main
 from tfmkit.deep import read_weights
-from tfmkit.deep.pretraining import loop, measured, stream
+from tfmkit.deep.pretraining import fourier_unet, measured, stream
 from tfmkit.deep.pretraining.cells import training_cells
-from tfmkit.deep.pretraining.loop import Recipe
+from tfmkit.deep.pretraining.fourier_unet import Recipe
 from tfmkit.deep.pretraining.measured import MeasuredFields, make_files, read_fields
 from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
@@ -79,7 +79,7 @@ def test_more_files_than_there_are_is_an_error(folder):
 def test_a_network_trains_on_both_sources(few, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(stream, "SHAPES", ((16, 16),))
     recipe = Recipe(widths=(4, 6), blocks=1, n_updates=6, pixels=4 * 256, chunk=2)
-    monkeypatch.setitem(loop.RECIPES, "small", recipe)
+    monkeypatch.setitem(fourier_unet.RECIPES, "small", recipe)
     fields, common = str(tmp_path / "fields"), ["--cells", "100"]
     assert main(["train", "fields", "--files", "2", *common, "-o", fields]) == 0
     assert main(["train", "small", "--measured", fields, *common, "--device", "cpu", "-o", str(tmp_path / "new")]) == 0

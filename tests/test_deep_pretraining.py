@@ -9,10 +9,10 @@ from torch.nn import functional
 
 from tfmkit.deep.files import read_tensors
 from tfmkit.deep.pretraining import cells as cells_module
-from tfmkit.deep.pretraining import loop, priors, stream
+from tfmkit.deep.pretraining import fourier_unet, priors, stream
 from tfmkit.deep.pretraining.drawing import Draw
+from tfmkit.deep.pretraining.fourier_unet import Recipe, train
 from tfmkit.deep.pretraining.holes import fill_batch
-from tfmkit.deep.pretraining.loop import Recipe, train
 from tfmkit.deep.pretraining.raster import DISC, GAUSS, HERTZ, PatchTable, draw_patches
 from tfmkit.deep.pretraining.stream import FieldStream, noise, observe
 from tfmkit.deep.training_state import FILE_NAME
@@ -188,17 +188,17 @@ def test_killed_training_goes_on_to_the_same_weights(cells, small_grids, tmp_pat
     class KilledError(Exception):
         pass
 
-    learn = loop._TrainingState.learn
+    learn = fourier_unet.FourierTraining.learn
 
     def die_at_five(state, batch):
         if state.update == 5:
             raise KilledError
         return learn(state, batch)
 
-    monkeypatch.setattr(loop._TrainingState, "learn", die_at_five)
+    monkeypatch.setattr(fourier_unet.FourierTraining, "learn", die_at_five)
     with pytest.raises(KilledError):
         train(TINY, cells, tmp_path / "killed", device="cpu", save_every=0)
-    monkeypatch.setattr(loop._TrainingState, "learn", learn)
+    monkeypatch.setattr(fourier_unet.FourierTraining, "learn", learn)
     resumed = train(TINY, cells, tmp_path / "killed", device="cpu", save_every=0)
     for a, b in zip(whole.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(a, b)

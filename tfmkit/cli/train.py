@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from tfmkit._validation import check_count
 
 if TYPE_CHECKING:
     from tfmkit.deep.files import Weights
-    from tfmkit.deep.pretraining.loop import Recipe
+    from tfmkit.deep.pretraining.fourier_unet import Recipe
 
 _N_CELLS = 34_000
 # Files of measured fields, 32 each, and circuit-model cells to draw them from.
@@ -62,6 +62,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--leave-out", nargs="+", default=[], metavar="FAMILY", help="families of tractions that are not drawn"
     )
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the training")
+    _add_options_of_tracnet(parser)
+
+
+def _add_options_of_tracnet(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--recipe",
+        dest="tracnet_recipe",
+        choices=("adam", "paper"),
+        default="adam",
+        help="training of tracnet from random weights: by Adam with noise, or as the paper says (default: adam)",
+    )
+    parser.add_argument(
+        "--bfloat16",
+        action="store_true",
+        help="compute the convolutions of tracnet with 16-bit numbers (--recipe paper and --start): twice as fast on "
+        "a CPU with avx512_bf16",
+    )
 
 
 def run(options: argparse.Namespace) -> None:
@@ -105,9 +122,11 @@ def _make_fields(options: argparse.Namespace) -> None:
 
 
 def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
+    if options.tracnet_recipe != "adam" or options.bfloat16:
+        raise ValueError(f"Expected --recipe and --bfloat16 beside tracnet alone, got {options.recipe}.")
     from tfmkit.deep.files import Weights, write_weights
     from tfmkit.deep.pretraining.cells import training_cells
-    from tfmkit.deep.pretraining.loop import MEASURED_REFINEMENT, RECIPES, REFINEMENT, train
+    from tfmkit.deep.pretraining.fourier_unet import MEASURED_REFINEMENT, RECIPES, REFINEMENT, train
     from tfmkit.deep.pretraining.measured import field_files
     from tfmkit.deep.pretraining.stream import FAMILIES
 
@@ -149,12 +168,56 @@ def _weights_to_refine(name: str, recipe: Recipe) -> Weights:
 
 def _train_tracnet(options: argparse.Namespace, path: Path) -> None:
     """Train the paper's network on the paper's cells: circuit-model cells on the pixels, one Poisson ratio."""
+    if options.leave_out:
+        raise ValueError(f"Expected tracnet to be trained on its one family, got --leave-out {options.leave_out}.")
+    if options.start is not None:
+        if options.tracnet_recipe == "paper":
+            raise ValueError(f"Expected the paper's recipe to begin with random weights, got --start {options.start}.")
+        _refine_tracnet(options, path)
+    elif options.tracnet_recipe == "paper":
+        _train_tracnet_as_paper(options, path)
+    elif options.bfloat16:
+        raise ValueError("Expected --bfloat16 beside --recipe paper or --start, got it with --recipe adam.")
+    else:
+        _train_tracnet_by_adam(options, path)
+
+
+def _train_tracnet_as_paper(options: argparse.Namespace, path: Path) -> None:
+    from tfmkit.deep.pretraining.tracnet import PaperRecipe, train_as_paper
+
+    if options.cells is not None or options.updates is not None:
+        raise ValueError("Expected the paper's numbers of cells and updates, got --cells or --updates.")
+    recipe = PaperRecipe(seed=options.seed)
+    network = train_as_paper(recipe, options.output, device=options.device, bfloat16=options.bfloat16)
+    _write_tracnet(path, {"second_norm": False}, {"recipe": asdict(recipe)}, network)
+
+
+def _refine_tracnet(options: argparse.Namespace, path: Path) -> None:
+    from tfmkit.deep.files import find_weights, read_weights
+    from tfmkit.deep.pretraining.tracnet import Refinement, refine
+
+    start = read_weights(find_weights(options.start))
+    if start.network != "tracnet":
+        raise ValueError(f"Expected weights of tracnet to start from, got those of {start.network}.")
+    recipe = Refinement(start.checksum, seed=options.seed)
+    recipe = replace(recipe, n_cells=options.cells or recipe.n_cells, n_updates=options.updates or recipe.n_updates)
+    how = {"device": options.device, "bfloat16": options.bfloat16}
+    network = refine(recipe, start.tensors, options.output, params=start.params, **how)
+    _write_tracnet(path, start.params, {"recipe": asdict(recipe), "start": start.settings}, network)
+
+
+def _write_tracnet(path: Path, params: dict[str, Any], settings: dict[str, Any], network: Any) -> None:
+    from tfmkit.deep.files import Weights, write_weights
+    from tfmkit.deep.pretraining.turned_cells import POISSON
+
+    settings = {"poisson": POISSON, **settings}
+    write_weights(path, Weights("tracnet", params, settings, network.state_dict()), half=True)
+
+
+def _train_tracnet_by_adam(options: argparse.Namespace, path: Path) -> None:
     from tfmkit.deep import DeepTFM
     from tfmkit.simulate import CellSimulator
 
-    if options.leave_out or options.start is not None:
-        given = options.leave_out or options.start
-        raise ValueError(f"Expected tracnet to be trained anew, on its one family, got {given}.")
     n_cells = options.cells or _PAPER_CELLS
     batches = -(-n_cells // _PAPER_BATCH)
     cells = CellSimulator("generic", shape=_PAPER_SIDE, random_state=options.seed).sample(n_cells)

@@ -28,6 +28,9 @@ class TracNet(nn.Module):
         Filters of the first convolution after the last skip connection; the paper has one.
     folded : bool, default=True
         Whether 3-D convolutions run as 2-D ones. Either form has the same parameters and the same output.
+    second_norm : bool, default=True
+        Whether the second convolution of the bottom and of the decoder levels has batch normalisation, too. The network
+        of the companion code has one normalisation per level, but the paper's count of layers asks for two.
 
     Raises
     ------
@@ -63,7 +66,14 @@ class TracNet(nn.Module):
     torch.Size([1, 2, 17, 20])
     """
 
-    def __init__(self, widths: Sequence[int] = (32, 64, 128, 256), *, neck: int = 1, folded: bool = True) -> None:
+    def __init__(
+        self,
+        widths: Sequence[int] = (32, 64, 128, 256),
+        *,
+        neck: int = 1,
+        folded: bool = True,
+        second_norm: bool = True,
+    ) -> None:
         super().__init__()
         self.folded = folded
         widths = _check_widths(widths)
@@ -74,7 +84,7 @@ class TracNet(nn.Module):
             for inputs, (first, second) in zip((1, *widths[1:-1]), pairwise(widths), strict=True)
         )
         self.decoder = nn.ModuleList(
-            _Level(inputs, first, second, folded=folded, second_norm=True)
+            _Level(inputs, first, second, folded=folded, second_norm=second_norm)
             for inputs, (first, second) in zip((widths[-1], *(2 * pair[1] for pair in pairs[:-1])), pairs, strict=True)
         )
         self.upsampling = nn.ModuleList(_Upsampling(pair[1], folded=folded) for pair in pairs[:-1])
@@ -166,7 +176,8 @@ class ComponentConv(nn.Module):
         return torch.cat([self._convolve(first, kernels[1]), both])
 
     def _convolve(self, planes: Tensor, kernel: Tensor) -> Tensor:
-        return functional.conv2d(planes, kernel, self.bias, padding=1)
+        # Channels last is the faster order on a CPU, above all with 16-bit numbers.
+        return functional.conv2d(planes.contiguous(memory_format=torch.channels_last), kernel, self.bias, padding=1)
 
 
 class _Level(nn.Module):

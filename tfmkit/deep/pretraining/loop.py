@@ -2,249 +2,235 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from tqdm import tqdm
 
-from tfmkit.deep.networks.fourier_unet import FourierUNet
-from tfmkit.deep.pretraining.measured import MeasuredFields
-from tfmkit.deep.pretraining.stream import Batch, FieldStream
 from tfmkit.deep.training_state import FILE_NAME, read_training, write_training
 
-_EPS = 1e-8
-# Chunks of measured fields for each chunk of the stream.
-_MEASURED = 2
-# Traction is near a pixel if this many pixels around it hold a vector longer than this part of the field's longest.
-_NEAR, _LEAST_LENGTH = 5, 0.02
 
-
-@dataclass(frozen=True)
-class Recipe:
-    """All that decides a set of weights.
-
-    Attributes
-    ----------
-    widths : tuple of int
-        Channels of the levels of the :class:`tfmkit.deep.networks.FourierUNet`.
-    blocks : int
-        Residual blocks per level of the network.
-    n_updates : int
-        Optimiser steps.
-    steps : int
-        Unrolled steps of the network.
-    pixels : int
-        Pixels per optimiser step (32 fields of 104 x 104).
-    chunk : int
-        Optimiser steps served by one chunk of the stream.
-    lr : float
-        Peak learning rate: linear warm-up over 2 % of the updates, cosine decay to 0.
-    weight_decay : float
-        Weight decay of AdamW.
-    ema : float
-        Decay of the running mean of the weights; the mean is the result.
-    seed : int
-        Seed of the weights and of the stream.
-    leave_out : tuple of str
-        Families left out of the stream.
-    missing : float
-        Part of the fields with missing vectors.
-    start : str
-        Checksum of the weights that the training goes on from; empty for random ones.
-    measured : int
-        Files of measured fields, of which two chunks of three come; 0 for a training on the stream alone.
-    alone : bool
-        Whether all chunks are measured fields, for weights that serve measured displacement only.
-    """
-
-    widths: tuple[int, ...]
-    blocks: int
-    n_updates: int
-    steps: int = 2
-    pixels: int = 32 * 104 * 104
-    chunk: int = 8
-    lr: float = 1e-3
-    weight_decay: float = 1e-4
-    ema: float = 0.999
-    seed: int = 0
-    leave_out: tuple[str, ...] = ()
-    missing: float = 0.2
-    start: str = ""
-    measured: int = 0
-    alone: bool = False
-
-
-RECIPES = {
-    "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
-    "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
-}
-# Changes of a recipe for a training that goes on from weights: small enough for a CPU, and gentle.
-REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
-# Measured fields are new to weights that have seen white noise alone, and ask for larger steps.
-MEASURED_REFINEMENT: dict[str, Any] = REFINEMENT | {"pixels": 4 * 104 * 104, "lr": 5e-4, "ema": 0.995}
-
-
-def train(
-    recipe: Recipe,
-    cells: tuple[Tensor, Tensor],
-    folder: Path,
-    *,
-    start: Mapping[str, Tensor] | None = None,
-    measured: Path | None = None,
-    device: str | None = None,
-    save_every: float = 60.0,
-) -> FourierUNet:
-    """Train a network, or go on where a killed run stopped.
+class Training(ABC):
+    """A network in training. A recipe says its minibatches, its loss and its learning rate.
 
     Parameters
     ----------
-    recipe : Recipe
-        The network and its training.
-    cells : tuple of two Tensors of shape (n_cells, 360)
-        Circuit-model borders and magnitudes for the stream.
-    folder : Path
-        Folder of the state of the training and of the loss curve.
-    start : mapping of str to Tensor, optional
-        State of the network to go on from; by default random weights.
-    measured : Path, optional
-        Folder of the measured fields that the recipe asks for.
-    device : {"cpu", "cuda"}, optional
-        Device to compute on; by default the GPU, if there is one.
-    save_every : float, default=60
-        Seconds between two writings of the state.
+    network : torch.nn.Module
+        The network, on `device`.
+    optimizer : torch.optim.Optimizer
+        Its optimizer.
+    description : dict
+        All that decides the course of the training, as values that JSON can hold.
+    n_updates : int
+        Optimiser steps.
+    device : {"cpu", "cuda"}
+        Device to compute on.
+    bfloat16 : bool
+        Whether convolutions compute with 16-bit numbers; weights and sums have 32 bits.
+    ema : float
+        Decay of the running mean of the weights. With 0 there is no running mean.
 
-    Returns
-    -------
-    FourierUNet
-        The network with averaged weights, on the CPU.
-
-    Raises
-    ------
-    ValueError
-        If the folder holds the training of another recipe, or a damaged file.
+    Attributes
+    ----------
+    update : int
+        Updates that are done.
+    mean : list of Tensor
+        Running mean of the weights, in the order of the network's parameters; empty without a running mean.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-    state = _TrainingState(recipe, device, start)
-    state.restore(folder / FILE_NAME)
-    sources = _sources(recipe, cells, measured, device)
-    curve, saved = folder / "curve.csv", time.monotonic()
-    losses: list[tuple[int, Tensor, Tensor]] = []
-    with tqdm(total=recipe.n_updates, initial=state.update, desc="training", mininterval=5) as bar:
-        while state.update < recipe.n_updates:
-            for batch in _minibatches(_next_chunk(sources, state.update // recipe.chunk), recipe.chunk):
-                losses.append((state.update, *state.learn(batch)))
-                bar.update()
-            if time.monotonic() - saved > save_every or state.update >= recipe.n_updates:
-                saved = time.monotonic()
-                rows = [(n, float(loss), float(error)) for n, loss, error in losses]
-                bar.set_postfix(error=sum(row[2] for row in rows) / len(rows))
-                _append(curve, rows)
-                losses.clear()
-                state.save(folder / FILE_NAME)
-    return state.averaged()
 
+    def __init__(
+        self,
+        network: Any,
+        optimizer: torch.optim.Optimizer,
+        description: dict[str, Any],
+        n_updates: int,
+        device: str,
+        *,
+        bfloat16: bool,
+        ema: float,
+    ) -> None:
+        self.network, self.optimizer, self.description = network, optimizer, description
+        self.n_updates, self.device, self.bfloat16, self.ema = n_updates, device, bfloat16, ema
+        self.update = 0
+        self.parameters = list(network.parameters())
+        self.mean = [p.detach().clone() for p in self.parameters] if ema else []
 
-def _sources(
-    recipe: Recipe, cells: tuple[Tensor, Tensor], measured: Path | None, device: str
-) -> list[FieldStream | MeasuredFields]:
-    """Return where chunks come from, in turn."""
-    shared: dict[str, Any] = {
-        "seed": recipe.seed, "parts": recipe.chunk, "leave_out": recipe.leave_out, "device": device,
-    }  # fmt: skip
-    stream = FieldStream(cells, pixels=recipe.pixels, missing=recipe.missing, **shared)
-    if not recipe.measured:
-        return [stream]
-    if measured is None:
-        raise ValueError(f"Expected the folder of the {recipe.measured} files that the recipe asks for, got none.")
-    fields = MeasuredFields(measured, recipe.measured, **shared)
-    return [fields] if recipe.alone else [stream, fields]
+    @abstractmethod
+    def batches(self) -> Iterator[Any]:
+        """Make the next minibatches, up to a place where the training may stop.
 
+        Returns
+        -------
+        iterator
+            Minibatches for `learn`.
+        """
 
-def _next_chunk(sources: list[FieldStream | MeasuredFields], number: int) -> Batch:
-    """Take one chunk from the stream, then two of measured fields, whose grids are smaller."""
-    if len(sources) == 1:
-        return sources[0].chunk(number)
-    turn, place = divmod(number, 1 + _MEASURED)
-    return sources[0].chunk(turn) if place == 0 else sources[1].chunk(_MEASURED * turn + place - 1)
+    @abstractmethod
+    def rate(self) -> float:
+        """Return the learning rate of the next update.
 
+        Returns
+        -------
+        float
+            The rate.
+        """
 
-class _TrainingState:
-    """Network, averaged network and optimiser."""
+    @abstractmethod
+    def loss(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """Compute the loss of a minibatch.
 
-    def __init__(self, recipe: Recipe, device: str, start: Mapping[str, Tensor] | None) -> None:
-        self.recipe, self.device, self.update = recipe, device, 0
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.network = FourierUNet(recipe.widths, recipe.blocks, recipe.steps)
-        if start is not None:
-            self.network.load_state_dict(start)
-        self.network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.parameters = list(self.network.parameters())
-        self.mean = [p.detach().clone() for p in self.parameters]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, betas=(0.9, 0.99), fused=device != "cpu"
-        )
+        Parameters
+        ----------
+        batch : object
+            The minibatch.
 
-    def learn(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """One update; returns loss and mean relative RMSE without waiting for the device."""
+        Returns
+        -------
+        tuple of (Tensor, Tensor)
+            The loss, and the mean relative RMSE for the curve.
+        """
+
+    def clip(self) -> None:
+        """Limit the norm of the gradient of all weights together to 1."""
+        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+
+    def autocast(self) -> Any:
+        """Return the context in which convolutions compute with 16-bit numbers, where the training asks for it.
+
+        Returns
+        -------
+        context manager
+            The context.
+        """
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.bfloat16)
+
+    def learn(self, batch: Any) -> tuple[Tensor, Tensor]:
+        """Make one update.
+
+        Parameters
+        ----------
+        batch : object
+            A minibatch.
+
+        Returns
+        -------
+        tuple of (Tensor, Tensor)
+            As of `loss`, without waiting for the device.
+        """
         for group in self.optimizer.param_groups:
-            group["lr"] = self.recipe.lr * _schedule(self.update / self.recipe.n_updates)
-        with torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu"):
-            steps, half_width = self.network.trajectory(batch.displacement, batch.poisson)
-        loss, error = _loss(steps, half_width, batch.traction)
+            group["lr"] = self.rate()
+        loss, error = self.loss(batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(self.parameters, 1.0)
+        self.clip()
         self.optimizer.step()
-        decay = min(self.recipe.ema, (1 + self.update) / (10 + self.update))
-        torch._foreach_lerp_(self.mean, [p.detach() for p in self.parameters], 1 - decay)
+        if self.mean:
+            decay = min(self.ema, (1 + self.update) / (10 + self.update))
+            torch._foreach_lerp_(self.mean, [p.detach() for p in self.parameters], 1 - decay)
         self.update += 1
-        return loss.detach(), error
+        return loss.detach(), error.detach()
 
-    def averaged(self) -> FourierUNet:
-        """The network under the averaged weights."""
-        network = FourierUNet(self.recipe.widths, self.recipe.blocks, self.recipe.steps)
-        with torch.no_grad():
-            for target, source in zip(network.parameters(), self.mean, strict=True):
-                target.copy_(source)
-        return network
+    def averaged(self) -> dict[str, Tensor]:
+        """Return the state of the network with the running mean of its weights.
+
+        Returns
+        -------
+        dict of str to Tensor
+            The state, on the CPU.
+        """
+        state = {name: value.detach().cpu() for name, value in self.network.state_dict().items()}
+        return state | {name: mean.cpu() for name, mean in self._kept().items()}
 
     def save(self, path: Path) -> None:
-        """Write the state of the training."""
+        """Write the state of the training.
+
+        Parameters
+        ----------
+        path : Path
+            File to write.
+        """
         write_training(
             path,
             self.network,
             self.optimizer,
-            kept={name: mean for (name, _), mean in zip(self.network.named_parameters(), self.mean, strict=True)},
-            description=describe(self.recipe),
+            kept=self._kept(),
+            description=self.description,
             progress={"update": self.update},
         )
 
     def restore(self, path: Path) -> None:
-        """Read the state of the training, if there is a file."""
+        """Read the state of the training, if there is a file.
+
+        Parameters
+        ----------
+        path : Path
+            A file of `save`.
+
+        Raises
+        ------
+        ValueError
+            If the file is damaged, or of another training.
+        """
         if not path.exists():
             return
-        kept, progress = read_training(path, self.network, self.optimizer, describe(self.recipe))
-        self.mean = [kept[name] for name, _ in self.network.named_parameters()]
+        kept, progress = read_training(path, self.network, self.optimizer, self.description)
+        self.mean = [kept[name] for name in self._kept()]
         self.update = int(progress["update"])
         for group in self.optimizer.param_groups:
             group["fused"] = self.device != "cpu"
 
+    def _kept(self) -> dict[str, Tensor]:
+        names = [name for name, _ in self.network.named_parameters()] if self.mean else []
+        return dict(zip(names, self.mean, strict=True))
 
-def describe(recipe: Recipe) -> dict[str, Any]:
+
+def run_training(training: Training, folder: Path, *, save_every: float = 60.0) -> None:
+    """Run a training to its end, or go on where a killed run stopped.
+
+    Parameters
+    ----------
+    training : Training
+        The training.
+    folder : Path
+        Folder of the state of the training and of the loss curve.
+    save_every : float, default=60
+        Seconds between two writings of the state.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds another training, or a damaged file.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    training.restore(folder / FILE_NAME)
+    saved = time.monotonic()
+    losses: list[tuple[int, Tensor, Tensor]] = []
+    with tqdm(total=training.n_updates, initial=training.update, desc="training", mininterval=5) as bar:
+        while training.update < training.n_updates:
+            for batch in training.batches():
+                losses.append((training.update, *training.learn(batch)))
+                bar.update()
+            if time.monotonic() - saved > save_every or training.update >= training.n_updates:
+                saved = time.monotonic()
+                rows = [(n, float(loss), float(error)) for n, loss, error in losses]
+                bar.set_postfix(error=sum(row[2] for row in rows) / len(rows))
+                _append(folder / "curve.csv", rows)
+                losses.clear()
+                training.save(folder / FILE_NAME)
+
+
+def describe(recipe: Any) -> dict[str, Any]:
     """Describe a recipe by all that differs from the defaults.
 
     Parameters
     ----------
-    recipe : Recipe
+    recipe : dataclass
         The recipe.
 
     Returns
@@ -257,34 +243,40 @@ def describe(recipe: Recipe) -> dict[str, Any]:
     return {name: value for name, (value, default) in values.items() if value != default}
 
 
-def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
-    """Square root of the relative RMSE, so that clean fields count beside noisy ones, and the intervals' loss."""
-    size = truth.square().sum((1, 2, 3)).sqrt() + _EPS
-    errors = [((step - truth).square().sum((1, 2, 3)) + _EPS).sqrt() / size for step in steps]
-    weights = [0.3] * (len(steps) - 1) + [1.0]
-    intervals = _interval_loss(half_width, (steps[-1].detach() - truth).abs(), truth)
-    loss = sum(w * error.sqrt().mean() for w, error in zip(weights, errors, strict=True)) + 0.1 * intervals
-    return loss, errors[-1].detach().mean()
+def default_device() -> str:
+    """Return the GPU if there is one, else the CPU.
+
+    Returns
+    -------
+    {"cpu", "cuda"}
+        The device.
+    """
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-def _interval_loss(half_width: Tensor, error: Tensor, truth: Tensor) -> Tensor:
-    """Pinball loss of 90 % intervals over the error, half of it from near traction, where they have to hold."""
-    miss = error - half_width
-    pinball = torch.maximum(0.9 * miss, -0.1 * miss).mean(1)
-    length = truth.square().sum(1)
-    near = functional.max_pool2d(length, _NEAR, 1, _NEAR // 2) > _LEAST_LENGTH**2 * length.amax((1, 2), keepdim=True)
-    regions = (torch.ones_like(length), near.to(length))
-    parts = [(pinball * part).sum((1, 2)) / ((error.mean(1) + _EPS) * part).sum((1, 2)) for part in regions]
-    return torch.stack(parts).mean()
+def seeded_network(seed: int, make: Callable[[], nn.Module], start: Mapping[str, Tensor] | None = None) -> Any:
+    """Make a network from a seed, and leave the generator of the caller as it is.
 
+    Parameters
+    ----------
+    seed : int
+        Seed of the random weights.
+    make : callable
+        Function that returns the network.
+    start : mapping of str to Tensor, optional
+        State that replaces the random weights.
 
-def _schedule(progress: float) -> float:
-    return min(progress / 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))) + 1e-3
-
-
-def _minibatches(chunk: Batch, n: int) -> Iterator[Batch]:
-    for part, truth in zip(chunk.displacement.chunk(n), chunk.traction.chunk(n), strict=True):
-        yield Batch(part, truth, chunk.poisson)
+    Returns
+    -------
+    torch.nn.Module
+        The network on the CPU.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = make()
+    if start is not None:
+        network.load_state_dict(start)
+    return network
 
 
 def _append(path: Path, rows: list[Any]) -> None:

@@ -1,0 +1,264 @@
+"""The recipes and the training of FourierUNet: an endless stream of fields, and intervals beside the traction."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from tfmkit.deep.networks.fourier_unet import FourierUNet
+from tfmkit.deep.pretraining.loop import Training, default_device, describe, run_training, seeded_network
+from tfmkit.deep.pretraining.measured import MeasuredFields
+from tfmkit.deep.pretraining.stream import Batch, FieldStream
+
+_EPS = 1e-8
+# Chunks of measured fields for each chunk of the stream.
+_MEASURED = 2
+# Traction is near a pixel if this many pixels around it hold a vector longer than this part of the field's longest.
+_NEAR, _LEAST_LENGTH = 5, 0.02
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """All that decides a set of weights.
+
+    Attributes
+    ----------
+    widths : tuple of int
+        Channels of the levels of the :class:`tfmkit.deep.networks.FourierUNet`.
+    blocks : int
+        Residual blocks per level of the network.
+    n_updates : int
+        Optimiser steps.
+    steps : int
+        Unrolled steps of the network.
+    pixels : int
+        Pixels per optimiser step (32 fields of 104 x 104).
+    chunk : int
+        Optimiser steps served by one chunk of the stream.
+    lr : float
+        Peak learning rate: linear warm-up over 2 % of the updates, cosine decay to 0.
+    weight_decay : float
+        Weight decay of AdamW.
+    ema : float
+        Decay of the running mean of the weights; the mean is the result.
+    seed : int
+        Seed of the weights and of the stream.
+    leave_out : tuple of str
+        Families left out of the stream.
+    missing : float
+        Part of the fields with missing vectors.
+    start : str
+        Checksum of the weights that the training goes on from; empty for random ones.
+    measured : int
+        Files of measured fields, of which two chunks of three come; 0 for a training on the stream alone.
+    alone : bool
+        Whether all chunks are measured fields, for weights that serve measured displacement only.
+    """
+
+    widths: tuple[int, ...]
+    blocks: int
+    n_updates: int
+    steps: int = 2
+    pixels: int = 32 * 104 * 104
+    chunk: int = 8
+    lr: float = 1e-3
+    weight_decay: float = 1e-4
+    ema: float = 0.999
+    seed: int = 0
+    leave_out: tuple[str, ...] = ()
+    missing: float = 0.2
+    start: str = ""
+    measured: int = 0
+    alone: bool = False
+
+
+RECIPES = {
+    "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
+    "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
+}
+# Changes of a recipe for a training that goes on from weights: small enough for a CPU, and gentle.
+REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
+# Measured fields are new to weights that have seen white noise alone, and ask for larger steps.
+MEASURED_REFINEMENT: dict[str, Any] = REFINEMENT | {"pixels": 4 * 104 * 104, "lr": 5e-4, "ema": 0.995}
+
+
+def train(
+    recipe: Recipe,
+    cells: tuple[Tensor, Tensor],
+    folder: Path,
+    *,
+    start: Mapping[str, Tensor] | None = None,
+    measured: Path | None = None,
+    device: str | None = None,
+    save_every: float = 60.0,
+) -> FourierUNet:
+    """Train a network, or go on where a killed run stopped.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The network and its training.
+    cells : tuple of two Tensors of shape (n_cells, 360)
+        Circuit-model borders and magnitudes for the stream.
+    folder : Path
+        Folder of the state of the training and of the loss curve.
+    start : mapping of str to Tensor, optional
+        State of the network to go on from; by default random weights.
+    measured : Path, optional
+        Folder of the measured fields that the recipe asks for.
+    device : {"cpu", "cuda"}, optional
+        Device to compute on; by default the GPU, if there is one.
+    save_every : float, default=60
+        Seconds between two writings of the state.
+
+    Returns
+    -------
+    FourierUNet
+        The network with averaged weights, on the CPU.
+
+    Raises
+    ------
+    ValueError
+        If the folder holds the training of another recipe, or a damaged file.
+    """
+    device = device or default_device()
+    sources = _sources(recipe, cells, measured, device)
+    training = FourierTraining(recipe, sources, device, start)
+    run_training(training, folder, save_every=save_every)
+    network = FourierUNet(recipe.widths, recipe.blocks, recipe.steps)
+    network.load_state_dict(training.averaged())
+    return network
+
+
+class FourierTraining(Training):
+    """A FourierUNet in training.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The network and its training.
+    sources : list of FieldStream or MeasuredFields
+        The origins of the chunks of fields, in turn.
+    device : {"cpu", "cuda"}
+        Device to compute on.
+    start : mapping of str to Tensor or None
+        State of the network to go on from.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        sources: list[FieldStream | MeasuredFields],
+        device: str,
+        start: Mapping[str, Tensor] | None,
+    ) -> None:
+        self.recipe, self.sources = recipe, sources
+        network = seeded_network(recipe.seed, lambda: FourierUNet(recipe.widths, recipe.blocks, recipe.steps), start)
+        network.to(device, memory_format=torch.channels_last)
+        optimizer = torch.optim.AdamW(
+            network.parameters(),
+            lr=recipe.lr,
+            weight_decay=recipe.weight_decay,
+            betas=(0.9, 0.99),
+            fused=device != "cpu",
+        )
+        low = device != "cpu"
+        super().__init__(network, optimizer, describe(recipe), recipe.n_updates, device, bfloat16=low, ema=recipe.ema)
+
+    def batches(self) -> Iterator[Batch]:
+        """Make the minibatches of the next chunk.
+
+        Returns
+        -------
+        iterator of Batch
+            As many as the recipe serves by one chunk.
+        """
+        return _minibatches(_next_chunk(self.sources, self.update // self.recipe.chunk), self.recipe.chunk)
+
+    def rate(self) -> float:
+        """Return the learning rate of the next update.
+
+        Returns
+        -------
+        float
+            The rate.
+        """
+        return self.recipe.lr * _schedule(self.update / self.recipe.n_updates)
+
+    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Compute the loss of a minibatch.
+
+        Parameters
+        ----------
+        batch : Batch
+            The minibatch.
+
+        Returns
+        -------
+        tuple of (Tensor, Tensor)
+            The loss, and the mean relative RMSE.
+        """
+        with self.autocast():
+            steps, half_width = self.network.trajectory(batch.displacement, batch.poisson)
+        return _loss(steps, half_width, batch.traction)
+
+
+def _sources(
+    recipe: Recipe, cells: tuple[Tensor, Tensor], measured: Path | None, device: str
+) -> list[FieldStream | MeasuredFields]:
+    """Return where chunks come from, in turn."""
+    shared: dict[str, Any] = {
+        "seed": recipe.seed, "parts": recipe.chunk, "leave_out": recipe.leave_out, "device": device,
+    }  # fmt: skip
+    stream = FieldStream(cells, pixels=recipe.pixels, missing=recipe.missing, **shared)
+    if not recipe.measured:
+        return [stream]
+    if measured is None:
+        raise ValueError(f"Expected the folder of the {recipe.measured} files that the recipe asks for, got none.")
+    fields = MeasuredFields(measured, recipe.measured, **shared)
+    return [fields] if recipe.alone else [stream, fields]
+
+
+def _next_chunk(sources: list[FieldStream | MeasuredFields], number: int) -> Batch:
+    """Take one chunk from the stream, then two of measured fields, whose grids are smaller."""
+    if len(sources) == 1:
+        return sources[0].chunk(number)
+    turn, place = divmod(number, 1 + _MEASURED)
+    return sources[0].chunk(turn) if place == 0 else sources[1].chunk(_MEASURED * turn + place - 1)
+
+
+def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Square root of the relative RMSE, so that clean fields count beside noisy ones, and the intervals' loss."""
+    size = truth.square().sum((1, 2, 3)).sqrt() + _EPS
+    errors = [((step - truth).square().sum((1, 2, 3)) + _EPS).sqrt() / size for step in steps]
+    weights = [0.3] * (len(steps) - 1) + [1.0]
+    intervals = _interval_loss(half_width, (steps[-1].detach() - truth).abs(), truth)
+    loss = sum(w * error.sqrt().mean() for w, error in zip(weights, errors, strict=True)) + 0.1 * intervals
+    return loss, errors[-1].detach().mean()
+
+
+def _interval_loss(half_width: Tensor, error: Tensor, truth: Tensor) -> Tensor:
+    """Pinball loss of 90 % intervals over the error, half of it from near traction, where they have to hold."""
+    miss = error - half_width
+    pinball = torch.maximum(0.9 * miss, -0.1 * miss).mean(1)
+    length = truth.square().sum(1)
+    near = functional.max_pool2d(length, _NEAR, 1, _NEAR // 2) > _LEAST_LENGTH**2 * length.amax((1, 2), keepdim=True)
+    regions = (torch.ones_like(length), near.to(length))
+    parts = [(pinball * part).sum((1, 2)) / ((error.mean(1) + _EPS) * part).sum((1, 2)) for part in regions]
+    return torch.stack(parts).mean()
+
+
+def _schedule(progress: float) -> float:
+    return min(progress / 0.02, 1.0) * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0))) + 1e-3
+
+
+def _minibatches(chunk: Batch, n: int) -> Iterator[Batch]:
+    for part, truth in zip(chunk.displacement.chunk(n), chunk.traction.chunk(n), strict=True):
+        yield Batch(part, truth, chunk.poisson)
