@@ -1,0 +1,83 @@
+"""Numbers of one cell and their error bars, by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from tfmkit.base import Draws
+from tfmkit.batch.table import cell_record
+from tfmkit.displacement import Flag
+from tfmkit.displacement.measure import Measurement
+from tfmkit.gel import Gel
+from tfmkit.io import Cell
+
+SIDE, SPACING = 24, 4.0
+GEL = Gel(5_000.0, 0.45, SPACING)
+
+
+def pulling_pair() -> np.ndarray:
+    """Forces of 100 Pa on 12 grid points at a distance of 10: to the right at the left, to the left at the right."""
+    traction = np.zeros((1, 2, SIDE, SIDE))
+    traction[0, 0, 10:14, 5:8], traction[0, 0, 10:14, 15:18] = 100.0, -100.0
+    return traction
+
+
+def measurement(displacement: np.ndarray, flags: np.ndarray | None = None) -> Measurement:
+    at = 1.5 + SPACING * np.arange(SIDE)
+    flags = np.zeros((SIDE, SIDE), dtype=np.uint8) if flags is None else flags
+    ones = np.ones((SIDE, SIDE))
+    return Measurement(
+        displacement[0], flags, ones, at, at, SPACING, np.zeros(3), np.array([96, 96]), ones.astype(bool)
+    )
+
+
+def test_a_pair_of_forces_has_its_force_moment_energy_and_their_spread_over_two_draws() -> None:
+    traction = pulling_pair()
+    moved = np.where(traction != 0, np.sign(traction) * 0.5, 0)
+    cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
+    draws = Draws(np.stack([moved, 1.1 * moved]), np.stack([traction, 1.2 * traction]))
+    record = cell_record(cell, measurement(moved), traction, draws, GEL)
+    force = 24 * 100 * SPACING**2
+    # Each patch of 12 points lies 5 grid points from the middle of both, and pulls towards it.
+    expected = {
+        "total_force": force,
+        "contractile_moment": -force * 5 * SPACING,
+        "strain_energy": force * 0.5 / 2,
+        "mean_traction": 2400 / SIDE**2,
+        "max_traction": 100.0,
+        "net_force": 0.0,
+        "torque": 0.0,
+    }
+    for name, value in expected.items():
+        assert record["quantities"][name] == pytest.approx(value, abs=1e-9), name
+    # Two values a and b have the sample standard deviation |a - b| / sqrt(2).
+    growth = {"strain_energy": 0.32, "total_force": 0.2, "contractile_moment": 0.2, "mean_traction": 0.2}
+    for name, share in growth.items():
+        assert record["stds"][name] == pytest.approx(share * abs(expected[name]) / np.sqrt(2)), name
+    assert record["contraction"] == pytest.approx(-1, abs=0.05)
+
+
+def test_draws_count_where_the_estimate_does() -> None:
+    # No force of the estimate stands out of its noise, so that all of every draw counts, whatever stands out in it.
+    rng = np.random.default_rng(0)
+    estimate = rng.normal(size=(1, 2, SIDE, SIDE))
+    drawn = np.stack([pulling_pair() + 0.1 * rng.normal(size=(1, 2, SIDE, SIDE)) for _ in range(2)])
+    cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
+    record = cell_record(cell, measurement(estimate), estimate, Draws(drawn, drawn), GEL)
+    totals = np.hypot(drawn[:, 0, 0], drawn[:, 0, 1]).sum(axis=(1, 2)) * SPACING**2
+    assert record["stds"]["total_force"] == pytest.approx(abs(totals[0] - totals[1]) / np.sqrt(2))
+
+
+def test_replaced_vectors_are_counted_inside_the_cell() -> None:
+    flags = np.full((SIDE, SIDE), Flag.GOOD, dtype=np.uint8)
+    flags[:, :12] = Flag.OUTLIER
+    mask = np.zeros((SIDE, SIDE), dtype=bool)
+    mask[4:20, 8:24] = True
+    record = cell_record(
+        Cell("cell", mask, 64.0), measurement(pulling_pair() / 1e3, flags), pulling_pair(), None, GEL
+    )
+    assert record["replaced_fraction"] == pytest.approx(4 / 16)
+    assert record["stds"] == {}
+    assert_allclose(record["quantities"]["max_traction"], 100.0)
