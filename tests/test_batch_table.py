@@ -75,9 +75,7 @@ def test_replaced_vectors_are_counted_inside_the_cell() -> None:
     flags[:, :12] = Flag.OUTLIER
     mask = np.zeros((SIDE, SIDE), dtype=bool)
     mask[4:20, 8:24] = True
-    record = cell_record(
-        Cell("cell", mask, 64.0), measurement(pulling_pair() / 1e3, flags), pulling_pair(), None, GEL
-    )
+    record = cell_record(Cell("cell", mask, 64.0), measurement(pulling_pair() / 1e3, flags), pulling_pair(), None, GEL)
     assert record["replaced_fraction"] == pytest.approx(4 / 16)
     assert record["stds"] == {}
     assert_allclose(record["quantities"]["max_traction"], 100.0)

@@ -168,8 +168,12 @@ def test_skorch_parameters_reach_through(fields):
 def test_grid_search_over_rate_and_widths(fields):
     grid = {"lr": [1e-3, 1e-2], "module__widths": [(2, 4), (3, 3, 3)]}
     search = GridSearchCV(DeepTFM(**TINY), grid, cv=2).fit(*fields)
-    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
-    assert len(set(search.cv_results_["mean_test_score"])) == 4
+    table, (displacement, traction) = search.cv_results_, fields
+    assert len(set(table["mean_test_score"])) == 4
+    assert search.best_score_ == max(table["mean_test_score"])
+    # The first fold tests the first half: its score is that of a network trained on the second half alone.
+    model = DeepTFM(**TINY).set_params(**table["params"][0]).fit(displacement[5:], traction[5:])
+    assert table["split0_test_score"][0] == pytest.approx(model.score(displacement[:5], traction[:5]), rel=1e-4)
 
 
 def test_partial_fit_and_warm_start_go_on(fitted, fields):

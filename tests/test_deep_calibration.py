@@ -55,9 +55,31 @@ def test_factors_are_bounded_and_know_neither_unit_nor_direction(calibration):
     np.testing.assert_allclose(turned, np.abs(turn(factor, 1, True)), rtol=1e-3)
 
 
-def test_a_field_without_traction_has_finite_features():
+def test_features_by_hand():
+    # Everywhere the traction (3, 4) and the half-widths 1 and 2: the length 5 against the RMS width, no roughness.
+    traction = np.ones((1, 2, *SHAPE)) * np.array([3.0, 4.0])[:, None, None]
+    half_width = np.ones((1, 2, *SHAPE)) * np.array([1.0, 2.0])[:, None, None]
+    width = np.sqrt(2.5)
+    shared = [5 / width + 1e-3] * 3 + [1e-3, width / 5]
+    for component, own in ((0, 1 / width), (1, 2 / width)):
+        found = interval_features(traction, half_width)[0, component]
+        np.testing.assert_allclose(found, np.broadcast_to(np.log([*shared, own]), found.shape), rtol=1e-9)
+    spike = np.zeros((1, 2, *SHAPE))
+    spike[0, 0, 12, 14] = 1.0
+    features = np.exp(interval_features(spike, np.ones_like(spike)))[0, 0, 12, 14]
+    # One of 9, 25 and 225 pixels: means over squares, and 1 less its mean over 3 x 3 pixels.
+    np.testing.assert_allclose(features[1:3] - 1e-3, [1 / 5, 1 / 15], rtol=1e-6)
+    assert features[3] - 1e-3 == pytest.approx((8 / 9) * 5)
+
+
+def test_a_field_without_traction_has_the_features_of_nothing():
     zero = np.zeros((1, 2, *SHAPE))
-    assert np.isfinite(interval_features(zero, zero)).all()
+    features = interval_features(zero, zero)
+    assert np.isfinite(features).all()
+    np.testing.assert_array_equal(features, np.broadcast_to(features[0, 0, 0, 0], features.shape))
+    with_width = interval_features(zero, zero + 0.5)
+    np.testing.assert_allclose(with_width[..., :4], np.log(1e-3))
+    np.testing.assert_allclose(with_width[..., 5], 0, atol=1e-9)
 
 
 def test_equal_seeds_give_equal_calibrations(calibration):

@@ -64,7 +64,11 @@ def test_lowers_the_error_of_noisy_traction(noisy_cells):
 def test_keeps_single_precision():
     X = np.random.default_rng(0).normal(size=(2, 2, 16, 16)).astype(np.float32)
     mask = np.zeros((16, 16), dtype=bool)
-    assert CutoffFilter(FTTC()).fit(X).predict(X, mask=mask).dtype == np.float32
+    mask[4:12, 4:12] = True
+    single = CutoffFilter(FTTC()).fit(X).predict(X, mask=mask)
+    double = CutoffFilter(FTTC()).fit(X.astype(float)).predict(X.astype(float), mask=mask)
+    assert single.dtype == np.float32
+    np.testing.assert_allclose(single, double, rtol=0, atol=1e-5 * np.abs(double).max())
 
 
 def test_score_counts_the_whole_field(noisy_cells):

@@ -131,11 +131,23 @@ def test_noise_does_not_rise_with_the_wave_number() -> None:
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
-def test_every_criterion_scores_every_lambda(criterion: str) -> None:
-    data = statistics(_noisy()[1], Gel(poisson=0.45))
-    score = scores(data, LAMS, 1.0, criterion=criterion)
-    assert score.shape == (2, len(LAMS))
-    assert np.isfinite(score).all()
+def test_every_criterion_knows_neither_unit_nor_company_nor_direction(criterion: str) -> None:
+    displacement = np.concatenate([_noisy(0)[1], 0.3 * _noisy(1)[1]])
+    score = scores(statistics(displacement, Gel(poisson=0.45)), LAMS, 1.0, criterion=criterion)
+    alone = [
+        scores(statistics(displacement[i : i + 1], Gel(poisson=0.45)), LAMS, 1.0, criterion=criterion)[0]
+        for i in range(4)
+    ]
+    np.testing.assert_allclose(alone, score, rtol=1e-6)
+    turned = np.rot90(displacement, axes=(2, 3))
+    changed = 1e3 * np.stack([turned[:, 1], -turned[:, 0]], axis=1)
+    again = scores(statistics(changed, Gel(poisson=0.45)), LAMS, 1.0, criterion=criterion)
+    assert score.argmin(axis=1).tolist() == again.argmin(axis=1).tolist()
+    # Differences along the path scale by a power of the unit, or stay.
+    steps, steps_again = (np.diff(part, axis=1) for part in (score, again))
+    ratio = steps_again[np.abs(steps) > 0.01 * np.abs(steps).max()] / steps[np.abs(steps) > 0.01 * np.abs(steps).max()]
+    np.testing.assert_allclose(ratio, ratio[0], rtol=1e-3)
+    assert ratio[0] == pytest.approx(1e6 if criterion in ("risk", "gcv", "blocked_cv") else 1.0, rel=1e-3)
 
 
 def test_risk_is_the_error_of_the_traction() -> None:

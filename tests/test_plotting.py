@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.image import imread
 from matplotlib.quiver import Quiver
 
 from tfmkit import plotting
@@ -92,8 +93,14 @@ def test_arrows_of_fine_grids_are_block_means(field):
 def test_zero_fields_and_extreme_shapes_are_drawn(tmp_path):
     for shape in ((2, 8, 8), (2, 8, 100), (2, 100, 9)):
         for draw in (plotting.plot_traction_map, plotting.plot_vectors):
-            draw(np.zeros(shape), mask=np.ones(shape[1:], dtype=bool)).savefig(tmp_path / "a.png", dpi=50)
-            assert (tmp_path / "a.png").stat().st_size > 0
+            figure = draw(np.zeros(shape), mask=np.ones(shape[1:], dtype=bool))
+            figure.savefig(tmp_path / "a.png", dpi=50)
+            picture, axes = imread(tmp_path / "a.png"), figure.axes[0]
+            # Not blank, and every pixel of the field is inside the axes.
+            assert len(np.unique(picture.reshape(-1, picture.shape[-1]), axis=0)) > 2
+            (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+            assert left <= 0 < shape[2] - 1 <= right
+            assert top <= 0 < shape[1] - 1 <= bottom
 
 
 def test_lambda_curve_marks_the_choice():

@@ -54,20 +54,6 @@ ESTIMATORS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
-def test_fields_of_a_batch_know_nothing_of_each_other(name: str) -> None:
-    model = clone(ESTIMATORS[name]).fit(FIELDS) if name != "DeepTFM" else ESTIMATORS[name]
-    together = model.predict(FIELDS, MASKS)
-    shuffled = model.predict(FIELDS[ORDER], MASKS[ORDER])
-    alone = np.concatenate([model.predict(FIELDS[i : i + 1], MASKS[i : i + 1]) for i in range(4)])
-    largest = np.abs(together).max()
-    assert_allclose(shuffled, together[ORDER], rtol=0, atol=1e-5 * largest)
-    assert_allclose(alone, together, rtol=0, atol=1e-5 * largest)
-    outside = np.broadcast_to(~MASKS[:, None], together.shape)
-    assert not together[outside].any()
-    assert together[~outside].any()
-
-
 def test_shared_lambda_has_the_least_sum_of_scores_in_any_order_of_fields() -> None:
     own = FTTCCV(orders=[1.0]).fit(FIELDS)
     shared = FTTCCV(orders=[1.0], per_field=False)
@@ -134,3 +120,17 @@ def test_measured_noise_is_that_of_the_field() -> None:
     added = np.random.default_rng(0).normal(scale=0.05, size=(12, 2, 64, 64))
     measured = noise_level(added, FTTC().fit(FIELDS).gel_)
     assert_allclose(np.median(measured), 0.05, rtol=0.08)
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+def test_fields_of_a_batch_know_nothing_of_each_other(name: str) -> None:
+    model = clone(ESTIMATORS[name]).fit(FIELDS) if name != "DeepTFM" else ESTIMATORS[name]
+    together = model.predict(FIELDS, MASKS)
+    shuffled = model.predict(FIELDS[ORDER], MASKS[ORDER])
+    alone = np.concatenate([model.predict(FIELDS[i : i + 1], MASKS[i : i + 1]) for i in range(4)])
+    largest = np.abs(together).max()
+    assert_allclose(shuffled, together[ORDER], rtol=0, atol=1e-5 * largest)
+    assert_allclose(alone, together, rtol=0, atol=1e-5 * largest)
+    outside = np.broadcast_to(~MASKS[:, None], together.shape)
+    assert not together[outside].any()
+    assert together[~outside].any()
