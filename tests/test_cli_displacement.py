@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from tfmkit.batch import run as run_batch
 from tfmkit.cli import main
 from tfmkit.displacement import PIV, CrossCorrelation, Flag
 from tfmkit.io import open_images, read_displacement, read_fiji_piv
@@ -159,6 +160,25 @@ def test_one_stack_of_all_images_has_one_relaxed_frame(tmp_path, beads, capsys):
     for frame in ("each", "3", "last"):
         assert main(["displacement", str(tmp_path / "stack.tif"), "--relaxed-frame", frame]) == 2
         assert "frame" in capsys.readouterr().err
+
+
+def test_a_margin_of_nan_is_left_out(files, tmp_path, beads, capsys):
+    images = beads.pairs[0][1].astype(np.float32)
+    images[:12] = np.nan
+    tifffile.imwrite(tmp_path / "shifted.tif", images)
+    settings = {
+        "input": {"folder": str(tmp_path), "relaxed": "relaxed.tif", "deformed": "shifted.tif"},
+        "gel": {"young": 8000.0, "poisson": 0.5},
+        "run": {"samples": 0},
+    }
+    assert main(["displacement", files[0], str(tmp_path / "shifted.tif"), "--spacing", "8", "-o", str(tmp_path)]) == 0
+    assert "12 % of the image is left out: values that are not finite" in capsys.readouterr().err
+    results = run_batch(settings, results=tmp_path / "batch")
+    assert results.failures.empty
+    assert "not finite" in results.remarks["remark"][0]
+    images[:] = np.nan
+    tifffile.imwrite(tmp_path / "shifted.tif", images)
+    assert main(["displacement", files[0], str(tmp_path / "shifted.tif")]) == 2
 
 
 def test_a_blank_frame_costs_itself_only(tmp_path, beads, capsys):

@@ -49,6 +49,22 @@ def test_margins_of_aligned_images_are_left_out(beads, plain, fill, which):
     assert np.abs(measured.displacement - plain.displacement)[(slice(None), *inner)].max() < 0.15
 
 
+@pytest.mark.parametrize("mode", ["edge", "reflect", "symmetric"])
+def test_margins_that_copy_their_surroundings_are_left_out(beads, plain, mode):
+    pair = beads[0].copy()
+    margin = np.zeros((SIDE, SIDE), dtype=bool)
+    margin[:19], margin[:, -11:] = True, True
+    pair[1] = np.pad(pair[1][19:, :-11], [(19, 0), (0, 11)], mode=mode)
+    measured = measure_pair(pair, PIV(spacing=8))
+    found = find_unmeasured(pair)[1].anywhere
+    assert found[margin].all()
+    # The pixel that the corner copies has the value of the corner.
+    assert found[~margin].sum() <= 1
+    assert any("repeats or mirrors" in remark for remark in measured.remarks)
+    inner = np.ix_(measured.y > 45, measured.x < SIDE - 37)
+    assert np.abs(measured.displacement - plain.displacement)[(slice(None), *inner)].max() < 0.15
+
+
 def test_corners_of_rotated_images_are_left_out(beads):
     rows, columns = np.indices((SIDE, SIDE))
     corner = rows + 3 * columns < 60

@@ -209,7 +209,7 @@ def read_pair(item: Item, config: Config) -> tuple[FloatArray, dict[str, float |
         **files.opening,
     )
     with open_images(item.source, **files.opening) as series:
-        deformed = series.read(item.page, files.channel)
+        deformed = series.read(item.page, files.channel, holes=True)
         metadata = {"pixel_size": series.stated_pixel_size, "interval": series.interval}
     if relaxed.shape != deformed.shape:
         raise ValueError(
@@ -239,7 +239,10 @@ def preview_item(item: Item, config: Config, measurement: Measurement, path: Pat
         If a file is damaged or the cell's image differs in size.
     """
     pair, _ = read_pair(item, config)
-    images: list[NDArray[Any]] = list(undo_drift(pair[None], measurement.drift[None])[0])
+    # Pixels that are not finite would spread, and are left out of the displacement.
+    middle = np.nanmedian(np.where(np.isfinite(pair), pair, np.nan), axis=(1, 2), keepdims=True)
+    shown = np.where(np.isfinite(pair), pair, middle)
+    images: list[NDArray[Any]] = list(undo_drift(shown[None], measurement.drift[None])[0])
     if item.cell is not None:
         with open_images(item.cell, **config.input.opening) as series:
             cell = series.read(item.moment if series.n_frames > 1 else 0, config.input.cell_channel)

@@ -220,7 +220,7 @@ def _measure(
     for number, page in enumerate(tqdm(pages, desc="displacement", unit="frame", disable=None), start=1):
         if options.relaxed_frame == "each":
             relaxed = read_relaxed(page)
-        pair = np.stack([relaxed, series.read(page, options.channel)])
+        pair = np.stack([relaxed, series.read(page, options.channel, holes=True)])
         if is_blank(pair[1]):
             continue
         masks = {name: read_cells(path, series.shape, page, options.channel) for name, path in files}

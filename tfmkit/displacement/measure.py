@@ -184,7 +184,7 @@ def read_relaxed(
     with open_images(path, **opening) as series:
         shared = channel if series.n_channels > 1 else None
         page = relaxed_page(series, frame, moment, in_movie=in_movie)
-        return series.read(page, shared if own_channel is None else own_channel)
+        return series.read(page, shared if own_channel is None else own_channel, holes=True)
 
 
 def measure_pair(

@@ -1,8 +1,8 @@
 """Pixels of bead images that are not a measurement: fill values, overlays and defects of the camera.
 
-Images that were aligned elsewhere have margins of a constant or of NaN. Scale bars and time stamps are burned in. A
-camera has hot and dead pixels. None of them moves with the gel, and most have strong edges. They are found here by four
-signs, and left out as an `exclude` mask is.
+Images that were aligned elsewhere have margins of a constant or of NaN, or margins that repeat or mirror the lines
+beside them. Scale bars and time stamps are burned in. A camera has hot and dead pixels. None of them moves with the
+gel, and most have strong edges. They are found here by five signs, and left out as an `exclude` mask is.
 """
 
 from __future__ import annotations
@@ -47,6 +47,8 @@ class Unmeasured(NamedTuple):
         True where a value of either image is not finite.
     margin : ndarray of shape (height, width)
         True in areas of one value that touch the border.
+    copied : ndarray of shape (height, width)
+        True on lines at the border that repeat the next line, or mirror the lines beside them.
     overlay : ndarray of shape (height, width)
         True on sharp saturated areas, and on areas inside that have one value in both images.
     defect : ndarray of shape (height, width)
@@ -55,6 +57,7 @@ class Unmeasured(NamedTuple):
 
     values: Mask
     margin: Mask
+    copied: Mask
     overlay: Mask
     defect: Mask
 
@@ -67,7 +70,7 @@ class Unmeasured(NamedTuple):
         ndarray of shape (height, width)
             True on margins, overlays and values that are not finite.
         """
-        return self.values | self.margin | self.overlay
+        return self.values | self.margin | self.copied | self.overlay
 
     def remarks(self) -> tuple[str, ...]:
         """Say in sentences how much of the images is left out or replaced, and why.
@@ -80,6 +83,7 @@ class Unmeasured(NamedTuple):
         names = {
             "values": "values that are not finite",
             "margin": "a margin of one value (images aligned elsewhere have one)",
+            "copied": "a margin that repeats or mirrors its surroundings (images aligned elsewhere have one)",
             "overlay": "a burned-in scale bar, time stamp or other overlay",
         }
         shares = {name: float(getattr(self, name).mean()) for name in names}
@@ -123,6 +127,7 @@ def find_unmeasured(pair: Any) -> tuple[FloatArray, Unmeasured]:
         images = np.where(finite, images, middle).astype(images.dtype)
     flat = [_flat_areas(image, ~ok) for image, ok in zip(images, finite, strict=True)]
     margin = flat[0][0] | flat[1][0]
+    copied = np.any([_copied_margin(image) for image in images], axis=0) & ~margin
     copies = np.mean(images[0] == images[1]) > _COPIES
     overlay = np.zeros_like(margin)
     if not copies:
@@ -136,7 +141,9 @@ def find_unmeasured(pair: Any) -> tuple[FloatArray, Unmeasured]:
     if defect.any():
         images = images.copy()
         images[:, defect] = [np.median(_neighbours(image)[:, defect], axis=0) for image in images]
-    return images, Unmeasured(values, margin & ~values, overlay & ~margin & ~values, defect)
+    margin = margin & ~values
+    copied = copied & ~values
+    return images, Unmeasured(values, margin, copied, overlay & ~margin & ~copied & ~values, defect)
 
 
 def _flat_areas(image: FloatArray, holes: Mask) -> tuple[Mask, Mask]:
@@ -161,16 +168,43 @@ def _flat_areas(image: FloatArray, holes: Mask) -> tuple[Mask, Mask]:
 def _whole_lines(same: Mask) -> Mask:
     """Rows and columns at the border that are True from end to end, two of them on a side at least."""
     margin = np.zeros_like(same)
-    for turned, out in (
-        (same, margin),
-        (same[::-1], margin[::-1]),
-        (same.T, margin.T),
-        (same[:, ::-1].T, margin[:, ::-1].T),
-    ):
+    for turned, out in zip(_sides(same), _sides(margin), strict=True):
         n_lines = int(np.argmin(np.append(turned.all(axis=1), False)))
         if n_lines > 1:
             out[:n_lines] = True
     return margin
+
+
+def _sides(image: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    """Views of an image in which each of its four borders is the first line."""
+    return image, image[::-1], image.T, image[:, ::-1].T
+
+
+def _copied_margin(image: FloatArray) -> Mask:
+    """Lines at the border that repeat the first line behind them, or mirror the lines behind them."""
+    margin = np.zeros(image.shape, dtype=bool)
+    for view, out in zip(_sides(image), _sides(margin), strict=True):
+        out[: max(_repeated(view), _mirrored(view))] = True
+    return margin
+
+
+def _repeated(view: NDArray[Any]) -> int:
+    """Number of the first lines that equal the next one; a single one can be an accident of a dark background."""
+    n_lines = int(np.argmin(np.append((view[1:] == view[:-1]).all(axis=1), False)))
+    return n_lines if n_lines > 1 and np.ptp(view[0]) > 0 else 0
+
+
+def _mirrored(view: NDArray[Any]) -> int:
+    """Number of the first lines that mirror those behind them, with the line of the mirror or without it."""
+    first = view[0]
+    if np.ptp(first) == 0:
+        return 0
+    for far in 1 + np.flatnonzero((view[1:] == first).all(axis=1)):
+        # Lines 0 and `far` are images of each other.
+        half = (far + 1) // 2
+        if half > 1 and (view[:half] == view[far : far - half : -1]).all():
+            return half
+    return 0
 
 
 def _sharp_saturation(image: FloatArray, margin: Mask) -> Mask:

@@ -87,7 +87,7 @@ class ImageSeries:
         """
         return len(self.channels)
 
-    def read(self, frame: int, channel: int | None = None) -> NDArray[Any]:
+    def read(self, frame: int, channel: int | None = None, *, holes: bool = False) -> NDArray[Any]:
         """Return one image; no other image stays in memory.
 
         Parameters
@@ -97,6 +97,8 @@ class ImageSeries:
         channel : int, optional
             Number of the channel, from 0. It may be left out if there is one channel, or if all channels are equal
             (a grey image that was saved in colour); transparency does not count.
+        holes : bool, default=False
+            Whether some pixels may be NaN or infinite, as in the margins of images that were aligned elsewhere.
 
         Returns
         -------
@@ -110,7 +112,7 @@ class ImageSeries:
             `channel` is left out.
         """
         if channel is None:
-            return self._read_only_channel(frame)
+            return self._read_only_channel(frame, holes)
         for number, count, name in ((frame, self.n_frames, "frame"), (channel, self.n_channels, "channel")):
             if check_count(number, name, low=0) >= count:
                 raise ValueError(f"Expected a {name} from 0 to {count - 1} of {self.path}, got {number}.")
@@ -121,15 +123,15 @@ class ImageSeries:
             raise ValueError(f"Expected image {frame} of {self.path}, got damaged data: {error}.") from error
         if image.shape != self.shape:
             raise ValueError(f"Expected image {frame} of {self.path} as {self.shape} pixels, got {image.shape}.")
-        if image.dtype.kind == "f" and not np.isfinite(image).all():
-            n_bad = (~np.isfinite(image)).sum()
+        n_bad = int((~np.isfinite(image)).sum()) if image.dtype.kind == "f" else 0
+        if n_bad and not (holes and n_bad < image.size):
             raise ValueError(f"Expected finite pixels in image {frame} of {self.path}, got {n_bad} that are not.")
         return image
 
-    def _read_only_channel(self, frame: int) -> NDArray[Any]:
-        image = self.read(frame, 0)
+    def _read_only_channel(self, frame: int, holes: bool) -> NDArray[Any]:
+        image = self.read(frame, 0, holes=holes)
         others = (number for number, name in enumerate(self.channels) if number and name != _ALPHA)
-        if any(not np.array_equal(image, self.read(frame, number)) for number in others):
+        if any(not np.array_equal(image, self.read(frame, number, holes=holes), equal_nan=holes) for number in others):
             frames = "" if self.n_frames > 1 else ", or z='time' if they are frames of a movie"
             raise ValueError(
                 f"Expected a choice of channel for {self.path}, which holds {self.n_channels} channels that differ "
