@@ -123,6 +123,19 @@ def pair_speed() -> pd.DataFrame:
     return _named(seconds.to_frame("seconds, 512 x 512 px, two threads"), "step")
 
 
+def null_experiments() -> pd.DataFrame:
+    """Return how often two tests find an effect where there is none."""
+    table = pd.read_csv(RESULTS / "null_experiments.csv").query("effect == 0")
+    columns = {
+        "significant_replicates": "tfmkit compare: replicates are the unit",
+        "significant_cells": "the same test over cells",
+        "interval_holds": "95 % interval holds the true effect",
+    }
+    spreads = table["replicate_spread"].map("{:.0%}".format)
+    shares = table.set_index(spreads)[list(columns)].rename(columns=columns).map("{:.1%}".format)
+    return _named(shares, "scatter between dishes")
+
+
 def left_out() -> pd.DataFrame:
     """Return the error of networks on the family that their training left out, at 10 % white noise."""
     table = pd.read_csv(RESULTS / "deep_left_out.csv").query("noise == 0.1")
@@ -139,7 +152,7 @@ def left_out() -> pd.DataFrame:
 
 TABLES: tuple[Callable[[], pd.DataFrame], ...] = (
     accuracy, noise_levels, correlated_noise, border, missing, speed, lambda_rules, gel, interval_coverage, beads,
-    pair_speed, left_out,
+    pair_speed, null_experiments, left_out,
 )  # fmt: skip
 
 

@@ -63,6 +63,14 @@ def test_texts_stay_apart_and_on_the_page(n_conditions, n_replicates):
             assert not any(box.overlaps(other) for other in boxes[number + 1 :])
 
 
+def test_the_reference_stands_to_the_left(cells):
+    figure = plotting.plot_superplot(cells, "force", ylabel="force (nN)", reference="KO")
+    assert [label.get_text() for label in figure.axes[0].get_xticklabels()] == ["KO", "WT"]
+    means = figure.axes[0].collections[1].get_offsets()
+    expected = cells[cells["replicate"] == "d1"].groupby("condition")["force"].mean()
+    np.testing.assert_allclose(means[np.argsort(means[:, 0]), 1], [expected["KO"], expected["WT"]])
+
+
 def test_nothing_to_draw_is_refused(cells):
     with pytest.raises(ValueError, match="got none"):
         plotting.plot_superplot(cells.assign(force=np.nan), "force", ylabel="force")

@@ -58,7 +58,7 @@ def test_page_holds_all_it_needs(page):
         "figure",
     }
     allowed |= {"figcaption", "img", "h1", "h2", "h3", "p", "ul", "li", "dl", "dt", "dd", "div", "span", "table"}
-    allowed |= {"thead", "tbody", "tr", "th", "td", "a", "b", "bdi", "code"}
+    allowed |= {"thead", "tbody", "tr", "th", "td", "a", "b", "bdi", "code", "h4", "pre"}
     assert {element.tag for element in page.elements} <= allowed
     for image in page.all("img"):
         kind, content = image.attributes["src"].split(",")
@@ -144,7 +144,37 @@ def test_page_can_be_read_without_seeing_it(page):
     (viewport,) = (meta for meta in page.all("meta") if meta.attributes.get("name") == "viewport")
     assert viewport.attributes["content"] == "width=device-width, initial-scale=1"
     targets = {element.attributes.get("id") for element in page.elements}
-    assert all(link.attributes["href"][0] == "#" and link.attributes["href"][1:] in targets for link in page.all("a"))
+    inside = [link for link in page.all("a") if link.attributes["href"].startswith("#")]
+    assert inside
+    assert all(link.attributes["href"][1:] in targets for link in inside)
+    # All other links hold a file, or lead to a paper when somebody clicks on them.
+    others = [link.attributes for link in page.all("a") if link not in inside]
+    assert all(link["href"].startswith("data:") for link in others if "download" in link)
+    assert all(link["href"].startswith("https://doi.org/10.") for link in others if "download" not in link)
+
+
+def saved(page, name):
+    """Return the bytes of a file that the page offers."""
+    (link,) = (link for link in page.all("a") if link.attributes.get("download") == name)
+    return base64.b64decode(link.attributes["href"].split(",")[1])
+
+
+def test_tables_can_be_saved(page, results):
+    kept = pd.read_parquet(io.BytesIO(saved(page, "table.parquet")))
+    pd.testing.assert_frame_equal(kept, results.table)
+    assert saved(page, "table.csv") == (results.folder / "table.csv").read_bytes()
+
+
+def test_papers_have_links_and_bibtex(page):
+    section = page.by_id("citing")
+    links = [link.text for link in page.all("a") if section in link.parents and "download" not in link.attributes]
+    assert "doi:10.1152/ajpcell.00270.2001" in links
+    (block,) = page.all("pre")
+    assert block.text == saved(page, "references.bib").decode()
+    entries = re.findall(r"@(\w+)\{(\w+),\n((?:  \w+ = \{.+\},\n)+)\}", block.text)
+    assert [kind for kind, _, _ in entries] == ["software"] + ["article"] * (len(entries) - 1)
+    assert {"tfmkit", "Butler2002", "Sabass2008", "Lucas1981"} <= {key for _, key, _ in entries}
+    assert len({key for _, key, _ in entries}) == len(entries) == block.text.count("@")
 
 
 def test_settings_and_versions_are_there(page, results):

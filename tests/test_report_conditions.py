@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,6 +87,17 @@ def test_report_opens_with_the_comparison(results, tmp_path):
     assert main(["report", str(results.folder), "-o", str(tmp_path / "none.html"), "--reference", "mutant"]) == 2
     assert not (tmp_path / "none.html").exists()
     assert all("replicate" in image.attributes["alt"] for image in images)
+    (link,) = (link for link in page.all("a") if link.attributes.get("download") == "comparison.csv")
+    kept = pd.read_csv(io.BytesIO(base64.b64decode(link.attributes["href"].split(",")[1])))
+    expected = compare_conditions(results.table, reference="WT")
+    assert kept["effect_low"].to_numpy() == pytest.approx(expected["effect_low"].to_numpy())
+    # The report says the true effect within its interval.
+    said = re.search(r"Total force\. KO against WT: \S+ % \(95 % interval (\S+) to (\S+) %\)", section.text)
+    low, high = (float(number.replace("\N{MINUS SIGN}", "-")) for number in said.groups())
+    assert low < 100 * (EFFECT - 1) < high < 0
+    groups = [heading.text for heading in page.all("h3") if heading.attributes.get("class") == "group"]
+    assert set(groups) <= {"In doubt", "KO", "WT"}
+    assert {"KO", "WT"} <= set(groups)
 
 
 def test_one_replicate_is_refused_with_a_reason(results, tmp_path):

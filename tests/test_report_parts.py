@@ -14,6 +14,7 @@ from batch_images import settings, write_position
 from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from numpy.testing import assert_allclose, assert_array_equal
 from PIL import Image
 
@@ -22,12 +23,12 @@ from tfmkit.methods import DISPLACEMENT, TRACTION
 from tfmkit.metrics import displacement_residual
 from tfmkit.plotting import longest_arrow, robust_maximum
 from tfmkit.report.citing import error_bars, references
-from tfmkit.report.frames import Tops, choose_items, load_maps
+from tfmkit.report.frames import Tops, choose_items, group_items, load_maps
 from tfmkit.report.names import visible
 from tfmkit.report.overview import setting_rows, time_unit
 from tfmkit.report.panels import around_peak, draw_panels
-from tfmkit.report.pictures import embed_beads, embed_classes, embed_figure, embed_grey
-from tfmkit.units import TIMES, format_number, readable_unit
+from tfmkit.report.pictures import embed_figure, overlay_beads
+from tfmkit.units import format_number, readable_unit
 
 SIZES = st.floats(1e-20, 1e12)
 
@@ -102,6 +103,25 @@ def test_frames_in_full_are_spread_and_hold_the_worst(residuals, n_full):
         assert max(np.diff(places), default=0) <= 2 * np.ceil((len(keys) - 1) / (n_full - 1))
 
 
+def test_frames_in_doubt_are_shown_and_come_first():
+    keys = [f"key_{number:02}" for number in range(30)]
+    table = pd.DataFrame({"item": keys, "displacement_residual": 0.1, "condition": ["a"] * 20 + ["b"] * 10})
+    doubtful = {"key_07", "key_23"}
+    chosen = choose_items(table, 6, doubtful)
+    assert doubtful < set(chosen)
+    assert len(chosen) == 6
+    assert {"key_00", "key_29"} <= set(chosen)
+    assert len(choose_items(table, 6, set(keys[3:25]))) == 6
+    groups = group_items(table, chosen, doubtful)
+    assert [title for title, _ in groups] == ["In doubt", "a", "b"]
+    assert groups[0][1] == doubtful
+    assert set().union(*(members for _, members in groups)) == set(chosen)
+    assert group_items(table.drop(columns="condition"), chosen, set()) == [("", set(chosen))]
+    assert [title for title, _ in group_items(table.drop(columns="condition"), chosen, doubtful)] == [
+        "In doubt", "Not in doubt",
+    ]  # fmt: skip
+
+
 def test_time_is_counted_in_readable_units():
     steps = (0.5, 30.0, 90.0, 36000.0, 0.0, np.nan)
     units = [time_unit(pd.DataFrame({"time_s": [0.0, 0.0, step, 2 * step]})) for step in steps]
@@ -138,11 +158,27 @@ def test_references_are_those_of_the_methods():
         "displacement": {"name": "piv"},
         "traction": {"name": "DeepTFM"},
     }
-    cited = " ".join(references(config))
-    assert all(name in cited for name in ("Lucas", "Wang", "del Alamo"))
+    keys = {each.key for each in references(config)}
+    assert {"Lucas1981", "Wang2021", "delAlamo2007"} <= keys
+    assert keys.isdisjoint({"Lord2020", "Tambe2013"})
     files = {**config, "input": {"displacement": "*.txt"}, "traction": {"name": "FTTC"}}
-    assert "Lucas" not in " ".join(references(files))
-    assert "Butler" in " ".join(references(files))
+    sheets = {**files, "monolayer": {"estimator": "BayesianStress"}}
+    assert "Lucas1981" not in {each.key for each in references(files)}
+    assert {"Butler2002", "Nier2016", "Lord2020"} <= {each.key for each in references(sheets, compared=True)}
+
+
+def test_a_paper_is_a_line_and_an_entry():
+    methods = (*DISPLACEMENT.values(), *TRACTION.values())
+    papers = {paper.key: paper for method in methods for paper in method.references}
+    line = "Y.-l. Wang, Y.-C. Lin, Traction force microscopy by deep learning, Biophys. J. 120, 3079-3090 (2021)."
+    assert papers["Wang2021"].text.replace("\N{EN DASH}", "-") == line
+    assert "B. Sabass et al., High resolution" in papers["Sabass2008"].text
+    assert "author = {B. D. Lucas and T. Kanade}" in papers["Lucas1981"].bibtex
+    assert "doi" not in papers["Lucas1981"].bibtex
+    assert all(re.fullmatch(r"10\.\d{4}/\S+", paper.doi) for paper in papers.values() if paper.doi)
+    assert sum(not paper.doi for paper in papers.values()) == 1
+    for paper in papers.values():
+        assert paper.bibtex.count("{") == paper.bibtex.count("}")
 
 
 def test_every_method_is_cited():
@@ -166,23 +202,19 @@ def test_error_bars_are_explained(name, samples, text):
 def test_beads_at_rest_are_white_and_moved_ones_coloured():
     relaxed, deformed = np.zeros((2, 400, 200), dtype=np.uint8)
     relaxed[:, :100], deformed[:, 50:150] = 255, 255
-    picture = pixels(embed_beads(relaxed, deformed))
-    assert picture.shape == (384, 192, 3)
+    picture = overlay_beads(relaxed, deformed)
     expected = [(255, 0, 255), (255, 255, 255), (0, 255, 0), (0, 0, 0)]
-    assert [tuple(picture[200, column]) for column in (20, 70, 120, 180)] == expected
-    assert_array_equal(pixels(embed_grey(np.full((20, 30), 77, dtype=np.uint8))), np.full((20, 30, 3), 77))
+    assert [tuple(picture[200, column].tolist()) for column in (20, 70, 120, 180)] == expected
 
 
-def test_small_maps_get_large_pixels_of_their_colours():
-    colors = [(1, 2, 3), (250, 100, 0)]
-    picture = pixels(embed_classes(np.array([[0, 1], [1, 1], [0, 0]]), colors))
-    assert picture.shape == (384, 256, 3)
-    assert_array_equal(picture[[60, 60, 200, 380], [60, 200, 60, 255]], [colors[0], colors[1], colors[1], colors[0]])
-
-
-def test_figures_have_the_width_of_the_page():
-    assert pixels(embed_figure(Figure(figsize=(2.7, 2.0)))).shape == (474, 640, 3)
-    assert pixels(embed_figure(Figure(figsize=(3.5, 3.0)))).shape[1] == 640
+def test_figures_keep_their_size_and_few_colours():
+    figure = Figure(figsize=(3.5, 2.0))
+    figure.patches.append(Rectangle((0, 0), 0.01, 0.02, color="#ffd92f", transform=figure.transFigure))
+    whole, fewer = embed_figure(figure), embed_figure(figure, colors=16)
+    assert whole[1:] == fewer[1:] == (360, 206)
+    assert pixels(whole[0]).shape == pixels(fewer[0]).shape == (364, 637, 3)
+    # A rare colour stays.
+    assert_array_equal(pixels(fewer[0])[-2, 2], (255, 217, 47))
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +263,11 @@ def test_panels_say_what_they_show(item):
     panels = {panel.title: panel for panel in draw_panels(result, maps, Tops().widened(maps), "risk")}
     # Neither error bars nor masks nor lambdas to choose from: what is not known is not drawn.
     assert list(panels) == ["Beads", "Displacement", "Traction", "Traction vectors", "Residual", "Quality of vectors"]
-    assert panels["Beads"].note.startswith(f"The whole image, 19.2 {TIMES} 19.2 µm")
+    sizes = {name: (panel.width, panel.height) for name, panel in panels.items() if panel.shape == "map"}
+    assert len(set(sizes.values())) == 1
+    images = {(panel.width, panel.height) for panel in panels.values() if panel.shape == "image"}
+    assert len(images) == 1
+    assert {height for _, height in images} == {height for _, height in sizes.values()}
     share = re.search(r"measured ([\d.]+) %", panels["Quality of vectors"].alt)
     assert float(share[1]) == pytest.approx(100 * (maps.flags == 0).mean(), rel=0.01)
     assert f"{100 * maps.residual:.3g} %" in panels["Residual"].note
@@ -241,5 +277,6 @@ def test_enlarged_beads_are_those_that_move_most():
     displacement = np.zeros((2, 40, 20))
     displacement[0, 30, 0] = 1.0
     # The place is 3/4 down and at the left border, where the part stays inside the image.
-    assert around_peak(displacement, (512, 256)) == (slice(326, 454), slice(0, 128))
-    assert around_peak(displacement, (512, 100)) == (slice(326, 454), slice(0, 128))
+    assert around_peak(displacement, (512, 256)) == (slice(326, 454), slice(0, 64))
+    assert around_peak(displacement, (512, 100)) == (slice(326, 454), slice(0, 25))
+    assert around_peak(displacement, (90, 60)) == (slice(0, 90), slice(0, 60))

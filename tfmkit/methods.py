@@ -18,6 +18,7 @@ import numpy as np
 
 from tfmkit._validation import check_choice
 from tfmkit.gel import Gel
+from tfmkit.literature import BUTLER, HUANG, LE_BESNERAIS, LUCAS, SABASS, SCARANO, WANG, WESTERWEEL, ZACH, Reference
 
 # A batch sets these itself, or they mean nothing for one field without known traction.
 _RESERVED = {
@@ -50,14 +51,14 @@ class Method:
     ----------
     source : str
         Class or function that makes the transformer or estimator, as ``"module:name"``.
-    references : tuple of str
+    references : tuple of Reference
         Literature to cite.
     fixed : dict
         Its parameters that make it this method and no other.
     """
 
     source: str
-    references: tuple[str, ...] = ()
+    references: tuple[Reference, ...] = ()
     fixed: dict[str, Any] = field(default_factory=dict)
 
     def make(self, **params: Any) -> Any:
@@ -171,17 +172,7 @@ def load_network(
     return DeepTFM.from_pretrained(weights, young=young, poisson=poisson, spacing=spacing)
 
 
-_FTTC = (
-    "J. P. Butler et al., Am. J. Physiol. Cell Physiol. 282, C595 (2002): Fourier transform traction cytometry.",
-    "B. Sabass et al., Biophys. J. 94, 207 (2008): its regularisation.",
-)
-_NETWORK = "Y.-l. Wang and Y.-C. Lin, Biophys. J. 120, 3079 (2021): traction force microscopy by deep learning."
-_BAYES = "Y. L. Huang et al., Sci. Rep. 9, 539 (2019): traction force microscopy with Bayes' rule and the elastic net."
-_WINDOWS = "F. Scarano, Meas. Sci. Technol. 13, R1 (2002): windows that deform with the image."
-_OUTLIERS = "J. Westerweel and F. Scarano, Exp. Fluids 39, 1096 (2005): detection of outliers."
-_LEAST_SQUARES = "B. D. Lucas and T. Kanade, IJCAI 1981, 674: image registration by least squares."
-_ILK = "G. Le Besnerais and F. Champagnat, ICIP 2005, I-137: iterative Lucas-Kanade optical flow."
-_TVL1 = "C. Zach, T. Pock and H. Bischof, DAGM 2007, 214: TV-L1 optical flow."
+_FTTC = (BUTLER, SABASS)
 _NOISE = (
     "noise as strong and as correlated as that in the frame's own displacement; the bias of the regularisation is not "
     "in it"
@@ -189,22 +180,22 @@ _NOISE = (
 
 # From bead images to displacement.
 DISPLACEMENT = {
-    "piv": Method("tfmkit.displacement:PIV", (_LEAST_SQUARES, _WINDOWS, _OUTLIERS)),
-    "cross_correlation": Method("tfmkit.displacement:CrossCorrelation", (_WINDOWS, _OUTLIERS)),
-    "ilk": Method("tfmkit.displacement:OpticalFlow", (_ILK,), {"method": "ilk"}),
-    "tvl1": Method("tfmkit.displacement:OpticalFlow", (_TVL1,), {"method": "tvl1"}),
+    "piv": Method("tfmkit.displacement:PIV", (LUCAS, SCARANO, WESTERWEEL)),
+    "cross_correlation": Method("tfmkit.displacement:CrossCorrelation", (SCARANO, WESTERWEEL)),
+    "ilk": Method("tfmkit.displacement:OpticalFlow", (LE_BESNERAIS,), {"method": "ilk"}),
+    "tvl1": Method("tfmkit.displacement:OpticalFlow", (ZACH,), {"method": "tvl1"}),
 }
 # From displacement to traction.
 TRACTION = {
     "FTTC": TractionMethod("tfmkit.fttc:FTTC", _FTTC, error_bars=_NOISE),
     "FTTCCV": TractionMethod("tfmkit.fttc:FTTCCV", _FTTC, error_bars=_NOISE),
     "BayesianFTTC": TractionMethod(
-        "tfmkit.bayes:BayesianFTTC", (*_FTTC, _BAYES), error_bars="the posterior of the traction"
+        "tfmkit.bayes:BayesianFTTC", (*_FTTC, HUANG), error_bars="the posterior of the traction"
     ),
-    "ElasticNetTFM": TractionMethod("tfmkit.sparse:ElasticNetTFM", (_BAYES,), error_bars=_NOISE),
+    "ElasticNetTFM": TractionMethod("tfmkit.sparse:ElasticNetTFM", (HUANG,), error_bars=_NOISE),
     "DeepTFM": TractionMethod(
         "tfmkit.methods:load_network",
-        (_NETWORK,),
+        (WANG,),
         error_bars="errors as large as the network expects at every grid point",
     ),
 }

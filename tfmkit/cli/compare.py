@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> None:
         table, quantities=options.quantity, reference=options.reference, paired=options.paired,
         confidence=options.confidence, **names,
     )  # fmt: skip
-    columns = list(result["quantity"].unique())
+    columns, control = list(result["quantity"].unique()), str(result["reference"].iloc[0])
     cells = average_frames(table, columns, **names)
     output = options.output or options.table.with_name(f"{options.table.stem}_compare")
     with writing_folder(output) as folder:
@@ -79,7 +79,8 @@ def run(options: argparse.Namespace) -> None:
             print(f"{quantity.title}:")
             for row in result[result["quantity"] == column].to_dict("records"):
                 print(f"  {describe_effect(row, unit, options.confidence)}")
-            figure = plot_superplot(cells, column, ylabel=quantity.label(unit), factor=unit.factor, **names)
+            look: dict[str, Any] = {"ylabel": quantity.label(unit), "factor": unit.factor, "reference": control}
+            figure = plot_superplot(cells, column, **look, **names)
             save_figure(figure, folder / f"{column}.{options.format}")
     print(f"results in {output}")
 

@@ -8,6 +8,7 @@ the right, y down.
 
 from tfmkit.plotting.bars import plot_bars
 from tfmkit.plotting.courses import plot_courses
+from tfmkit.plotting.images import plot_image
 from tfmkit.plotting.lambdas import plot_criterion, plot_lambda_curve
 from tfmkit.plotting.map_axes import image_extent
 from tfmkit.plotting.maps import plot_map, plot_traction_map
@@ -26,6 +27,7 @@ __all__ = [
     "plot_border_tension",
     "plot_courses",
     "plot_criterion",
+    "plot_image",
     "plot_kymograph",
     "plot_lambda_curve",
     "plot_map",

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number, unmasked
-from tfmkit.plotting.style import COLUMN, new_figure
+from tfmkit.plotting.style import new_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,10 +19,19 @@ if TYPE_CHECKING:
 
 # Left, right, bottom and top border.
 Borders = tuple[float, float, float, float]
-# Figures of maps are not flatter and not taller than these parts of their width.
-_FLATTEST, _TALLEST = 0.3, 3.0
-# The strip below a map: its bars, their text and its second line, in inches below the axes.
+# All lengths in inches. A map is as wide as it may be, or narrower where it would be too tall.
+_WIDEST, _TALLEST = 2.72, 3.4
+# Around it: a border, a title above, the colour bar with its texts to the right. The figure is never narrower or
+# shorter than these, so that the texts fit.
+_BORDER, _ABOVE, _TITLE, _BESIDE = 0.05, 0.13, 0.12, 0.73
+_NARROWEST, _SHORTEST = 1.75, 1.6
+# The colour bar: its distance from the map and its width.
+_GAP, _THICK = 0.09, 0.1
+# The strip below a map: its bars, their text and its second line, below the map.
 _BAR, _TEXT, _LINE = 0.09, 0.15, 0.42
+_STRIP = 0.3
+# Maps that are narrower than this have the key of the arrows on a second line.
+_SLIM = 2.4
 # The scale bar takes at most this part of the width of the map.
 _LONGEST_BAR = 0.3
 # Values outside these percentiles of a background image are drawn as black and as the lightest grey.
@@ -91,8 +100,10 @@ def round_down(value: float) -> float:
 
 
 @contextmanager
-def new_map(borders: Borders, ruler: Ruler) -> Iterator[tuple[Figure, Axes]]:
+def new_map(borders: Borders, ruler: Ruler, *, title: str = "", bar: bool = False) -> Iterator[tuple[Figure, Axes]]:
     """Give a figure with one map, which has no ticks but a scale bar below it.
+
+    Maps with the same borders have the same size, with or without a colour bar.
 
     Parameters
     ----------
@@ -100,6 +111,10 @@ def new_map(borders: Borders, ruler: Ruler) -> Iterator[tuple[Figure, Axes]]:
         Left, right, bottom and top border of the map in grid points.
     ruler : Ruler
         The length unit.
+    title : str, default=""
+        Text above the map.
+    bar : bool, default=False
+        Whether there is room for a colour bar.
 
     Yields
     ------
@@ -109,13 +124,39 @@ def new_map(borders: Borders, ruler: Ruler) -> Iterator[tuple[Figure, Axes]]:
         Axes in grid points, y down.
     """
     left, right, bottom, top = borders
-    ratio = float(np.clip((bottom - top) / (right - left), _FLATTEST, _TALLEST))
-    with new_figure(COLUMN, COLUMN * ratio * 0.88 + 0.2) as figure:
-        axes = figure.add_subplot(aspect="equal")
+    width, height = _map_size(borders)
+    box, strip = max(height, _SHORTEST), _STRIP + (_LINE - _TEXT) * (width < _SLIM)
+    wide = max(_BORDER + width + (_BESIDE if bar else _BORDER), _NARROWEST)
+    tall = strip + box + _ABOVE + _TITLE * bool(title)
+    with new_figure(wide, tall, layout=None) as figure:
+        axes = figure.add_axes((_BORDER / wide, strip / tall, width / wide, box / tall), aspect="equal")
         axes.set(xticks=[], yticks=[], xlim=(left, right), ylim=(bottom, top))
         axes.spines[:].set(visible=True, color="0.6", linewidth=0.5)
+        if title:
+            axes.set_title(title, loc="left", fontsize=8, pad=3)
         _draw_scale_bar(axes, ruler)
         yield figure, axes
+
+
+def draw_colour_bar(place: tuple[Figure, Axes], image: Any, label: str, extend: str = "neither") -> None:
+    """Draw a colour bar beside a map.
+
+    Parameters
+    ----------
+    place : (matplotlib.figure.Figure, matplotlib.axes.Axes)
+        A map with room for it.
+    image : matplotlib.cm.ScalarMappable
+        Image whose colours it explains.
+    label : str
+        The quantity and its unit.
+    extend : {"neither", "max"}, default="neither"
+        Whether values lie beyond its upper end.
+    """
+    figure, axes = place
+    box, width = axes.get_position(original=True), figure.get_figwidth()
+    beside = figure.add_axes((box.x1 + _GAP / width, box.y0, _THICK / width, box.height))
+    figure.colorbar(image, cax=beside, extend=extend)
+    beside.set_ylabel(label, fontsize=7)
 
 
 def grid_borders(shape: tuple[int, ...]) -> Borders:
@@ -156,6 +197,8 @@ def draw_outline(axes: Axes, mask: ArrayLike | None, shape: tuple[int, ...], col
     if mask is None:
         return
     inside = np.pad(check_mask(mask, (1, 2, *shape))[0].astype(float), 1)
+    if not inside.any():
+        return
     # The rim of zeros closes the outline of a cell that touches the border of the map.
     x, y = np.arange(-1, shape[1] + 1), np.arange(-1, shape[0] + 1)
     axes.contour(x, y, inside, levels=[0.5], colors=color, linewidths=0.8, linestyles="dashed")
@@ -220,10 +263,8 @@ def key_place(axes: Axes) -> float:
     float
         Fraction of the height of the axes, below 0: beside the scale bar, or below it where the map is slim.
     """
-    left, right = axes.get_xlim()
-    bottom, top = axes.get_ylim()
-    slim = (bottom - top) > _TALLEST * (right - left)
-    return -(_LINE if slim else 1.15 * _BAR) / _inches(axes)
+    width, height = _map_size((*axes.get_xlim(), *axes.get_ylim()))
+    return -(_LINE if width < _SLIM else 1.15 * _BAR) / height
 
 
 def _thin(grey: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -236,15 +277,17 @@ def _draw_scale_bar(axes: Axes, ruler: Ruler) -> None:
     left, right = axes.get_xlim()
     width = (right - left) * ruler.spacing
     length = round_down(_LONGEST_BAR * width)
-    bar, text = -_BAR / _inches(axes), -_TEXT / _inches(axes)
+    _, height = _map_size((*axes.get_xlim(), *axes.get_ylim()))
+    bar, text = -_BAR / height, -_TEXT / height
     axes.plot([1 - length / width, 1], [bar, bar], color="black", linewidth=2, transform=axes.transAxes,
               solid_capstyle="butt", clip_on=False)  # fmt: skip
     axes.text(1 - length / (2 * width), text, f"{length:g} {ruler.unit}", transform=axes.transAxes, ha="center",
               va="top", fontsize=7)  # fmt: skip
 
 
-def _inches(axes: Axes) -> float:
-    """Return the height of a map in a figure of the width of a column."""
-    left, right = axes.get_xlim()
-    bottom, top = axes.get_ylim()
-    return COLUMN * float(np.clip((bottom - top) / (right - left), _FLATTEST, _TALLEST))
+def _map_size(borders: Borders) -> tuple[float, float]:
+    """Return width and height of a map in inches."""
+    left, right, bottom, top = borders
+    ratio = (bottom - top) / (right - left)
+    width = min(_WIDEST, _TALLEST / ratio)
+    return width, width * ratio

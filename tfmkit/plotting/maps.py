@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tfmkit.plotting.map_axes import Ruler, check_single_field, draw_outline, grid_borders, new_map
+from tfmkit.plotting.map_axes import (
+    Borders,
+    Ruler,
+    check_single_field,
+    draw_colour_bar,
+    draw_outline,
+    grid_borders,
+    new_map,
+)
 from tfmkit.plotting.scale import check_top, extension
 
 if TYPE_CHECKING:
@@ -24,6 +32,8 @@ def plot_traction_map(
     length_unit: str = "px",
     mask: ArrayLike | None = None,
     vmax: float | None = None,
+    extent: Borders | None = None,
+    title: str = "",
 ) -> Figure:
     """Draw the magnitude of one traction field as a heat map.
 
@@ -39,6 +49,11 @@ def plot_traction_map(
         True inside the cell, whose outline is drawn.
     vmax : float, optional
         Traction in Pa at the upper end of the colour bar; by default the `robust_maximum` of the field.
+    extent : (float, float, float, float), optional
+        Borders of the map in grid points, from `image_extent`, where it shall cover an image; by default the pixels of
+        the grid.
+    title : str, default=""
+        Text above the map.
 
     Returns
     -------
@@ -54,8 +69,8 @@ def plot_traction_map(
     length = np.hypot(*field)
     top = check_top(length, vmax)
     factor, unit = (1e-3, "kPa") if top >= _KILO_FROM else (1.0, "Pa")
-    look: dict[str, Any] = {"spacing": spacing, "length_unit": length_unit, "mask": mask}
-    return plot_map(factor * length, label=f"traction |t| ({unit})", vmax=factor * top, **look)
+    look: dict[str, Any] = {"spacing": spacing, "length_unit": length_unit, "mask": mask, "extent": extent}
+    return plot_map(factor * length, label=f"traction |t| ({unit})", vmax=factor * top, title=title, **look)
 
 
 def plot_map(
@@ -67,6 +82,8 @@ def plot_map(
     mask: ArrayLike | None = None,
     vmax: float | None = None,
     cmap: str = "inferno",
+    extent: Borders | None = None,
+    title: str = "",
 ) -> Figure:
     """Draw a quantity that starts at 0, such as a magnitude or an error, as a heat map.
 
@@ -86,6 +103,11 @@ def plot_map(
         Value at the upper end of the colour bar; by default the `robust_maximum`.
     cmap : str, default="inferno"
         One of matplotlib's colour maps that run from dark to light.
+    extent : (float, float, float, float), optional
+        Borders of the map in grid points, from `image_extent`, where it shall cover an image; by default the pixels of
+        the grid.
+    title : str, default=""
+        Text above the map.
 
     Returns
     -------
@@ -102,8 +124,11 @@ def plot_map(
         raise ValueError(f"Expected a map of shape (height, width), got shape {table.shape}.")
     field, step = check_single_field(np.stack([table, table]), spacing)
     top = check_top(field[0], vmax)
-    with new_map(grid_borders(table.shape), Ruler(step, length_unit)) as (figure, axes):
-        image = axes.imshow(field[0], cmap=cmap, vmin=0, vmax=top, interpolation="nearest")
-        figure.colorbar(image, ax=axes, label=label, fraction=0.046, pad=0.03, extend=extension(field[0], top))
+    borders = grid_borders(table.shape)
+    with new_map(extent or borders, Ruler(step, length_unit), title=title, bar=True) as (figure, axes):
+        limits = axes.axis()
+        image = axes.imshow(field[0], cmap=cmap, vmin=0, vmax=top, interpolation="nearest", extent=borders)
+        axes.axis(limits)
+        draw_colour_bar((figure, axes), image, label, extension(field[0], top))
         draw_outline(axes, mask, table.shape, "white")
     return figure

@@ -11,7 +11,7 @@ from tfmkit._validation import check_number
 from tfmkit.monolayer import border_table, mean_normal_stress, principal_axis, principal_stresses
 from tfmkit.monolayer.borders import find_borders
 from tfmkit.monolayer.labels import check_labels
-from tfmkit.plotting.map_axes import Ruler, grid_borders, new_map
+from tfmkit.plotting.map_axes import Borders, Ruler, draw_colour_bar, grid_borders, new_map
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,6 +31,7 @@ def plot_sheet_stress(
     length_unit: str = "px",
     labels: ArrayLike | None = None,
     vmax: float | None = None,
+    extent: Borders | None = None,
 ) -> Figure:
     """Draw the mean normal stress of one sheet as a heat map, with crosses along its principal axes.
 
@@ -46,6 +47,8 @@ def plot_sheet_stress(
         Number of the cell at each pixel, 0 outside; the borders of the cells are drawn.
     vmax : float, optional
         Stress in N/m at both ends of the colour bar; by default the largest.
+    extent : (float, float, float, float), optional
+        Borders of the map in grid points, from `image_extent`; by default the pixels of the grid.
 
     Returns
     -------
@@ -60,9 +63,12 @@ def plot_sheet_stress(
     field = _check_stress(stress)
     normal = _MILLI * mean_normal_stress(field)
     top = _top(normal, None if vmax is None else _MILLI * vmax)
-    with new_map(grid_borders(normal.shape), _ruler(spacing, length_unit)) as (figure, axes):
-        image = axes.imshow(normal, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest")
-        figure.colorbar(image, ax=axes, label="mean normal stress (mN/m)", fraction=0.046, pad=0.03)
+    borders = grid_borders(normal.shape)
+    with new_map(extent or borders, _ruler(spacing, length_unit), bar=True) as (figure, axes):
+        limits = axes.axis()
+        image = axes.imshow(normal, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest", extent=borders)
+        axes.axis(limits)
+        draw_colour_bar((figure, axes), image, "mean normal stress (mN/m)")
         if labels is not None:
             _draw_cells(axes, check_labels(labels, (1, *normal.shape))[0])
         _draw_axes(axes, field)
@@ -76,6 +82,7 @@ def plot_border_tension(
     spacing: float = 1.0,
     length_unit: str = "px",
     vmax: float | None = None,
+    extent: Borders | None = None,
 ) -> Figure:
     """Draw the borders between cells in the colour of their normal tension.
 
@@ -91,6 +98,8 @@ def plot_border_tension(
         Unit of the scale bar, such as ``"µm"``.
     vmax : float, optional
         Tension in N/m at both ends of the colour bar; by default the largest.
+    extent : (float, float, float, float), optional
+        Borders of the map in grid points, from `image_extent`; by default the pixels of the grid.
 
     Returns
     -------
@@ -107,13 +116,16 @@ def plot_border_tension(
     table = border_table(field[None], image, spacing=1.0)
     tensions = _MILLI * (table["normal_tension_N_per_m"].to_numpy() if len(table) else np.zeros(0))
     top = _top(tensions, None if vmax is None else _MILLI * vmax)
-    with new_map(grid_borders(image.shape), _ruler(spacing, length_unit)) as (figure, axes):
-        axes.imshow(np.where(image > 0, 0.85, 1.0), cmap="gray", vmin=0, vmax=1)
-        colours = axes.imshow(np.full(image.shape, np.nan), cmap="RdBu_r", vmin=-top, vmax=top)
+    borders = grid_borders(image.shape)
+    with new_map(extent or borders, _ruler(spacing, length_unit), bar=True) as (figure, axes):
+        limits = axes.axis()
+        axes.imshow(np.where(image > 0, 0.85, 1.0), cmap="gray", vmin=0, vmax=1, extent=borders)
+        colours = axes.imshow(np.full(image.shape, np.nan), cmap="RdBu_r", vmin=-top, vmax=top, extent=borders)
+        axes.axis(limits)
         for border, tension in zip(find_borders(image), tensions, strict=True):
             y, x = (border.first + border.second) / 2
             axes.scatter(x, y, s=5, color=colours.cmap(colours.norm(tension)), linewidths=0)
-        figure.colorbar(colours, ax=axes, label="normal tension of borders (mN/m)", fraction=0.046, pad=0.03)
+        draw_colour_bar((figure, axes), colours, "normal tension of borders (mN/m)")
     return figure
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfmkit._validation import check_choice
 from tfmkit.io import writing
@@ -41,13 +41,15 @@ STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def new_figure(width: float, height: float) -> Iterator[Figure]:
+def new_figure(width: float, height: float, layout: Literal["constrained"] | None = "constrained") -> Iterator[Figure]:
     """Give an empty figure in the style of tfmkit.
 
     Parameters
     ----------
     width, height : float
         Size in inches.
+    layout : {"constrained"} or None, default="constrained"
+        Layout engine of matplotlib; None where all axes are placed in inches.
 
     Yields
     ------
@@ -58,7 +60,7 @@ def new_figure(width: float, height: float) -> Iterator[Figure]:
     from matplotlib.figure import Figure
 
     with mpl.rc_context(STYLE):
-        yield Figure(figsize=(width, height), layout="constrained")
+        yield Figure(figsize=(width, height), layout=layout)
 
 
 def save_figure(figure: Figure, path: str | PathLike[str]) -> None:

@@ -32,6 +32,7 @@ def plot_superplot(
     factor: float = 1.0,
     by: str = "condition",
     replicate: str = "replicate",
+    reference: str | None = None,
 ) -> Figure:
     """Draw cells as small dots and means of replicates as large markers, in the colour of the replicate [1]_.
 
@@ -49,6 +50,8 @@ def plot_superplot(
         Column with the condition.
     replicate : str, default="replicate"
         Column with the replicate. Replicates of the same name have the same colour and marker.
+    reference : str, optional
+        Condition that stands to the left of all others, which follow in the order of the table.
 
     Returns
     -------
@@ -68,7 +71,8 @@ def plot_superplot(
     if known.empty:
         raise ValueError(f"Expected cells with a value of {quantity!r}, got none.")
     means = average_replicates(known, "value", by=by, replicate=replicate)
-    conditions = [str(name) for name in known[by].unique()]
+    # Sorting by one truth value keeps the order of all others.
+    conditions = sorted((str(name) for name in known[by].unique()), key=lambda name: name != reference)
     replicates = [str(name) for name in known[replicate].unique()]
     n_columns = -(-len(replicates) // _LEGEND_ROWS)
     legend = n_columns * (_MARKER_WIDTH + _LETTER_WIDTH * max(map(len, [*replicates, replicate])))
@@ -79,14 +83,14 @@ def plot_superplot(
             look: dict[str, Any] = {"color": COLORS[number % len(COLORS)], "marker": MARKERS[turn % len(MARKERS)]}
             dots, averages = known[known[replicate] == name], means[means[replicate] == name]
             places = dots[by].map(conditions.index) - _MEANS / 2 + _spread(len(dots))
-            axes.scatter(places, dots["value"], s=9, alpha=0.55, linewidths=0, zorder=2, **look)
+            axes.scatter(places, dots["value"], s=14, alpha=0.6, linewidths=0, zorder=2, **look)
             places = averages[by].map(conditions.index) + _MEANS + _WIDTH / 2 * ((number + 0.5) / len(replicates) - 0.5)
             axes.scatter(
                 places, averages["mean"], s=38, edgecolors="black", linewidths=0.8, zorder=4, label=name, **look
             )
-        groups = means.groupby(by, sort=False)["mean"]
+        groups = means.groupby(by, sort=False)["mean"].agg(["mean", "sem"]).loc[conditions]
         axes.errorbar(
-            np.arange(len(conditions)) + _MEANS, groups.mean(), yerr=groups.sem().fillna(0.0), fmt="_", markersize=18,
+            np.arange(len(conditions)) + _MEANS, groups["mean"], yerr=groups["sem"].fillna(0.0), fmt="_", markersize=18,
             color="black", capsize=4, elinewidth=0.9, zorder=3,
         )  # fmt: skip
         slanted = max(map(len, conditions)) > _LONGEST

@@ -45,6 +45,7 @@ def plot_vectors(
     vmax: float | None = None,
     image: ArrayLike | None = None,
     extent: Borders | None = None,
+    title: str = "",
 ) -> Figure:
     """Draw one field as arrows over its magnitude in grey, or over an image of the cell.
 
@@ -71,7 +72,9 @@ def plot_vectors(
     image : array-like of shape (rows, columns), optional
         Grey values of an image of the cell, drawn instead of the magnitude.
     extent : (float, float, float, float), optional
-        Borders of the image in grid points, from `image_extent`; by default the image covers the pixels of the grid.
+        Borders of the map and its image in grid points, from `image_extent`; by default the pixels of the grid.
+    title : str, default=""
+        Text above the map.
 
     Returns
     -------
@@ -90,11 +93,11 @@ def plot_vectors(
     x, y, arrows = _block_means(vectors, block)
     top = check_top(np.hypot(*arrows), vmax)
     fill, edge, outline = _ON_LIGHT if image is None else _ON_IMAGE
-    borders = extent if extent is not None and image is not None else grid_borders(shape)
-    with new_map(borders, Ruler(step, length_unit)) as (figure, axes):
+    with new_map(extent or grid_borders(shape), Ruler(step, length_unit), title=title) as (figure, axes):
         if image is None:
-            length = np.hypot(*vectors)
-            axes.imshow(length, cmap="Greys", vmin=0, vmax=1.6 * check_top(length, vmax))
+            limits, length = axes.axis(), np.hypot(*vectors)
+            axes.imshow(length, cmap="Greys", vmin=0, vmax=1.6 * check_top(length, vmax), extent=grid_borders(shape))
+            axes.axis(limits)
         else:
             draw_image(axes, image)
         draw_outline(axes, mask, shape, outline)

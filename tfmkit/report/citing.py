@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tfmkit.literature import DEL_ALAMO, LORD, NIER, TAMBE, WELCH, Reference
 from tfmkit.methods import DISPLACEMENT, TRACTION
 
-_LAYER = "J. C. del Alamo et al., Proc. Natl. Acad. Sci. USA 104, 13343 (2007): gels of finite thickness."
+_SHEETS = {"MonolayerStress": TAMBE, "BayesianStress": NIER}
 
 
 def error_bars(config: Mapping[str, Any]) -> str:
@@ -29,20 +30,25 @@ def error_bars(config: Mapping[str, Any]) -> str:
     return f"± is one standard deviation over {n_samples} draws of {TRACTION[config['traction']['name']].error_bars}."
 
 
-def references(config: Mapping[str, Any]) -> list[str]:
+def references(config: Mapping[str, Any], *, compared: bool = False) -> list[Reference]:
     """Return the literature of the methods of a batch.
 
     Parameters
     ----------
     config : mapping
         Settings of the batch.
+    compared : bool, default=False
+        Whether conditions are compared.
 
     Returns
     -------
-    list of str
-        One reference each.
+    list of Reference
+        The papers.
     """
     has_images = config["input"]["displacement"] is None
     measured = DISPLACEMENT[config["displacement"]["name"]].references if has_images else ()
-    layer = (_LAYER,) if config["gel"]["thickness"] is not None or config["gel"]["depth"] else ()
-    return [*measured, *TRACTION[config["traction"]["name"]].references, *layer]
+    layer = (DEL_ALAMO,) if config["gel"]["thickness"] is not None or config["gel"]["depth"] else ()
+    sheet = config.get("monolayer")
+    stress = (_SHEETS[sheet["estimator"]],) if sheet else ()
+    comparison = (LORD, WELCH) if compared else ()
+    return [*measured, *TRACTION[config["traction"]["name"]].references, *layer, *stress, *comparison]

@@ -9,10 +9,8 @@ import pandas as pd
 from tfmkit.columns import FORCES, Quantity, known
 from tfmkit.compare import average_frames, compare_conditions, describe_effect
 from tfmkit.plotting import plot_superplot
+from tfmkit.report.names import CONDITION, REPLICATE
 from tfmkit.report.pictures import Panel, embed_figure
-
-# Placeholders in the patterns of the batch, and so columns of its table.
-CONDITION, REPLICATE = "condition", "replicate"
 
 
 @dataclass(frozen=True)
@@ -27,11 +25,17 @@ class Comparison:
         Reason why nothing is compared; empty if something is.
     panels : list of Panel
         One SuperPlot per quantity.
+    table : DataFrame or None
+        Result of :func:`tfmkit.compare.compare_conditions`, where something is compared.
+    doubts : str
+        A sentence about cells in doubt that are compared too; empty if there are none.
     """
 
     conditions: list[str]
     warning: str
     panels: list[Panel]
+    table: pd.DataFrame | None = None
+    doubts: str = ""
 
 
 def compare_batch(table: pd.DataFrame, *, reference: str | None = None, paired: bool = False) -> Comparison | None:
@@ -71,15 +75,25 @@ def compare_batch(table: pd.DataFrame, *, reference: str | None = None, paired: 
     result = compare_conditions(
         table, quantities=columns, by=CONDITION, replicate=REPLICATE, reference=reference, paired=paired
     )
-    return Comparison(conditions, "", [_panel(cells, result, quantity) for quantity in quantities])
+    panels = [_panel(cells, result, quantity) for quantity in quantities]
+    return Comparison(conditions, "", panels, result, _count_doubts(table))
+
+
+def _count_doubts(table: pd.DataFrame) -> str:
+    """Return a sentence about the cells in doubt, which count like all others."""
+    in_doubt = table.assign(doubtful=table["doubts"].fillna("") != "")
+    counts = in_doubt.groupby(CONDITION, sort=False)["doubtful"].agg(["sum", "size"])
+    parts = [f"{row['sum']} of {row['size']} rows of {name}" for name, row in counts.iterrows() if row["sum"]]
+    return f"In doubt, and compared like all others: {', '.join(parts)}." if parts else ""
 
 
 def _panel(cells: pd.DataFrame, result: pd.DataFrame, quantity: Quantity) -> Panel:
     unit = quantity.unit_for(cells)
     figure = plot_superplot(
-        cells, quantity.column, ylabel=quantity.label(unit), factor=unit.factor, by=CONDITION, replicate=REPLICATE
-    )
+        cells, quantity.column, ylabel=quantity.label(unit), factor=unit.factor, by=CONDITION, replicate=REPLICATE,
+        reference=str(result["reference"].iloc[0]),
+    )  # fmt: skip
     rows = result[result["quantity"] == quantity.column].to_dict("records")
     note = " ".join(describe_effect(row, unit) for row in rows)
     alt = f"SuperPlot of the {quantity.title}: cells as dots and means of each replicate as markers. {note}"
-    return Panel(quantity.title.capitalize(), embed_figure(figure), alt, note, shape="curve")
+    return Panel(quantity.title.capitalize(), *embed_figure(figure), alt, note, shape="curve")

@@ -30,15 +30,12 @@ class Course:
         Its name.
     legend : list of Key
         Lines and their cells.
-    n_hidden : int
-        Number of cells that are not drawn.
     panels : list of Panel
         One figure per quantity.
     """
 
     position: str
     legend: list[Key]
-    n_hidden: int
     panels: list[Panel]
 
 
@@ -79,10 +76,15 @@ def draw_courses(table: pd.DataFrame, n_full: int) -> Iterator[Course]:
     for place in spread(len(positions), n_full):
         part = table[table["position"] == positions[place]]
         cells = part["cell"].drop_duplicates().tolist()
-        shown = cells[: len(LINES)]
-        legend = [Key(f"cell-{number}", cell) for number, cell in enumerate(shown)]
-        panels = [_panel(table, part, shown, quantity) for quantity in quantities]
-        yield Course(positions[place], legend, len(cells) - len(shown), panels)
+        panels = [_panel(table, part, cells, quantity) for quantity in quantities]
+        yield Course(positions[place], _legend(cells), panels)
+
+
+def _legend(cells: list[str]) -> list[Key]:
+    if len(cells) <= len(LINES):
+        return [Key(f"cell-{number}", cell) for number, cell in enumerate(cells)]
+    middle = "the middle half of them, from 25 to 75 %"
+    return [Key("each-cell", f"each of {len(cells)} cells"), Key("median", "their median"), Key("half", middle)]
 
 
 def _panel(table: pd.DataFrame, part: pd.DataFrame, cells: list[str], quantity: Quantity) -> Panel:
@@ -99,7 +101,7 @@ def _panel(table: pd.DataFrame, part: pd.DataFrame, cells: list[str], quantity: 
         ylim=_limits(table, quantity, unit.factor),
     )
     return Panel(
-        quantity.title.capitalize(), embed_figure(figure), _in_words(part, quantity, unit), shape="curve"
+        quantity.title.capitalize(), *embed_figure(figure), _in_words(part, quantity, unit), shape="curve"
     )  # fmt: skip
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_map(maps: Maps, tops: Tops) -> Figure:
+def draw_map(maps: Maps, tops: Tops, title: str = "") -> Figure:
     """Draw the length of the traction.
 
     Parameters
@@ -27,6 +27,8 @@ def draw_map(maps: Maps, tops: Tops) -> Figure:
         The frame.
     tops : Tops
         Ends of the scales.
+    title : str, default=""
+        Text above the map.
 
     Returns
     -------
@@ -34,11 +36,12 @@ def draw_map(maps: Maps, tops: Tops) -> Figure:
         The heat map.
     """
     return plot_traction_map(
-        maps.traction, spacing=maps.spacing, length_unit=maps.unit, mask=maps.cells, vmax=tops.traction
-    )
+        maps.traction, spacing=maps.spacing, length_unit=maps.unit, mask=maps.cells, vmax=tops.traction,
+        extent=maps.extent, title=title,
+    )  # fmt: skip
 
 
-def draw_traction(maps: Maps, tops: Tops) -> Figure:
+def draw_traction(maps: Maps, tops: Tops, title: str = "") -> Figure:
     """Draw the traction as arrows over the image of the cell, where there is one.
 
     Parameters
@@ -47,6 +50,8 @@ def draw_traction(maps: Maps, tops: Tops) -> Figure:
         The frame.
     tops : Tops
         Ends of the scales.
+    title : str, default=""
+        Text above the map.
 
     Returns
     -------
@@ -55,11 +60,11 @@ def draw_traction(maps: Maps, tops: Tops) -> Figure:
     """
     return plot_vectors(
         maps.traction, spacing=maps.spacing, length_unit=maps.unit, mask=maps.cells, vmax=tops.pull, image=maps.image,
-        extent=maps.extent,
+        extent=maps.extent, title=title,
     )  # fmt: skip
 
 
-def draw_displacement(maps: Maps, tops: Tops) -> Figure:
+def draw_displacement(maps: Maps, tops: Tops, title: str = "") -> Figure:
     """Draw the displacement as arrows over the image of the cell, where there is one.
 
     Parameters
@@ -68,6 +73,8 @@ def draw_displacement(maps: Maps, tops: Tops) -> Figure:
         The frame.
     tops : Tops
         Ends of the scales.
+    title : str, default=""
+        Text above the map.
 
     Returns
     -------
@@ -76,11 +83,11 @@ def draw_displacement(maps: Maps, tops: Tops) -> Figure:
     """
     return plot_vectors(
         maps.displacement, spacing=maps.spacing, length_unit=maps.unit, unit=maps.unit, name="displacement",
-        mask=maps.cells, vmax=tops.shift, image=maps.image, extent=maps.extent,
+        mask=maps.cells, vmax=tops.shift, image=maps.image, extent=maps.extent, title=title,
     )  # fmt: skip
 
 
-DRAW: dict[str, Callable[[Maps, Tops], Figure]] = {
+DRAW: dict[str, Callable[[Maps, Tops, str], Figure]] = {
     "traction": draw_traction,
     "map": draw_map,
     "displacement": draw_displacement,
@@ -119,10 +126,8 @@ def draw_frames(
     ends = tops or find_tops(results, keys, set(find_doubtful(results.table)["item"]))
     times, unit = results.table.drop_duplicates("item").set_index("item")["time_s"], time_unit(results.table)
     for item, maps in tqdm(load_frames(results, keys), total=len(keys), desc=kind, unit="frame", disable=None):
-        figure = draw(maps, ends)
         stamp = f"frame {item.record['frame']}" if unit is None else f"{times[item.key] * unit.factor:.4g} {unit.name}"
-        figure.axes[0].set_title(stamp, loc="left", fontsize=8)
-        yield item.key, figure
+        yield item.key, draw(maps, ends, stamp)
 
 
 def write_figures(results: Results, keys: Collection[str], kind: str, folder: Path, file_format: str) -> list[Path]:

@@ -16,8 +16,12 @@ from tfmkit.displacement import Flag
 from tfmkit.gel.operator import ForwardOperator
 from tfmkit.plotting import image_extent, longest_arrow, robust_maximum
 from tfmkit.quantities import gel_in_pixels
+from tfmkit.report.names import CONDITION
 
-RULE = "the one with the largest residual, and others evenly spaced from the first to the last"
+RULE = (
+    "the one with the largest residual, those in doubt (up to a half of all), and others evenly spaced from the first "
+    "to the last"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -224,7 +228,7 @@ def find_tops(results: Results, keys: Collection[str], doubtful: Collection[str]
     return tops
 
 
-def choose_items(table: pd.DataFrame, n_full: int) -> list[str]:
+def choose_items(table: pd.DataFrame, n_full: int, doubtful: Collection[str] = ()) -> list[str]:
     """Return the keys of the items to show in full, in the order of the table.
 
     Parameters
@@ -233,6 +237,8 @@ def choose_items(table: pd.DataFrame, n_full: int) -> list[str]:
         Table of a batch: ``item`` and ``displacement_residual``, one row per cell.
     n_full : int
         Largest number of items.
+    doubtful : collection of str, default=()
+        Keys of items in doubt.
 
     Returns
     -------
@@ -243,11 +249,43 @@ def choose_items(table: pd.DataFrame, n_full: int) -> list[str]:
     if not n_full or worst.empty:
         return []
     chosen = spread(len(worst), n_full)
-    if (leader := int(worst.to_numpy().argmax())) not in chosen:
-        # It replaces its nearest neighbour, but neither the first nor the last while there is a third.
-        inner = chosen[1:-1] or chosen[-1:]
-        chosen[chosen.index(min(inner, key=lambda place: abs(place - leader)))] = leader
+    in_doubt = [place for place, key in enumerate(worst.index) if key in doubtful]
+    leaders = [int(worst.to_numpy().argmax()), *(in_doubt[place] for place in spread(len(in_doubt), n_full // 2))]
+    for leader in leaders:
+        if leader not in chosen:
+            # It replaces its nearest neighbour, but neither the first nor the last while there is a third.
+            others = [place for place in chosen if place not in leaders]
+            inner = [place for place in others if place not in (0, len(worst) - 1)] or others[-1:]
+            chosen[chosen.index(min(inner, key=lambda place: abs(place - leader)))] = leader
     return [str(worst.index[place]) for place in sorted(chosen)]
+
+
+def group_items(table: pd.DataFrame, chosen: Collection[str], doubtful: Collection[str]) -> list[tuple[str, set[str]]]:
+    """Return the items in groups with titles: those in doubt first, then each condition.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Table of a batch.
+    chosen : collection of str
+        Keys of the items to group.
+    doubtful : collection of str
+        Keys of items in doubt.
+
+    Returns
+    -------
+    list of (str, set of str)
+        Title and keys of each group. With neither doubts nor conditions there is one group without a title.
+    """
+    items = table[table["item"].isin(list(chosen))].drop_duplicates("item")
+    apart = items["item"].isin(list(doubtful))
+    trusted = items[~apart]
+    groups = [("In doubt", set(items["item"][apart]))]
+    if CONDITION in table and table[CONDITION].nunique() > 1:
+        groups += [(str(name), set(part["item"])) for name, part in trusted.groupby(CONDITION, sort=False)]
+    else:
+        groups.append(("Not in doubt" if apart.any() else "", set(trusted["item"])))
+    return [(title, keys) for title, keys in groups if keys]
 
 
 def spread(n_all: int, n_wanted: int) -> list[int]:

@@ -1,9 +1,11 @@
-"""Names of files and cells, which may hold any character, as text that is safe to show."""
+"""Names: those of columns with labels, and those of files and cells, which may hold any character, as safe text."""
 
 from __future__ import annotations
 
 import unicodedata
 
+# Placeholders in the patterns of a batch, and so columns of its table.
+CONDITION, REPLICATE = "condition", "replicate"
 _KEPT = "\n\t"
 # Directional overrides, embeddings and isolates turn the text that follows them.
 _TURNING = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

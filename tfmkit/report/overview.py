@@ -185,4 +185,4 @@ def _flat(values: Any, path: str = "") -> Iterator[tuple[str, str]]:
         for key, value in values.items():
             yield from _flat(value, f"{path}.{key}" if path else str(key))
     else:
-        yield path, DASH if values is None or values == {} else str(values)
+        yield path or DASH, DASH if values is None or values == {} else str(values)

@@ -17,10 +17,13 @@ from tfmkit._validation import check_count
 from tfmkit.batch import ItemResult, Results, find_doubtful, read_results
 from tfmkit.fttc import FTTCCV
 from tfmkit.io import writing
+from tfmkit.literature import as_bibtex
+from tfmkit.plotting.courses import EACH, MEDIAN
 from tfmkit.report.citing import error_bars, references
-from tfmkit.report.conditions import compare_batch
+from tfmkit.report.conditions import Comparison, compare_batch
 from tfmkit.report.courses import LINES, draw_courses, moving_positions
-from tfmkit.report.frames import RULE, Tops, choose_items, find_tops, load_frames
+from tfmkit.report.downloads import offer_references, offer_tables
+from tfmkit.report.frames import RULE, Tops, choose_items, find_tops, group_items, load_frames
 from tfmkit.report.movies import find_movies
 from tfmkit.report.names import visible
 from tfmkit.report.overview import cell_table, headlines, setting_rows
@@ -38,8 +41,8 @@ def write_report(
 ) -> None:
     """Write the results of a batch as one HTML page.
 
-    The page contains its images and its style. It has no script, and its security policy forbids it to use the
-    network. Equal results give equal bytes.
+    The page contains its images, its style, and its tables to save. It has no script, and its security policy forbids
+    it to use the network. Equal results give equal bytes.
 
     Parameters
     ----------
@@ -71,7 +74,7 @@ def write_report(
     found = read_results(results)
     comparison = compare_batch(found.table, reference=reference, paired=paired)
     with _expecting_results(found.folder), writing(path) as temporary:
-        content = {**_content(found, n_full), "comparison": comparison}
+        content = {**_content(found, n_full), **_to_save(found, comparison), "comparison": comparison}
         content["movies"] = find_movies(found.folder, Path(path))
         # The page is written frame by frame, so that a page of any length fits into memory.
         _environment().get_template("page.html").stream(content).dump(str(temporary), encoding="utf-8")
@@ -103,9 +106,10 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
     """Return the values in the template."""
     settings, table = results.settings, results.table
     config = settings["config"]
-    style = _environment().get_template("style.css").render(flags=FLAG_COLORS, cells=LINES)
-    chosen = choose_items(table, n_full)
+    style = _environment().get_template("style.css").render(flags=FLAG_COLORS, cells=LINES, many=(EACH, MEDIAN))
     doubtful = find_doubtful(table)
+    in_doubt = set(doubtful["item"])
+    chosen = choose_items(table, n_full, in_doubt)
     return {
         "style": style,
         "style_hash": b64encode(hashlib.sha256(style.encode()).digest()).decode("ascii"),
@@ -115,7 +119,6 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
         "versions": settings["versions"],
         "setting_rows": list(setting_rows(config)),
         "error_bars": error_bars(config),
-        "references": references(config),
         "failures": results.failures.to_dict("records"),
         "doubtful": doubtful.to_dict("records"),
         "headlines": headlines(table, len(results.failures)),
@@ -126,14 +129,41 @@ def _content(results: Results, n_full: int) -> dict[str, Any]:
         "rule": RULE,
         "courses": list(draw_courses(table, n_full)),
         "chosen": chosen,
-        "frames": _frames(results, set(chosen), find_tops(results, set(chosen), set(doubtful["item"]))),
+        "groups": _groups(
+            results, group_items(table, chosen, in_doubt), find_tops(results, set(chosen), in_doubt), len(chosen)
+        ),
     }
 
 
-def _frames(results: Results, chosen: set[str], tops: Tops) -> Iterator[tuple[ItemResult, Iterator[Panel]]]:
-    """Give the chosen items and their figures, which are drawn while the page is written."""
+def _to_save(results: Results, comparison: Comparison | None) -> dict[str, Any]:
+    """Return the literature, and the files that the page holds."""
+    version = results.settings["versions"]["tfmkit"]
+    compared = None if comparison is None else comparison.table
+    cited = references(results.settings["config"], compared=compared is not None)
+    return {
+        "references": cited,
+        "bibtex": as_bibtex(cited, version),
+        "bibliography": offer_references(cited, version),
+        "downloads": offer_tables(results.table, compared),
+    }
+
+
+Frames = Iterator[tuple[ItemResult, Iterator[Panel]]]
+
+
+def _groups(
+    results: Results, groups: list[tuple[str, set[str]]], tops: Tops, n_items: int
+) -> Iterator[tuple[str, Frames]]:
+    """Give titles of groups with their items and figures, which are drawn while the page is written."""
+    # Without a terminal there is no bar.
+    with tqdm(total=n_items, desc="report", unit="frame", disable=None) as bar:
+        for title, keys in groups:
+            yield title, _frames(results, keys, tops, bar)
+
+
+def _frames(results: Results, keys: set[str], tops: Tops, bar: Any) -> Frames:
     config = results.settings["config"]
     criterion = str(config["traction"]["params"].get("criterion", FTTCCV().criterion))
-    # Without a terminal there is no bar.
-    for item, maps in tqdm(load_frames(results, chosen), total=len(chosen), desc="report", unit="frame", disable=None):
+    for item, maps in load_frames(results, keys):
         yield item, draw_panels(item, maps, tops, criterion)
+        bar.update()

@@ -8,20 +8,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import binary_erosion
 
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult
 from tfmkit.batch.sheets import sheet_stress
 from tfmkit.displacement import Flag
 from tfmkit.monolayer.tables import SHEET
-from tfmkit.plotting import plot_border_tension, plot_lambda_curve, plot_map, plot_sheet_stress
+from tfmkit.plotting import plot_border_tension, plot_image, plot_lambda_curve, plot_map, plot_sheet_stress
+from tfmkit.plotting.map_axes import Borders, grid_borders
 from tfmkit.report.figures import draw_map, draw_traction
 from tfmkit.report.frames import Maps, Tops
-from tfmkit.report.pictures import Key, Panel, embed_beads, embed_classes, embed_figure, embed_grey
-from tfmkit.units import MINUS, TIMES, format_number
+from tfmkit.report.pictures import Key, Panel, embed_figure, overlay_beads
+from tfmkit.units import MINUS, format_number
 
-# Side of the enlarged part of the bead images, in pixels of the small images.
+# Longer side of the enlarged part of the bead images, in pixels of the small images.
 _DETAIL = 128
 # Colour-blind readers tell these colours apart, also in grey.
 FLAG_COLORS = {
@@ -30,7 +30,8 @@ FLAG_COLORS = {
     Flag.NO_MATCH: (0, 90, 160),
     Flag.EXCLUDED: (60, 60, 60),
 }
-_OUTLINE = (165, 172, 180)
+# Outline of cells on the light colours of the flags.
+_ON_FLAGS = "#7d8790"
 FLAG_NAMES = {
     Flag.GOOD: "measured",
     Flag.OUTLIER: "outlier, replaced",
@@ -74,31 +75,34 @@ def _bead_panels(item: ItemResult, maps: Maps) -> Iterator[Panel]:
     images = item.previews()
     if not images:
         return
-    relaxed, deformed = images["relaxed"], images["deformed"]
-    # The stored images can be smaller than the measured ones.
-    pixel = maps.spacing / item.record["grid"]["spacing_px"] * item.record["image_shape"][1] / relaxed.shape[1]
-    whole = _size(relaxed, pixel, maps.unit)
-    yield _overlay("Beads", relaxed, deformed, f"The whole image, {whole}, drift undone.")
-    if max(relaxed.shape) > _DETAIL:
-        window = around_peak(maps.displacement, relaxed.shape)
-        detail = _size(relaxed[window], pixel, maps.unit)
-        note = f"{detail} where the displacement is largest."
-        yield _overlay("Beads, enlarged", relaxed[window], deformed[window], note)
+    beads = overlay_beads(images["relaxed"], images["deformed"])
+    yield _bead_panel("Beads", beads, maps, maps.extent, "The whole image, drift undone.")
+    if max(beads.shape) > _DETAIL:
+        window = around_peak(maps.displacement, beads.shape[:2])
+        part = _borders_of(window, beads.shape[:2], maps.extent)
+        yield _bead_panel("Beads, enlarged", beads[window], maps, part, "The part with the largest displacement.")
     if "cell" in images:
-        yield Panel(
-            "Cell", embed_grey(images["cell"]), "Image of the cell.", f"The whole image, {whole}.", shape="image"
-        )
+        figure = plot_image(images["cell"], place=maps.extent, **_look(maps))
+        yield Panel("Cell", *embed_figure(figure, colors=64), "Image of the cell.", "The whole image.", shape="image")
 
 
-def _overlay(title: str, relaxed: NDArray[np.uint8], deformed: NDArray[np.uint8], note: str) -> Panel:
+def _bead_panel(title: str, beads: NDArray[np.uint8], maps: Maps, place: Borders, note: str) -> Panel:
     alt = f"Bead images on top of each other, relaxed in magenta and deformed in green; beads at rest are white. {note}"
     legend = [Key("relaxed", "relaxed"), Key("deformed", "deformed"), Key("both", "both")]
-    return Panel(title, embed_beads(relaxed, deformed), alt, note, legend, shape="image")
+    picture = embed_figure(plot_image(beads, place=place, **_look(maps)), colors=128)
+    return Panel(title, *picture, alt, note, legend, shape="image")
 
 
-def _size(image: NDArray[np.uint8], pixel: float, unit: str) -> str:
-    height, width = image.shape
-    return f"{format_number(width * pixel)} {TIMES} {format_number(height * pixel)} {unit}"
+def _look(maps: Maps) -> dict[str, Any]:
+    """Return the settings that all maps of a frame share."""
+    return {"spacing": maps.spacing, "length_unit": maps.unit, "mask": maps.cells}
+
+
+def _borders_of(window: tuple[slice, ...], shape: tuple[int, ...], whole: Borders) -> Borders:
+    """Return the borders of a part of an image in grid points."""
+    (rows, columns), (left, right, bottom, top) = window, whole
+    x, y = (right - left) / shape[1], (bottom - top) / shape[0]
+    return left + x * columns.start, left + x * columns.stop, top + y * rows.stop, top + y * rows.start
 
 
 def around_peak(displacement: FloatArray, shape: tuple[int, ...]) -> tuple[slice, ...]:
@@ -114,32 +118,35 @@ def around_peak(displacement: FloatArray, shape: tuple[int, ...]) -> tuple[slice
     Returns
     -------
     (slice, slice)
-        Rows and columns of the part, which lies inside the image.
+        Rows and columns of the part, which lies inside the image and has its proportions.
     """
     length = np.hypot(*displacement)
     peak = np.unravel_index(length.argmax(), length.shape)
+    sides = [round(size * min(1.0, _DETAIL / max(shape))) for size in shape]
     starts = (
-        int(np.clip((place + 0.5) / nodes * size - _DETAIL / 2, 0, max(size - _DETAIL, 0)))
-        for place, nodes, size in zip(peak, length.shape, shape, strict=True)
+        int(np.clip((place + 0.5) / nodes * size - side / 2, 0, size - side))
+        for place, nodes, size, side in zip(peak, length.shape, shape, sides, strict=True)
     )
-    return tuple(slice(start, start + _DETAIL) for start in starts)
+    return tuple(slice(start, start + side) for start, side in zip(starts, sides, strict=True))
 
 
 def _field_panels(maps: Maps, tops: Tops) -> Iterator[Panel]:
-    look: dict[str, Any] = {"spacing": maps.spacing, "length_unit": maps.unit, "mask": maps.cells}
     moved, unit = np.hypot(*maps.displacement), maps.unit
-    yield _map_panel("Displacement", "displacement |u|", moved, unit, vmax=tops.displacement, **look)
-    largest = f"Largest {format_number(float(np.hypot(*maps.traction).max()))} Pa."
-    picture = embed_figure(draw_map(maps, tops))
-    yield Panel("Traction", picture, f"Heat map of the length of the traction. {largest}", largest)
+    yield _map_panel("Displacement", "displacement |u|", moved, unit, maps, tops.displacement)
+    pulled = f"{_largest(np.hypot(*maps.traction), maps)} Pa."
+    yield Panel(
+        "Traction", *embed_figure(draw_map(maps, tops)), f"Heat map of the length of the traction. {pulled}", pulled
+    )
     ground = "its length in grey" if maps.image is None else "the image of the cell"
     alt = f"Arrows of the traction over {ground}, the outline of the cells dashed."
-    yield Panel("Traction vectors", embed_figure(draw_traction(maps, tops)), alt, "All frames have the same scale.")
+    picture = embed_figure(draw_traction(maps, tops), colors=128)
+    yield Panel("Traction vectors", *picture, alt, "All frames have the same scale.", shape="image")
     if maps.std is not None:
-        yield _map_panel("Error bar of the traction", "standard deviation of t", maps.std, "Pa", vmax=tops.std, **look)
+        yield _map_panel("Error bar of the traction", "standard deviation of t", maps.std, "Pa", maps, tops.std)
     misfit = f"|u {MINUS} G t|"
-    panel = _map_panel("Residual", f"unexplained {misfit}", maps.misfit, unit, vmax=tops.misfit, **look)
+    panel = _map_panel("Residual", f"unexplained {misfit}", maps.misfit, unit, maps, tops.misfit)
     share = f"{misfit} / |u| over the whole field is {format_number(100 * maps.residual)} %."
+    share = share if np.isfinite(maps.residual) else "The field is at rest."
     yield replace(panel, note=f"{panel.note} {share}")
 
 
@@ -148,7 +155,7 @@ def _sheet_panels(item: ItemResult, maps: Maps) -> Iterator[Panel]:
         return
     fields = item.fields()
     stress = sheet_stress(fields)
-    look: dict[str, Any] = {"spacing": maps.spacing, "length_unit": maps.unit}
+    look: dict[str, Any] = {"spacing": maps.spacing, "length_unit": maps.unit, "extent": maps.extent}
     sheet = next((row for row in item.record["sheet"]["cells"] if row["cell"] == SHEET), None)
     if sheet is None:
         return
@@ -156,18 +163,25 @@ def _sheet_panels(item: ItemResult, maps: Maps) -> Iterator[Panel]:
     note = f"Mean {format_number(1e3 * level)} mN/m in the cells; tension is red."
     labels = fields["cell"].astype(int)
     figure = plot_sheet_stress(stress, labels=labels if labels.any() else None, **look)
-    yield Panel("Stress in the sheet", embed_figure(figure), f"Heat map of the mean normal stress. {note}", note)
+    yield Panel("Stress in the sheet", *embed_figure(figure), f"Heat map of the mean normal stress. {note}", note)
     if item.record["sheet"]["borders"]:
         within = np.where(np.isfinite(stress).all(axis=0), labels, 0)
         figure = plot_border_tension(stress, within, **look)
         alt = "Borders between cells in the colour of their normal tension."
-        yield Panel("Tension of borders", embed_figure(figure), alt, "Force per length that two cells exert.")
+        yield Panel("Tension of borders", *embed_figure(figure), alt, "Force per length that two cells exert.")
 
 
-def _map_panel(title: str, name: str, values: NDArray[Any], unit: str, **look: Any) -> Panel:
-    figure = plot_map(values, label=f"{name} ({unit})", cmap="inferno" if unit == "Pa" else "viridis", **look)
-    largest = f"Largest {format_number(float(values.max()))} {unit}."
-    return Panel(title, embed_figure(figure), f"Heat map: {name}. {largest}", largest)
+def _map_panel(title: str, name: str, values: NDArray[Any], unit: str, maps: Maps, top: float | None) -> Panel:
+    cmap = "inferno" if unit == "Pa" else "viridis"
+    figure = plot_map(values, label=f"{name} ({unit})", cmap=cmap, vmax=top, extent=maps.extent, **_look(maps))
+    largest = f"{_largest(values, maps)} {unit}."
+    return Panel(title, *embed_figure(figure), f"Heat map: {name}. {largest}", largest)
+
+
+def _largest(values: NDArray[Any], maps: Maps) -> str:
+    """Return the largest value at a measured vector, or of all where none was measured."""
+    measured = maps.flags == Flag.GOOD
+    return f"Largest {format_number(float(values[measured].max() if measured.any() else values.max()))}"
 
 
 def _curve_panel(record: dict[str, Any], criterion: str) -> Iterator[Panel]:
@@ -176,7 +190,7 @@ def _curve_panel(record: dict[str, Any], criterion: str) -> Iterator[Panel]:
         return
     figure = plot_lambda_curve(path["lams"], path["criterion"], chosen=chosen, ylabel=criterion)
     note = f"Lowest is best; chosen λ = {format_number(chosen)}."
-    yield Panel("Choice of λ", embed_figure(figure), f"Curve of {criterion} against λ. {note}", note, shape="curve")
+    yield Panel("Choice of λ", *embed_figure(figure), f"Curve of {criterion} against λ. {note}", note, shape="curve")
 
 
 def _flag_panel(counts: dict[str, int], maps: Maps) -> Panel:
@@ -186,10 +200,7 @@ def _flag_panel(counts: dict[str, int], maps: Maps) -> Panel:
         for flag in Flag
     ]
     alt = "Map of the quality of the displacement vectors: " + "; ".join(key.text for key in legend) + "."
-    classes = maps.flags
-    if maps.cells is not None:
-        # The outline covers good vectors only.
-        border = maps.cells & ~binary_erosion(maps.cells)
-        classes = np.where(border & (classes == Flag.GOOD), len(Flag), classes)
-    picture = embed_classes(classes, [*(FLAG_COLORS[flag] for flag in Flag), _OUTLINE])
-    return Panel("Quality of vectors", picture, alt, legend=legend, shape="image")
+    colors = np.array([FLAG_COLORS[flag] for flag in Flag], dtype=np.uint8)
+    place = grid_borders(maps.flags.shape)
+    figure = plot_image(colors[maps.flags], place=place, extent=maps.extent, outline=_ON_FLAGS, **_look(maps))
+    return Panel("Quality of vectors", *embed_figure(figure, colors=32), alt, legend=legend, shape="image")

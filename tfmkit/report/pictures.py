@@ -11,10 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-# A column of the page is about 360 px wide; phones and paper show finer pixels.
-_FIGURE_WIDTH = 640
-_SIDE = 384
-_LEVELS = 16
+# Pixels of a picture for each inch of its figure. A screen shows fewer, phones and paper show finer ones.
+_STORED, _SHOWN = 182, 103
 
 
 @dataclass(frozen=True)
@@ -43,6 +41,8 @@ class Panel:
         Its title.
     source : str
         The picture as a data URI.
+    width, height : int
+        Its size on the page in pixels of a screen.
     alt : str
         Its content in words.
     note : str
@@ -55,35 +55,48 @@ class Panel:
 
     title: str
     source: str
+    width: int
+    height: int
     alt: str
     note: str = ""
     legend: list[Key] = field(default_factory=list)
     shape: str = "map"
 
 
-def embed_figure(figure: Any) -> str:
+def embed_figure(figure: Any, *, colors: int | None = None) -> tuple[str, int, int]:
     """Return a figure as a data URI.
 
     Parameters
     ----------
     figure : matplotlib.figure.Figure
         The figure.
+    colors : int, optional
+        Number of colours that are enough for it, up to 256, which makes the file smaller; by default all are kept.
 
     Returns
     -------
-    str
+    source : str
         ``data:image/png;base64,...``; equal figures give equal text.
+    width, height : int
+        Its size on the page in pixels of a screen, at which its text is as large as small print.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    figure.set_dpi(_FIGURE_WIDTH / figure.get_figwidth())
+    figure.set_dpi(_STORED)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     # An opaque picture needs no fourth channel.
-    return _embed(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB"))
+    picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    if colors is not None:
+        # This choice of colours keeps rare ones, such as those of arrows and outlines.
+        picture = picture.quantize(colors, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    stored = BytesIO()
+    picture.save(stored, format="PNG")
+    width, height = (round(_SHOWN * float(side)) for side in figure.get_size_inches())
+    return "data:image/png;base64," + b64encode(stored.getvalue()).decode("ascii"), width, height
 
 
-def embed_beads(relaxed: NDArray[np.uint8], deformed: NDArray[np.uint8]) -> str:
+def overlay_beads(relaxed: NDArray[np.uint8], deformed: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Return two images on top of each other: relaxed in magenta, deformed in green, both together in white.
 
     Parameters
@@ -93,67 +106,7 @@ def embed_beads(relaxed: NDArray[np.uint8], deformed: NDArray[np.uint8]) -> str:
 
     Returns
     -------
-    str
-        A data URI.
+    ndarray of shape (height, width, 3), uint8
+        Red, green and blue.
     """
-    # In noise an eye tells fewer than 16 levels apart, and few levels halve the file.
-    first, second = (_shrunk(image) // (256 // _LEVELS) for image in (relaxed, deformed))
-    picture = Image.fromarray((_LEVELS * first + second).astype(np.uint8)).convert("P")
-    levels = np.arange(_LEVELS) * (255 // (_LEVELS - 1))
-    magenta, green = np.meshgrid(levels, levels, indexing="ij")
-    picture.putpalette(np.stack([magenta, green, magenta], axis=-1).astype(np.uint8).tobytes())
-    return _embed(_enlarged(picture))
-
-
-def embed_grey(image: NDArray[np.uint8]) -> str:
-    """Return an image in grey.
-
-    Parameters
-    ----------
-    image : ndarray of shape (height, width), uint8
-        The image.
-
-    Returns
-    -------
-    str
-        A data URI.
-    """
-    return _embed(Image.fromarray(_shrunk(image)))
-
-
-def embed_classes(classes: NDArray[np.int64], colors: list[tuple[int, int, int]]) -> str:
-    """Return a map of a few classes as an image with one colour each.
-
-    Parameters
-    ----------
-    classes : ndarray of shape (height, width)
-        Numbers from 0.
-    colors : list of (int, int, int)
-        Red, green and blue of each number.
-
-    Returns
-    -------
-    str
-        A data URI.
-    """
-    picture = Image.fromarray(classes.astype(np.uint8)).convert("P")
-    picture.putpalette(np.array(colors, dtype=np.uint8).tobytes())
-    return _embed(_enlarged(picture))
-
-
-def _shrunk(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    picture = Image.fromarray(image)
-    picture.thumbnail((_SIDE, _SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(picture)
-
-
-def _enlarged(picture: Image.Image) -> Image.Image:
-    """Return a small picture with larger pixels; a browser would blur them."""
-    factor = max(1, _SIDE // max(picture.size))
-    return picture.resize((factor * picture.width, factor * picture.height), Image.Resampling.NEAREST)
-
-
-def _embed(picture: Image.Image) -> str:
-    stored = BytesIO()
-    picture.save(stored, format="PNG")
-    return "data:image/png;base64," + b64encode(stored.getvalue()).decode("ascii")
+    return np.stack([relaxed, deformed, relaxed], axis=-1)
