@@ -6,8 +6,10 @@ import csv
 import json
 import os
 import stat
+import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -107,6 +109,64 @@ def test_a_failed_block_leaves_no_folder(tmp_path):
     with pytest.raises(RuntimeError, match="no figure"):
         fail()
     assert not list(tmp_path.iterdir())
+
+
+HOLD = """
+import sys, time
+from tfmkit.io import writing_folder
+with writing_folder(sys.argv[1]) as folder:
+    (folder / "a.txt").write_text("half")
+    print("held", flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_folders_of_killed_processes_are_removed_and_those_of_others_stay(tmp_path, exists):
+    target, other = tmp_path / "out[1]", tmp_path / "other"
+    if exists:
+        target.mkdir()
+    command = [sys.executable, "-c", HOLD, str(target)]
+    lives, dies = (subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2))
+    assert [process.stdout.readline() for process in (lives, dies)] == ["held\n", "held\n"]
+    place = target if exists else tmp_path
+    assert len(list(place.glob(".*"))) == 2
+    dies.kill()
+    dies.communicate()
+    with writing_folder(other):
+        pass
+    assert len(list(place.glob(".*"))) == 2
+    with writing_folder(target) as folder:
+        (folder / "a.txt").write_text("whole")
+    assert len(list(place.glob(".*"))) == 1
+    lives.kill()
+    lives.communicate()
+    with writing_folder(target):
+        pass
+    assert [path.name for path in target.iterdir()] == ["a.txt"]
+    assert sorted(tmp_path.iterdir()) == [other, target]
+
+
+def test_settings_make_a_folder_complete(tmp_path, monkeypatch):
+    def write(text):
+        with writing_folder(tmp_path / "out") as folder:
+            for name in ("settings.json", "a.txt", "z.txt"):
+                (folder / name).write_text(text)
+
+    write("old")
+    replace = Path.replace
+
+    def cut(path, target):
+        if path.name == "z.txt":
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", cut)
+        with pytest.raises(KeyboardInterrupt):
+            write("new")
+    found = {path.name: path.read_text() for path in (tmp_path / "out").iterdir()}
+    assert found == {"a.txt": "new", "z.txt": "old"}
 
 
 def test_csv_reads_back_exactly(tmp_path):

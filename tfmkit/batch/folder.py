@@ -51,13 +51,18 @@ def running(folder: Path) -> Iterator[None]:
     try:
         with writing(folder / _UNFINISHED) as temporary:
             temporary.write_text(_NOTE, encoding="utf-8")
-        for name in FOLDERS:
-            remove_unfinished(folder / name)
-        remove_unfinished(folder)
+        _tidy(folder)
         yield
         (folder / _UNFINISHED).unlink()
     finally:
+        # Workers that were ended in the middle of a file leave it unfinished.
+        _tidy(folder)
         lock.release()
+
+
+def _tidy(folder: Path) -> None:
+    for name in (".", *FOLDERS):
+        remove_unfinished(folder / name)
 
 
 def check_finished(folder: Path) -> None:

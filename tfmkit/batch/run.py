@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+import os
+import warnings
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from functools import partial
 from os import PathLike
 from pathlib import Path
@@ -24,6 +27,7 @@ from tfmkit.batch.store import digest
 from tfmkit.batch.table import failure_table, make_table, remark_table, write_table
 from tfmkit.io import write_settings
 from tfmkit.methods import TRACTION
+from tfmkit.processes import deaf_children, follow
 
 _Task = Callable[[Item], Outcome]
 
@@ -81,42 +85,61 @@ def run(
     task = partial(process, plan=Plan(settings, folder, _weights(settings)))
     outcomes: dict[str, Outcome] = {}
     with running(folder):
-        each = _on_cores(task, items, n_jobs) if dask is None else _on_cluster(task, items, dask)
-        # There is no progress bar on a pipe or in a log file.
-        for outcome in tqdm(each, total=len(items), desc="batch", unit="item", disable=None):
-            outcomes[outcome.key] = outcome
+        # A run that is cut off ends its workers before it tidies the folder.
+        with closing(_on_cores(task, items, n_jobs) if dask is None else _on_cluster(task, items, dask)) as each:
+            # There is no progress bar on a pipe or in a log file.
+            for outcome in tqdm(each, total=len(items), desc="batch", unit="item", disable=None):
+                outcomes[outcome.key] = outcome
         remove_gone(folder, [key for key, outcome in outcomes.items() if outcome.failure is None])
         _finish(settings, folder, items, [outcomes[item.key] for item in items], failures)
     return read_results(folder)
 
 
-def _on_cores(task: _Task, items: list[Item], n_jobs: int) -> Iterator[Outcome]:
+def _on_cores(task: _Task, items: list[Item], n_jobs: int) -> Generator[Outcome]:
     n_workers = min(n_jobs, max(len(items), 1))
     if n_workers == 1:
         yield from map(task, items)
         return
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    workers = {"initializer": follow, "initargs": (os.getpid(),)}
+    with parallel_config(backend="loky", inner_max_num_threads=1, **workers):
         done = set()
         try:
-            parallel = Parallel(n_jobs=n_workers, return_as="generator_unordered")
-            for outcome in parallel(delayed(task)(item) for item in items):
-                done.add(outcome.key)
-                yield outcome
+            with deaf_children():
+                outcomes = Parallel(n_jobs=n_workers, return_as="generator_unordered")(map(delayed(task), items))
+            with _closing_quietly(outcomes):
+                for outcome in outcomes:
+                    done.add(outcome.key)
+                    yield outcome
         except TerminatedWorkerError:
             # Nobody knows whose process it was: the rest is done one by one.
             yield from (_alone(task, item) for item in items if item.key not in done)
 
 
+@contextmanager
+def _closing_quietly(outcomes: Generator[Outcome]) -> Iterator[None]:
+    """End the workers of a run that is cut off; joblib would warn of it."""
+    try:
+        yield
+    except GeneratorExit:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            outcomes.close()
+        raise
+
+
 def _alone(task: _Task, item: Item) -> Outcome:
     """Do one item in a process of its own, which may end."""
     try:
-        return next(iter(Parallel(n_jobs=2)([delayed(task)(item)])))
+        with deaf_children():
+            outcomes = Parallel(n_jobs=2, return_as="generator")([delayed(task)(item)])
+        with _closing_quietly(outcomes):
+            return next(outcomes)
     except TerminatedWorkerError:
         reason = "Its process was ended from outside. Perhaps the memory ran out: use fewer processes (jobs)."
         return Outcome(item.key, [], Failure(item.key, str(item.source), reason))
 
 
-def _on_cluster(task: _Task, items: list[Item], address: str) -> Iterator[Outcome]:
+def _on_cluster(task: _Task, items: list[Item], address: str) -> Generator[Outcome]:
     try:
         from distributed import Client, as_completed
     except ImportError as error:

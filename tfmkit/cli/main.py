@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from importlib import import_module
 
 from tfmkit import __version__
+from tfmkit.processes import Stop, stopping
 
 # Commands, which are modules of this package with `add_arguments` and `run`, and their lines in the help.
 COMMANDS = {
@@ -43,12 +44,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 if all went well, 1 if a part of it failed, 2 if the input was refused (the reason is on standard error).
+        0 if all went well, 1 if a part of it failed, 2 if the input was refused or a file could not be written, 130 or
+        143 if Ctrl-C or SIGTERM ended the command. One line on standard error says why.
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
-    options = _parser(given[0] if given else None).parse_args(given)
     try:
-        return int(options.run(options) or 0)
+        with stopping():
+            options = _parser(given[0] if given else None).parse_args(given)
+            return int(options.run(options) or 0)
+    except Stop as stop:
+        print("tfmkit: stopped. Finished results are kept.", file=sys.stderr)
+        return int(stop.code or 0)
     except (ValueError, OSError) as error:
         from tfmkit.io import printable
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import csv
+import glob
 import json
 import os
 import platform
 import re
+import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from errno import EINVAL, ENOTSUP
 from importlib.metadata import version
 from os import PathLike
 from pathlib import Path
 from secrets import token_hex
 from stat import S_IMODE
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import ArrayLike
 
 from tfmkit import __version__
@@ -28,6 +30,8 @@ from tfmkit.io.text import harmless_cell
 # The random part of a temporary name, and the names that have one.
 _RANDOM_BYTES = 8
 _UNFINISHED = re.compile(rf"\.[0-9a-f]{{{2 * _RANDOM_BYTES}}}-(.+)", re.DOTALL)
+# The file in a temporary folder that its process holds, and the file that makes a folder complete.
+_LOCK, _SETTINGS = ".lock", "settings.json"
 # Results depend on these.
 _PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
 
@@ -116,15 +120,64 @@ def writing_folder(path: str | PathLike[str]) -> Iterator[Path]:
     Yields
     ------
     Path
-        A folder on the same disk; removed with all it holds if the block raises.
+        A folder on the same disk; removed with all it holds if the block raises. Those that killed processes left are
+        removed at the next call.
+
+    Notes
+    -----
+    ``settings.json`` is moved last, and an old one is removed first: a folder without it was cut off.
     """
-    target = Path(path)
-    parents = [parent for parent in (target.absolute(), *target.absolute().parents) if parent.is_dir()]
-    with TemporaryDirectory(prefix=f".{target.name}-", dir=parents[0]) as temporary:
-        yield Path(temporary)
-        target.mkdir(parents=True, exist_ok=True)
-        for file in sorted(Path(temporary).iterdir()):
-            file.replace(target / file.name)
+    target = Path(path).absolute()
+    place = target if target.is_dir() else target.parent
+    place.mkdir(parents=True, exist_ok=True)
+    for folder in {target, target.parent}:
+        _remove_abandoned(folder, target.name)
+    temporary, lock = _new_folder(place, target.name)
+    try:
+        yield temporary
+        _move_files(temporary, target)
+    finally:
+        lock.release()
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _new_folder(place: Path, name: str) -> tuple[Path, FileLock]:
+    """Make a temporary folder and hold its lock, by which others know that its process still runs."""
+    while True:
+        temporary = place / f".{token_hex(_RANDOM_BYTES)}-{name}"
+        temporary.mkdir()
+        lock = FileLock(temporary / _LOCK)
+        # Another process may take the folder for abandoned before it is locked.
+        with suppress(Timeout, FileNotFoundError):
+            lock.acquire(timeout=0)
+            if (temporary / _LOCK).exists():
+                return temporary, lock
+
+
+def _remove_abandoned(folder: Path, name: str) -> None:
+    """Remove temporary folders whose process is gone."""
+    for path in folder.glob(f".*-{glob.escape(name)}"):
+        unfinished = _UNFINISHED.fullmatch(path.name)
+        if unfinished and unfinished[1] == name and path.is_dir() and not path.is_symlink():
+            with suppress(Timeout, OSError):
+                with FileLock(path / _LOCK, timeout=0):
+                    shutil.rmtree(path, ignore_errors=True)
+                # Some systems keep a file that is locked until here.
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _move_files(source: Path, target: Path) -> None:
+    files = sorted(
+        (file for file in source.iterdir() if file.name != _LOCK), key=lambda file: (file.name == _SETTINGS, file)
+    )
+    for file in files:
+        _sync(file)
+    target.mkdir(parents=True, exist_ok=True)
+    if (source / _SETTINGS).exists():
+        (target / _SETTINGS).unlink(missing_ok=True)
+    for file in files:
+        file.replace(target / file.name)
+    _sync(target)
 
 
 def write_csv(path: str | PathLike[str], columns: Mapping[str, ArrayLike]) -> None:
