@@ -11,7 +11,7 @@ import pytest
 import tifffile
 from batch_images import SIDE, contents, settings, write_position
 
-from tfmkit.batch import read_results, run
+from tfmkit.batch import process, read_results, run
 from tfmkit.displacement import PIV, DriftCorrection, Flag
 from tfmkit.fttc import FTTC
 from tfmkit.gel import ForwardOperator
@@ -143,7 +143,8 @@ def test_maps_of_error_bars_are_those_of_the_estimator(tmp_path, name, n_samples
         "traction": {"estimator": name},
         "run": {"jobs": 1, "samples": n_samples},
     }
-    fields = next(run(config, results=tmp_path / "results").items()).fields()
+    item = next(run(config, results=tmp_path / "results").items())
+    fields = item.fields()
     assert ("sx_Pa" in fields) == (name == "BayesianFTTC" or n_samples > 1)
     estimator = TRACTION[name].make(young=8000, poisson=0.4, spacing=4).fit(displacement)
     expected = (
@@ -152,6 +153,10 @@ def test_maps_of_error_bars_are_those_of_the_estimator(tmp_path, name, n_samples
     np.testing.assert_allclose([fields["tx_Pa"], fields["ty_Pa"]], expected[0][0], rtol=1e-5, atol=1e-3)
     if estimator.gives_std:
         np.testing.assert_allclose([fields["sx_Pa"], fields["sy_Pa"]], expected[1][0], rtol=1e-5)
+    elif n_samples > 1:
+        draws = estimator.draw(displacement, n_samples, process._stream(0, item.key)).traction[:, 0]
+        spread = np.sqrt(np.square(draws - draws.mean(axis=0)).sum(axis=0) / (n_samples - 1))
+        np.testing.assert_allclose([fields["sx_Pa"], fields["sy_Pa"]], spread, rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", TRACTION)

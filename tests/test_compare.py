@@ -164,3 +164,19 @@ def test_a_row_becomes_a_sentence():
     changed = {**row, "scale": "difference", "effect": -2e-9, "p_value": 1e-6, "p_holm": 2e-6}
     assert "\N{MINUS SIGN}2.00 nN" in describe_effect(changed, Unit(1e9, "nN"))
     assert "p < 0.0001, corrected for all conditions < 0.0001" in describe_effect(changed, Unit(1e9, "nN"))
+
+
+def test_holm_by_hand():
+    # Times 3, 2 and 1 from the smallest on, and never less than the one before (Holm 1979).
+    assert_allclose(correct_holm([0.01, 0.04, 0.03]), [0.03, 0.06, 0.06])
+    assert_allclose(correct_holm([0.3, 0.02]), [0.3, 0.04])
+
+
+def test_welch_by_hand():
+    # Logarithms 0, 1, 2 against 0, 0.1, 0.2: means 1 and 0.1, variances 1 and 0.01 (Welch 1947).
+    effect = estimate_effect(np.exp([0.0, 1.0, 2.0]), np.exp([0.0, 0.1, 0.2]))
+    error = np.sqrt(1 / 3 + 0.01 / 3)
+    freedom = (1 / 3 + 0.01 / 3) ** 2 / ((1 / 3) ** 2 / 2 + (0.01 / 3) ** 2 / 2)
+    assert effect.p_value == pytest.approx(2 * stats.t.sf(0.9 / error, freedom))
+    half = stats.t.ppf(0.975, freedom) * error
+    assert np.log1p([effect.size, effect.low, effect.high]) == pytest.approx([0.9, 0.9 - half, 0.9 + half])

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration, interval_features
@@ -135,6 +136,20 @@ def test_misfit_knows_no_unit_and_a_field_of_zeros_has_none(cell):
         0 * traction,
         Gel(poisson=0.45),
     ).any()
+
+
+def test_misfit_of_white_noise_by_hand():
+    # Of white noise a Gaussian of 4 px leaves 1 / (4 sqrt(4 pi)); a hundredth of the field is allowed besides.
+    rng = np.random.default_rng(2)
+    traction = np.zeros((8, 2, 64, 64))
+    traction[:, 0, 28:36, 22:28], traction[:, 0, 28:36, 36:42] = 1.0, -1.0
+    clean = convolve(traction, Gel(poisson=0.45))
+    size = np.sqrt(np.square(clean).mean())
+    noise = 0.5 * size * rng.normal(size=clean.shape)
+    left = np.sqrt(np.square(gaussian_filter(noise, (0, 0, 4, 4), mode="nearest")).mean(axis=(1, 2, 3)))
+    allowed = 0.5 * size / (4 * np.sqrt(4 * np.pi)) + 0.01 * size * np.sqrt(1.25)
+    found = smooth_misfit(clean + noise, traction, Gel(poisson=0.45))
+    assert np.median(found * allowed / left) == pytest.approx(1, rel=0.12)
 
 
 def test_noise_alone_is_explained_by_nothing(cell):

@@ -16,7 +16,7 @@ from dense_model import FREEDOM, NU, PLACES, SHAPE, Dense, N, dense, fields, fit
 from numpy.testing import assert_allclose
 from scipy import ndimage
 
-from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.fttc import FTTC, FTTCCV, iterative
 from tfmkit.fttc.closed_form import fourier_inverse
 from tfmkit.fttc.criteria import scores
 from tfmkit.fttc.penalty import Penalty
@@ -123,6 +123,24 @@ def test_periodic_traction_is_that_of_dense_matrices(order: float) -> None:
     padded = np.tile(field, (1, 1, 2, 2))
     got = FTTC(0.3, order=order, **settings).fit(padded).predict(padded)[..., : SHAPE[0], : SHAPE[1]]
     assert_allclose(got.reshape(3, -1), expected, rtol=1e-9, atol=1e-9 * young)
+
+
+def test_traction_under_a_soft_mask_is_that_of_dense_matrices(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The traction is m s, where s minimises |u - K m s|^2 + lam |s|^2, and is zero where the mask m is.
+    u, green, lam = fields(), dense(0.0).green, 0.3
+    masks = np.clip(np.random.default_rng(0).uniform(-0.3, 1, (3, *SHAPE)), 0, 1)
+    expected = []
+    for field, mask in zip(u, masks, strict=True):
+        weight = np.tile(mask.ravel(), 2)
+        moved = green * weight
+        expected.append(weight * np.linalg.solve(moved.T @ moved + lam * np.eye(2 * N), moved.T @ field))
+    settings: dict[str, Any] = {"boundary": "periodic", "mask": masks, "tol": 1e-10, "max_iter": 500}
+    found = []
+    for chunk in (iterative._CHUNK_BYTES, 1):  # all fields at once, and one by one
+        monkeypatch.setattr(iterative, "_CHUNK_BYTES", chunk)
+        found.append(iterative.bounded_inverse(u.reshape(3, 2, *SHAPE), Gel(1.0, NU), Penalty(lam), **settings).x)
+    assert_allclose(found[0].reshape(3, -1), expected, rtol=0, atol=1e-7)
+    assert_allclose(found[1], found[0], rtol=0, atol=1e-8)
 
 
 def test_scale_reaches_all_parts_of_a_continued_field() -> None:

@@ -108,6 +108,21 @@ def test_told_noise_has_the_unit_of_the_spacing(model: Any, spacing: float) -> N
     assert np.abs(louder - pixels).max() > 0.02 * np.abs(pixels).max()
 
 
+@pytest.mark.parametrize(
+    "model", [FTTC(0.3), FTTCCV([0.3], orders=[0.0], noise_correlation=0.0), ElasticNetTFM(lam2=1.0, tol=0.3)]
+)
+def test_draws_of_a_fixed_inversion_are_the_inversions_of_what_was_drawn(model: Any) -> None:
+    # One candidate is no choice: the inversion is linear, but for the elastic net, which is repeated.
+    fitted = clone(model).fit(FIELDS[:2])
+    draws = fitted.draw(FIELDS[:2], 3, 0)
+    assert draws.traction.shape == draws.displacement.shape == (3, 2, 2, SIDE, SIDE)
+    for displacement, traction in zip(draws.displacement, draws.traction, strict=True):
+        again = clone(model).fit(displacement).predict(displacement)
+        assert_allclose(traction, again, rtol=0, atol=1e-5 * np.abs(again).max())
+    scatter = (draws.displacement - FIELDS[:2]).std(axis=(0, 2, 3, 4))
+    assert_allclose(scatter, noise_level(FIELDS[:2], fitted.gel_), rtol=0.1)
+
+
 def test_told_noise_is_the_noise() -> None:
     gel = FTTC().fit(FIELDS).gel_
     assert_array_equal(noise_level(FIELDS, gel, 0.3), np.full(4, 0.3))

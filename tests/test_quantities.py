@@ -7,9 +7,10 @@ import pytest
 
 from tfmkit.batch import read_config
 from tfmkit.cli import main
+from tfmkit.gel import Gel
 from tfmkit.io import read_displacement
 from tfmkit.io.units import check_pixel_size
-from tfmkit.quantities import read_young
+from tfmkit.quantities import QUANTITIES, gel_in_pixels, read_young, with_units
 
 
 @pytest.mark.parametrize(
@@ -86,3 +87,23 @@ def test_batches_take_young_with_its_unit_and_name_likely_units(tmp_path):
         read_config(config | {"gel": {"young": 10, "poisson": 0.5}})
     with pytest.raises(ValueError, match=r"\[input\]: .*likely in m: write 0.1"):
         read_config(config | {"input": config["input"] | {"pixel_size": 1e-7}})
+
+
+def test_all_lengths_of_a_gel_come_in_pixels():
+    # 50 and 1 micrometre at 0.2 micrometres a pixel; the spacing of the grid is in pixels already.
+    assert gel_in_pixels(1e4, 0.5, 4.0, thickness=50.0, depth=1.0, pixel_size=0.2) == Gel(1e4, 0.5, 4.0, 250.0, 5.0)
+    assert gel_in_pixels(1e4, 0.5, 4.0, depth=1.0, pixel_size=0.2) == Gel(1e4, 0.5, 4.0, None, 5.0)
+    with pytest.raises(ValueError, match="pixel size"):
+        gel_in_pixels(1e4, 0.5, 4.0, depth=1.0)
+
+
+def test_columns_hold_powers_of_the_pixel():
+    # A pixel of 2 micrometres: forces go with its square, energies and moments with its cube.
+    columns = with_units(dict.fromkeys(QUANTITIES, 3.0), 2.0)
+    powers = {"N": 2, "J": 3, "Nm": 3, "Pa": 0, "fraction": 0, "ratio": 0, "rad": 0}
+    for name, value in columns.items():
+        assert value == pytest.approx(3.0 * 2e-6 ** powers[name.rpartition("_")[2]]), name
+    assert len(columns) == len(QUANTITIES)
+    assert set(with_units(dict.fromkeys(QUANTITIES, 3.0), None)) == {
+        name for name in columns if powers[name.rpartition("_")[2]] == 0
+    }
