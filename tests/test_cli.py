@@ -257,6 +257,18 @@ def test_mask_limits_sums_and_is_drawn(file, tmp_path, shape):
     np.testing.assert_allclose(mean, significant_force(traction, mask=on_grid) / on_grid.sum(), rtol=1e-5)
 
 
+def test_an_image_of_several_planes_and_channels_is_chosen_from(tmp_path, capsys):
+    np.save(tmp_path / "u.npy", np.random.default_rng(0).normal(size=(2, 16, 16)))
+    planes = np.random.default_rng(1).integers(0, 99, (2, 3, 16, 16)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "cell.ome.tif", planes, metadata={"axes": "CZYX"})
+    command = ["traction", str(tmp_path / "u.npy"), *GEL, "--lam", "0.1", "--image", str(tmp_path / "cell.ome.tif")]
+    assert main(command) == 2
+    assert "give z" in capsys.readouterr().err
+    assert main([*command, "--z", "max"]) == 2
+    assert "give channel" in capsys.readouterr().err
+    assert main([*command, "--z", "max", "--channel", "1"]) == 0
+
+
 def test_figures_have_the_image_scale_and_format_that_were_asked_for(file, tmp_path):
     tifffile.imwrite(tmp_path / "cell.tif", np.random.default_rng(0).normal(size=(64, 72)).astype(np.float32))
     arguments = ["--image", str(tmp_path / "cell.tif"), "--vmax", "5000", "--format", "svg", "--lam", "0.1"]

@@ -155,6 +155,21 @@ def test_several_relaxed_images_ask_which_one_is_meant(tmp_path, beads, capsys):
     assert "frame 2: in doubt" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("n_relaxed", [1, 3])
+def test_frame_by_frame_needs_as_many_relaxed_frames(files, tmp_path, beads, capsys, n_relaxed):
+    tifffile.imwrite(tmp_path / "more.tif", np.stack([beads.pairs[0][0]] * n_relaxed), photometric="minisblack")
+    command = ["displacement", str(tmp_path / "more.tif"), files[1], "-o", str(tmp_path / "out"), "--relaxed-frame"]
+    assert main([*command, "each"]) == 2
+    assert f"got {n_relaxed} in {tmp_path / 'more.tif'} for 2: save as many" in capsys.readouterr().err
+    assert main([*command, "4"]) == 2
+    assert f"Expected a relaxed frame from 1 to {n_relaxed}" in capsys.readouterr().err
+    settings = {
+        "input": {"folder": str(tmp_path), "relaxed": "more.tif", "deformed": "deformed.tif", "relaxed_frame": "each"},
+        "gel": {"young": 8000.0, "poisson": 0.5},
+    }
+    assert run_batch(settings, results=tmp_path / "batch").failures["error"].str.contains("save as many").all()
+
+
 def test_one_stack_of_all_images_has_one_relaxed_frame(tmp_path, beads, capsys):
     tifffile.imwrite(tmp_path / "stack.tif", beads.pairs[0], metadata={"axes": "TYX"})
     for frame in ("each", "3", "last"):

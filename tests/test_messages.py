@@ -1,4 +1,4 @@
-"""No message names an option of the command line, or a section of experiment.toml, that does not exist."""
+"""No message names an option, a key or an argument that the reader of the message does not have."""
 
 from __future__ import annotations
 
@@ -15,11 +15,27 @@ from tfmkit.batch.config import Config
 from tfmkit.cli.main import COMMANDS
 from tfmkit.doubts import OPTIONS, SIGNS
 
-PACKAGE = sorted(Path(tfmkit.__file__).parent.rglob("*.py"))
-FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+PACKAGE = Path(tfmkit.__file__).parent
+FLAG = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 SECTION = re.compile(r"\b(\w+)(?: = (?:\S+))? in \[(\w+)\]")
-# Options of other programs.
-FOREIGN = {"--help", "--version"}
+# A message asks for an argument by its name: give z, length_unit='um', leave spacing out.
+ASKED = re.compile(r"\bgive ([a-z]\w*)|\b(\w+)='|\bleave (\w+) out|\bExpected (\w+) for")
+ARGUMENTS = {"z", "channel", "position", "pixel_size", "interval", "spacing", "length_unit", "interpolate"}
+# Options of every command.
+COMMON = {"--help", "--version"}
+# The commands that show the messages of the rooms below them. The first row that fits counts.
+SHOWN_BY = (
+    ("io/images", ("displacement", "traction", "batch")),
+    ("io/fields", ("traction", "batch")),
+    ("displacement", ("displacement", "batch")),
+    ("quantities.py", ("traction", "batch")),
+    ("batch", ("batch",)),
+)
+# Where only some of these commands can meet a message.
+FEWER = {
+    # Traction reads images for their looks: the scale is not needed, and one file is not beside another.
+    ("io/images", "pixel_size"): ("displacement", "batch"),
+}
 
 
 def options_of(command):
@@ -29,36 +45,87 @@ def options_of(command):
     return {option for action in parser._actions for option in action.option_strings}
 
 
-def texts(node):
-    """All texts inside a node, pieces of f-strings joined."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.JoinedStr):
-            yield "".join(str(value.value) if isinstance(value, ast.Constant) else "{}" for value in part.values)
-        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-            yield part.value
-
-
-def messages():
-    """All messages of errors in the package, and the sentences of doubts, with the place of each."""
-    for path in PACKAGE:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Raise) and node.exc is not None:
-                yield from ((f"{path.name}:{node.lineno}", text) for text in texts(node.exc))
-    for reader, words in OPTIONS.items():
-        yield from ((f"doubts for {reader}", word) for word in words.values())
-    yield from (("doubts", sign.sentence) for sign in SIGNS)
-
-
 @pytest.fixture(scope="module")
 def options():
     return {command: options_of(command) for command in COMMANDS}
 
 
-def test_messages_name_options_that_exist(options):
-    known = set().union(*options.values()) | FOREIGN
-    named = [(place, flag) for place, text in messages() for flag in FLAG.findall(text)]
-    assert len(named) > 20
-    assert [(place, flag) for place, flag in named if flag not in known] == []
+def silent(tree):
+    """The texts of a file that nobody sees: docstrings, and pieces of longer texts."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Expr):
+            yield id(node.value)
+        elif isinstance(node, ast.JoinedStr):
+            yield from map(id, node.values)
+
+
+def texts(path):
+    """All texts of a file that can be shown, with their lines; pieces of f-strings are joined."""
+    tree = ast.parse(path.read_text())
+    hidden = set(silent(tree))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr):
+            parts = (str(part.value) if isinstance(part, ast.Constant) else "{}" for part in node.values)
+            yield node.lineno, "".join(parts)
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in hidden:
+            yield node.lineno, node.value
+
+
+def messages():
+    """All texts of the package but bare names of options: errors, warnings, remarks, doubts, prints and helps."""
+    for path in sorted(PACKAGE.rglob("*.py")):
+        room = path.relative_to(PACKAGE).as_posix()
+        yield from ((room, line, text) for line, text in texts(path) if not FLAG.fullmatch(text))
+
+
+def readers(room, name=""):
+    """The commands that can show a message of a room, and the room's name in the table."""
+    if room.startswith("cli/"):
+        command = room.removeprefix("cli/").removesuffix(".py").partition("_")[0]
+        return (command,) if command in COMMANDS else ()
+    found = next((place for place, _ in SHOWN_BY if room.startswith(place)), None)
+    return FEWER.get((found, name), dict(SHOWN_BY).get(found, ()))
+
+
+def has(command, flag, options):
+    """Whether a command takes an option; a batch has it as a key of experiment.toml."""
+    if flag in options[command] | COMMON:
+        return True
+    key = flag.removeprefix("--").replace("-", "_")
+    sections = Config.model_fields.values() if command == "batch" else ()
+    return any(key in getattr(section.annotation, "model_fields", {}) for section in sections)
+
+
+def test_the_texts_are_found():
+    found = [text for _, _, text in messages()]
+    for part in ("may be exchanged", "is a JPEG, whose noise", "is left out: ", "results in ", "interpolate=True ("):
+        assert any(part in text for text in found), part
+
+
+def test_every_option_exists_for_those_who_see_its_name(options):
+    known = set().union(*options.values()) | COMMON
+    named = 0
+    for room, line, text in messages():
+        for found in FLAG.finditer(text):
+            named += 1
+            # A text may send its reader to another command.
+            other = re.search(r"`tfmkit (\w+)[^`]*$", text[: found.start()])
+            wanted = (other[1],) if other else readers(room)
+            assert found[0] in known, f"{room}:{line}: {found[0]}"
+            missing = [command for command in wanted if not has(command, found[0], options)]
+            assert not missing, f"{room}:{line}: {found[0]} is unknown to {missing}"
+    assert named > 25
+
+
+def test_every_argument_that_is_asked_for_is_an_option_or_a_key(options):
+    asked = set()
+    for room, line, text in messages():
+        for name in ARGUMENTS.intersection(*[[word for groups in ASKED.findall(text) for word in groups]]):
+            asked.add(name)
+            flag = "--" + name.replace("_", "-")
+            missing = [command for command in readers(room, name) if not has(command, flag, options)]
+            assert not missing, f"{room}:{line}: {name} is unknown to {missing}"
+    assert {"z", "channel", "position", "pixel_size", "spacing", "length_unit"} <= asked
 
 
 @pytest.mark.parametrize("command", ["displacement", "traction"])
@@ -68,10 +135,14 @@ def test_doubts_name_options_of_the_command_that_says_them(options, command):
         assert set(FLAG.findall(words)) <= options[other[1] if other else command]
 
 
+def test_sentences_of_doubts_name_options_by_their_reader_only():
+    assert not [sign.number for sign in SIGNS if FLAG.search(sign.sentence) or SECTION.search(sign.sentence)]
+
+
 def test_messages_name_keys_that_exist():
-    named = [(place, *found) for place, text in messages() for found in SECTION.findall(text)]
+    named = [(room, *found) for room, _, text in messages() for found in SECTION.findall(text)]
     assert len(named) > 5
-    for place, key, section in named:
+    for room, key, section in named:
         model = Config.model_fields[section].annotation
         free = model.model_config.get("extra") == "allow"
-        assert free or key in model.model_fields, f"{place}: {key} in [{section}]"
+        assert free or key in model.model_fields, f"{room}: {key} in [{section}]"

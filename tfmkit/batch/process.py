@@ -199,16 +199,18 @@ def read_pair(item: Item, config: Config) -> tuple[FloatArray, dict[str, float |
     """
     assert item.relaxed is not None  # noqa: S101 - an item of images has both
     files = config.input
-    relaxed = read_relaxed(
-        item.relaxed,
-        files.relaxed_frame,
-        item.moment,
-        in_movie=item.relaxed == item.source,
-        channel=files.channel,
-        own_channel=files.relaxed_channel,
-        **files.opening,
-    )
     with open_images(item.source, **files.opening) as series:
+        relaxed = read_relaxed(
+            item.relaxed,
+            files.relaxed_frame,
+            item.moment,
+            in_movie=item.relaxed == item.source,
+            channel=files.channel,
+            own_channel=files.relaxed_channel,
+            # Files of one frame each make a movie together.
+            n_deformed=series.n_frames if series.n_frames > 1 else None,
+            **files.opening,
+        )
         deformed = series.read(item.page, files.channel, holes=True)
         metadata = {"pixel_size": series.stated_pixel_size, "interval": series.interval}
     if relaxed.shape != deformed.shape:

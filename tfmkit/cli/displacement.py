@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from tfmkit._validation import FloatArray, check_count, check_number
+from tfmkit.cli.image_choice import add_image_choice, number_or_word
 from tfmkit.methods import DISPLACEMENT
 
 if TYPE_CHECKING:
@@ -67,22 +68,15 @@ def _add_files(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--relaxed-frame",
-        type=_number_or_word,
+        type=number_or_word,
         metavar="N",
         help="frame of the relaxed gel for all deformed images, from 1 (default: the only one, or the first of a stack "
         "that holds all images); each, if frame k of the relaxed file belongs to frame k of the deformed one",
     )
-    parser.add_argument("--channel", type=int, metavar="N", help="channel of the beads, from 0, if channels differ")
+    add_image_choice(parser, "of the beads")
     parser.add_argument(
         "--relaxed-channel", type=int, metavar="N", help="channel of the beads in the relaxed file, if it is another"
     )
-    parser.add_argument(
-        "--z",
-        type=_number_or_word,
-        metavar="Z",
-        help="plane of a Z stack, from 0; max, its maximum; time, if its planes are frames",
-    )
-    parser.add_argument("--position", type=int, metavar="N", help="which of several positions of a file, from 0")
 
 
 def _add_method(parser: argparse.ArgumentParser) -> None:
@@ -125,7 +119,7 @@ def run(options: argparse.Namespace) -> None:
         print_remarks(series.doubts)
         pages = _pages(options, series)
         transformer = DISPLACEMENT[options.method].make(**params)
-        frames = _measure(options, transformer, one, series, pages)
+        frames = _measure(options, transformer, partial(one, n_deformed=series.n_frames), series, pages)
         pixel_size = series.pixel_size
     method = describe_method(options.method, DISPLACEMENT[options.method].parameters(), transformer, params)
     blank = [number for number in range(1, len(pages) + 1) if number not in frames]
@@ -154,11 +148,6 @@ def _settings(options: argparse.Namespace) -> dict[str, Any]:
         **{name: getattr(options, name) for name in ("relaxed_frame", "channel", "relaxed_channel", "z", "position")},
         "drift": {"enabled": not options.no_drift, "rotation": options.rotation, "margin_px": options.margin},
     }
-
-
-def _number_or_word(text: str) -> int | str:
-    """Return the number of a plane or frame, or the word for all of them."""
-    return int(text) if text.isdigit() else text
 
 
 def _relaxed_frame(options: argparse.Namespace) -> int | str | None:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import check_number
+from tfmkit.cli.image_choice import add_image_choice
 from tfmkit.methods import TRACTION
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ def _add_figures(parser: argparse.ArgumentParser) -> None:
     figures.add_argument(
         "--image", type=Path, metavar="FILE", help="image of the cell under the arrows, one for all frames or one each"
     )
+    add_image_choice(figures, "of --image")
     figures.add_argument(
         "--vmax", type=float, metavar="PA", help="upper end of all scales (default: the robust maximum of all frames)"
     )
@@ -158,7 +160,7 @@ def run(options: argparse.Namespace) -> None:
     name, params = _method(options, gel)
     if options.mask is not None:
         data = replace(data, mask=_read_mask(options.mask, data))
-    look = Look(options.format, options.vmax, _read_images(options.image, len(data.displacement)))
+    look = Look(options.format, options.vmax, _read_images(options, len(data.displacement)))
     traction, method, columns = _invert(data, name, params, gel)
     thickness = {"thickness_um": options.thickness, "depth_um": options.depth}
     results = Results(data, traction, gel, thickness, pixel_size, method, columns)
@@ -223,15 +225,17 @@ def _read_mask(path: Path, data: DisplacementData) -> NDArray[np.bool_]:
     return np.stack([each.on_grid(data.x, data.y).inside for each in cells])
 
 
-def _read_images(path: Path | None, n_frames: int) -> list[NDArray[Any]]:
+def _read_images(options: argparse.Namespace, n_frames: int) -> list[NDArray[Any]]:
     """Return the image of the cell for every frame."""
+    path = options.image
     if path is None:
         return []
     from tfmkit.io import open_images
 
-    with open_images(path) as series:
+    # The scale of this image is not needed.
+    with open_images(path, pixel_size=1.0, z=options.z, position=options.position) as series:
         if series.n_frames not in (1, n_frames):
             raise ValueError(f"Expected one image of the cell or {n_frames} in {path}, got {series.n_frames}.")
         if series.n_frames == 1:
-            return [series.read(0)] * n_frames
-        return [series.read(frame) for frame in range(n_frames)]
+            return [series.read(0, options.channel)] * n_frames
+        return [series.read(frame, options.channel) for frame in range(n_frames)]

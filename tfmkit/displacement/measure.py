@@ -104,7 +104,14 @@ def is_blank(image: FloatArray) -> bool:
     return values.size == 0 or bool(values.min() == values.max())
 
 
-def relaxed_page(relaxed: ImageSeries, frame: int | str | None, moment: int, *, in_movie: bool = False) -> int:
+def relaxed_page(
+    relaxed: ImageSeries,
+    frame: int | str | None,
+    moment: int,
+    *,
+    in_movie: bool = False,
+    n_deformed: int | None = None,
+) -> int:
     """Return the frame of the relaxed gel that belongs to a deformed image.
 
     Parameters
@@ -118,6 +125,8 @@ def relaxed_page(relaxed: ImageSeries, frame: int | str | None, moment: int, *, 
         Frame of the deformed image, from 0.
     in_movie : bool, default=False
         Whether the file holds the deformed images, too.
+    n_deformed : int, optional
+        Number of frames of the deformed images, which must be that of the relaxed ones if `frame` is ``"each"``.
 
     Returns
     -------
@@ -127,7 +136,8 @@ def relaxed_page(relaxed: ImageSeries, frame: int | str | None, moment: int, *, 
     Raises
     ------
     ValueError
-        If `frame` is None and the file has several frames, or is ``"each"`` and the file holds the deformed images.
+        If `frame` is None and the file has several frames, or there is no such frame, or it is ``"each"`` and the file
+        holds the deformed images, or another number of frames.
     """
     if frame == EACH and in_movie:
         raise ValueError(
@@ -139,7 +149,21 @@ def relaxed_page(relaxed: ImageSeries, frame: int | str | None, moment: int, *, 
             "--relaxed-frame N (relaxed_frame = N in [input]) if one serves all deformed images, or by --relaxed-frame "
             'each (relaxed_frame = "each") if frame k belongs to deformed frame k.'
         )
-    return moment if frame == EACH else int(frame or 1) - 1
+    if frame == EACH:
+        if relaxed.n_frames <= moment or n_deformed not in (None, relaxed.n_frames):
+            raise ValueError(
+                f"Expected a relaxed frame for each deformed one, got {relaxed.n_frames} in {relaxed.path} for "
+                f"{n_deformed or f'frame {moment + 1}'}: save as many, or give the number of one that serves all, "
+                "--relaxed-frame N (relaxed_frame = N in [input])."
+            )
+        return moment
+    page = int(frame or 1) - 1
+    if page >= relaxed.n_frames:
+        raise ValueError(
+            f"Expected a relaxed frame from 1 to {relaxed.n_frames} of {relaxed.path}, got {page + 1}: change "
+            "--relaxed-frame (relaxed_frame in [input])."
+        )
+    return page
 
 
 def read_relaxed(
@@ -150,6 +174,7 @@ def read_relaxed(
     in_movie: bool = False,
     channel: int | None,
     own_channel: int | None,
+    n_deformed: int | None = None,
     **opening: Any,
 ) -> FloatArray:
     """Read the image of the relaxed gel that belongs to a deformed image.
@@ -168,6 +193,8 @@ def read_relaxed(
         Channel of the beads in the deformed images, from 0. It holds for this file too if that has several.
     own_channel : int or None
         Channel of the beads in this file, if it is another one.
+    n_deformed : int, optional
+        Number of frames of the deformed images, as `relaxed_page` takes it.
     **opening : object
         Arguments of `tfmkit.io.open_images`.
 
@@ -183,7 +210,7 @@ def read_relaxed(
     """
     with open_images(path, **opening) as series:
         shared = channel if series.n_channels > 1 else None
-        page = relaxed_page(series, frame, moment, in_movie=in_movie)
+        page = relaxed_page(series, frame, moment, in_movie=in_movie, n_deformed=n_deformed)
         return series.read(page, shared if own_channel is None else own_channel, holes=True)
 
 
