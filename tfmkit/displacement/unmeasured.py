@@ -203,7 +203,7 @@ def _mirrored(view: NDArray[Any]) -> int:
         # Lines 0 and `far` are images of each other.
         half = (far + 1) // 2
         if half > 1 and (view[:half] == view[far : far - half : -1]).all():
-            return half
+            return int(half)
     return 0
 
 
