@@ -66,6 +66,15 @@ def test_least_squares_go_to_the_solution_of_the_normal_equations() -> None:
     assert_allclose(field[:, 2:-2, 2:-2].mean(axis=(1, 2)), (0.3, -0.2), atol=0.01)
 
 
+def test_one_step_is_damped_by_a_fiftieth_of_the_trace() -> None:
+    # Where both directions are alike, the trace is twice either eigenvalue: a step is short by 1 / 1.04.
+    y, x = np.mgrid[:64, :64].astype(np.float32)
+    first, second = (np.sin(0.5 * (x - u)) + np.sin(0.5 * y) for u in (0.0, 0.02))
+    comparison = Comparison(first, first, second, np.ones((64, 64), dtype=bool), outlying=np.inf)
+    field = refine(comparison, np.zeros((2, 8, 8), dtype=np.float32), Lattice((64, 64), 8), [10.0])
+    assert field[0, 2:-2, 2:-2].mean() == pytest.approx(0.02 / 1.04, rel=0.01)
+
+
 def test_standard_errors_are_large_along_the_stripes_of_an_image() -> None:
     # Nothing tells how far vertical stripes have moved downwards.
     rng = np.random.default_rng(0)
@@ -162,7 +171,8 @@ def test_a_turned_image_loses_its_corners() -> None:
     assert not hidden[5:-5, 5:-5].any()
 
 
-def test_margin_widens_the_cell_by_its_length_in_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("margin", [0.0, 1.0, 10.0])
+def test_margin_widens_the_cell_by_its_length_in_pixels(margin: float, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[np.ndarray] = []
 
     def estimate(pairs: np.ndarray, *, mask: np.ndarray, rotation: bool) -> np.ndarray:
@@ -173,9 +183,9 @@ def test_margin_widens_the_cell_by_its_length_in_pixels(monkeypatch: pytest.Monk
     images = np.random.default_rng(0).poisson(40, (2, 64, 64)).astype(float)
     cell = np.zeros((64, 64), dtype=bool)
     cell[32, 32] = True
-    measure_pair(images, OpticalFlow(radius=4, spacing=8), cells=cell, margin=10.0)
+    measure_pair(images, OpticalFlow(radius=4, spacing=8), cells=cell, margin=margin)
     y, x = np.mgrid[:64, :64] - 32
-    assert_array_equal(seen[0], np.hypot(x, y) <= 10)
+    assert_array_equal(seen[0], np.hypot(x, y) <= margin)
 
 
 def test_a_shifted_pair_is_flagged_on_the_sides_that_the_camera_lost() -> None:
