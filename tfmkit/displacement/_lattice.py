@@ -150,22 +150,20 @@ class Lattice:
         """
         return resample(field, self.positions(), wanted.positions())
 
-    def spread(self, field: FloatArray, block: int = 1) -> FloatArray:
-        """Interpolate from the nodes to pixels or blocks.
+    def spread(self, field: FloatArray) -> FloatArray:
+        """Interpolate from the nodes to the pixels.
 
         Parameters
         ----------
         field : ndarray of shape (..., n_y, n_x)
             Values at the nodes.
-        block : int, default=1
-            Pixels per block.
 
         Returns
         -------
-        ndarray of shape (..., n_rows, n_columns)
-            Values at the pixels or blocks.
+        ndarray of shape (..., height, width)
+            Values at the pixels.
         """
-        rows, columns = (pixel_matrix(side, self.spacing, block) for side in self.shape)
+        rows, columns = (pixel_matrix(side, self.spacing) for side in self.shape)
         return rows @ field @ columns.T
 
 
@@ -235,23 +233,20 @@ def hat_matrix(size: int, spacing: int, block: int) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=64)
-def pixel_matrix(size: int, spacing: int, block: int = 1) -> NDArray[np.float32]:
-    """Return the cubic spline interpolation from nodes to (blocks of) pixels.
+def pixel_matrix(size: int, spacing: int) -> NDArray[np.float32]:
+    """Return the cubic spline interpolation from nodes to pixels.
 
     Parameters
     ----------
     size, spacing : int
         Side of the image and distance between nodes, in pixels.
-    block : int, default=1
-        Pixels per block.
 
     Returns
     -------
-    ndarray of shape (n_blocks, n_nodes), float32
+    ndarray of shape (size, n_nodes), float32
         Interpolation weights; positions beyond the outermost nodes take their values.
     """
-    centres = np.arange(size // block) * block + (block - 1) / 2
-    return _frozen(spline_matrix(nodes(size, spacing), centres))
+    return _frozen(spline_matrix(nodes(size, spacing), np.arange(float(size))))
 
 
 def spline_matrix(known: FloatArray, wanted: FloatArray) -> FloatArray:
