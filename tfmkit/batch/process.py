@@ -6,6 +6,7 @@ Steps that were done before, with the same files and settings, are not done agai
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ from tfmkit.methods import DISPLACEMENT, TRACTION
 from tfmkit.noise.measure import noise_level
 from tfmkit.quantities import gel_in_pixels
 
+# Tells of every step that is done, for those who wait.
+_LOG = logging.getLogger("tfmkit.batch")
 # Name of the only cell where a displacement file has an outline.
 _CELL = "cell"
 _FRAME = re.compile(r"\{frame(:d)?\}")
@@ -157,6 +160,7 @@ def measure_item(item: Item, config: Config) -> Measurement:
     ValueError
         If a file is damaged or does not fit.
     """
+    _LOG.info("displacement")
     if not item.has_images:
         return _read_measurement(item, config)
     pair, metadata = read_pair(item, config)
@@ -240,6 +244,7 @@ def preview_item(item: Item, config: Config, measurement: Measurement, path: Pat
     ValueError
         If a file is damaged or the cell's image differs in size.
     """
+    _LOG.info("images")
     pair, _ = read_pair(item, config)
     # Pixels that are not finite would spread, and are left out of the displacement.
     middle = np.nanmedian(np.where(np.isfinite(pair), pair, np.nan), axis=(1, 2), keepdims=True)
@@ -282,6 +287,7 @@ def invert_item(
     record : dict
         Choices of the estimator and numbers of the cells, with the pixel as the unit of length.
     """
+    _LOG.info("traction")
     estimator = TRACTION[config.traction.name].on_gel(gel, **config.traction.params)
     fields = measurement.displacement[None]
     if not get_tags(estimator).target_tags.required:
@@ -290,6 +296,7 @@ def invert_item(
     traction, std = predicted if estimator.gives_std else (predicted, None)
     draws, n_draws = None, config.run.samples
     if n_draws:
+        _LOG.info("error bars")
         draws = estimator.draw(fields, n_draws, _stream(config.run.seed, item.key), predicted=predicted)
     if std is None and draws is not None and n_draws > 1:
         std = draws.traction.std(axis=0, ddof=1)
