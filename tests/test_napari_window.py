@@ -1,0 +1,284 @@
+"""The window on one frame: it shows the numbers of a batch, answers while it works, and needs mouse or keyboard only.
+
+These tests open windows: `make test-napari` runs them in an X server without a screen.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+from batch_images import contents
+
+if find_spec("napari") is None or find_spec("pytestqt") is None:
+    pytest.skip("needs napari and pytest-qt: make test-napari", allow_module_level=True)
+if os.name == "posix" and not os.environ.get("DISPLAY"):
+    pytest.skip("needs a display: make test-napari", allow_module_level=True)
+
+from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+
+from tfmkit.batch import run
+from tfmkit.napari.knobs import NO_LAYER
+from tfmkit.napari.sample_data import simulated_cell
+from tfmkit.napari.window import PreviewWindow
+from tfmkit.simulate import BeadSimulator
+
+# Longest wait in milliseconds, on a machine that does much else.
+PATIENCE = 120_000
+SIDE = 128
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def window(viewer, qtbot):
+    """Return the window on a small pair of images, after its first preview."""
+    pair = BeadSimulator(SIDE, peak=3.0, random_state=0).sample().pairs[0].round().astype(np.uint16)
+    for image, name in zip(pair, ("relaxed", "deformed"), strict=True):
+        viewer.add_image(image, name=name, scale=(0.2, 0.2), units=("um", "um"))
+    made = open_window(viewer, qtbot)
+    with qtbot.waitSignal(made.previewed, timeout=PATIENCE):
+        made.form.young.setValue(8000)
+        made.form.poisson.setValue(0.45)
+    yield made
+    made.session.close()
+
+
+def open_window(viewer, qtbot) -> PreviewWindow:
+    viewer.window._qt_window.resize(1500, 950)
+    made = PreviewWindow(viewer)
+    viewer.window.add_dock_widget(made, name="Traction of one frame")
+    viewer.window._qt_window.activateWindow()
+    qtbot.waitUntil(made.isActiveWindow, timeout=PATIENCE)
+    return made
+
+
+def click(qtbot, widget: QWidget, place: QPoint | None = None) -> None:
+    """Click into a control as a mouse does."""
+    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place or QPoint(8, widget.height() // 2))
+
+
+def texts_of(window: PreviewWindow) -> dict[str, list[str]]:
+    """Return the table of results: value and unit by quantity."""
+    table = window.results.table
+    rows = [
+        [table.item(row, column).text() for column in range(table.columnCount())] for row in range(table.rowCount())
+    ]
+    return {row[0]: row[1:] for row in rows}
+
+
+def test_window_shows_the_batch_of_its_experiment_to_the_byte(window, viewer, tmp_path, monkeypatch, qtbot):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "experiment.toml"), ""))
+    click(qtbot, window.write_button)
+    assert "tfmkit batch" in window.status.text()
+    results = run(tmp_path / "experiment.toml")
+    found, shown = contents(results.folder), contents(window.preview.folder)
+    for name in ("table.csv", "fields/all_0001.ome.tif", "previews/all_0001.tif"):
+        assert shown[name] == found[name], name
+    maps = next(results.items()).fields()
+    traction = viewer.layers["traction (Pa)"]
+    assert np.array_equal(traction.data, np.hypot(maps["tx_Pa"], maps["ty_Pa"]))
+    assert traction.scale.tolist() == pytest.approx([0.8, 0.8])
+    arrows = viewer.layers["displacement (px)"]
+    assert np.array_equal(arrows.data[:, 1, ::-1], np.stack([maps["ux_px"], maps["uy_px"]], -1).reshape(-1, 2))
+    table = texts_of(window)
+    assert table["total force"][-1].endswith("N")
+    assert "\N{PLUS-MINUS SIGN}" in table["total force"][0]
+    assert window.results.remarks.text()
+
+
+def test_many_turns_make_one_preview(window, qtbot):
+    previews = []
+    window.previewed.connect(lambda: previews.append(window.preview))
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        for young in range(5000, 6000, 100):
+            window.form.young.setValue(young)
+            qtbot.wait(10)
+    qtbot.wait(500)
+    assert len(previews) == 1
+    assert "young = 5900.0" in (window.session.folder / "preview.toml").read_text(encoding="utf-8")
+
+
+def test_a_turn_during_the_work_is_shown_last(window, qtbot):
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        window.form.young.setValue(4000)
+        window.run()
+        window.form.young.setValue(3000)
+        window.run()
+    assert "young = 3000.0" in (window.session.folder / "preview.toml").read_text(encoding="utf-8")
+
+
+def test_window_answers_while_it_works_and_cancel_ends_the_work(window, qtbot):
+    ticks = []
+    clock = QTimer()
+    clock.timeout.connect(lambda: ticks.append(1))
+    clock.start(10)
+    window.form.traction.names.setCurrentText("ElasticNetTFM")
+    window.form.samples.setValue(1000)
+    qtbot.waitUntil(lambda: window.status.text() == "error bars...", timeout=PATIENCE)
+    assert window.cancel_button.isEnabled()
+    assert len(ticks) > 5
+    before = window.preview
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        click(qtbot, window.cancel_button)
+    assert window.status.text() == "Cancelled."
+    assert window.preview is before
+    assert not window.cancel_button.isEnabled()
+    window.form.traction.names.setCurrentText("FTTC")
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        window.form.samples.setValue(2)
+    assert window.preview.record["estimator"] == "FTTC"
+
+
+def test_missing_gel_is_asked_for(viewer, qtbot):
+    for name in ("relaxed", "deformed"):
+        viewer.add_image(np.zeros((SIDE, SIDE), np.uint8), name=name)
+    window = open_window(viewer, qtbot)
+    qtbot.waitUntil(lambda: "Young's modulus" in window.status.text(), timeout=PATIENCE)
+    window.session.close()
+
+
+def test_bad_images_are_named(window, viewer, qtbot):
+    viewer.layers["deformed"].data = np.zeros((SIDE, SIDE - 2), np.uint16)
+    window.run()
+    assert "Expected two images of one size" in window.status.text()
+
+
+def test_mask_from_labels_and_shapes(window, viewer, qtbot):
+    labels = np.zeros((SIDE, SIDE), np.uint8)
+    labels[30:60, 30:60], labels[70:100, 60:100] = 1, 2
+    viewer.add_labels(labels, name="drawn", scale=(0.2, 0.2))
+    window.form.mask.setCurrentText("drawn")
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        window.run()
+    assert window.preview.table["cell"].tolist() == ["1", "2"]
+    corners = 0.2 * np.array([[30, 30], [30, 90], [90, 90], [90, 30]])
+    viewer.add_shapes([corners], shape_type="polygon", name="polygon")
+    window.form.mask.setCurrentText("polygon")
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        window.run()
+    assert window.preview.table["cell"].tolist() == ["cell"]
+    assert window.preview.table["area_um2"].item() == pytest.approx(12.0**2, rel=0.04)
+    window.form.mask.setCurrentText(NO_LAYER)
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        window.run()
+    assert window.preview.table["cell"].tolist() == ["field"]
+
+
+def test_frames_of_a_movie_follow_the_slider(viewer, qtbot):
+    relaxed, deformed = BeadSimulator(SIDE, peak=3.0, random_state=0).sample().pairs[0]
+    viewer.add_image(relaxed, name="relaxed")
+    viewer.add_image(np.stack([relaxed, deformed]), name="deformed")
+    window = open_window(viewer, qtbot)
+    window.form.young.setValue(8000)
+    window.form.poisson.setValue(0.45)
+    viewer.dims.set_current_step(0, 0)
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        window.run()
+    assert window.preview.record["frame"] == 1
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        viewer.dims.set_current_step(0, 1)
+    assert window.preview.record["frame"] == 2
+    assert float(window.preview.table["max_traction_Pa"].iloc[0]) > 10
+    window.session.close()
+
+
+def test_mouse_alone(window, viewer, qtbot, tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
+    area = window.findChild(QWidget, "qt_scrollarea_viewport").parent()
+    for box in (window.form.drift, window.form.rotation):
+        area.ensureWidgetVisible(box)
+        before = box.isChecked()
+        with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+            click(qtbot, box)
+        assert box.isChecked() != before
+    young = window.form.young
+    area.ensureWidgetVisible(young)
+    before = young.value()
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        click(qtbot, young, QPoint(young.width() - 6, 5))
+    assert young.value() != before
+    names = window.form.traction.names
+    area.ensureWidgetVisible(names)
+    choose_by_mouse(qtbot, names, "FTTC")
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        area.ensureWidgetVisible(window.run_button)
+        click(qtbot, window.run_button)
+    assert window.preview.record["estimator"] == "FTTC"
+    area.ensureWidgetVisible(window.report_button)
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        click(qtbot, window.report_button)
+    assert Path(opened[0]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def choose_by_mouse(qtbot, box: QComboBox, text: str) -> None:
+    click(qtbot, box)
+    view = box.view()
+    qtbot.waitUntil(view.isVisible, timeout=PATIENCE)
+    place = view.visualRect(view.model().index(box.findText(text), 0)).center()
+    qtbot.mouseMove(view.viewport(), place)
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert box.currentText() == text
+
+
+def test_keyboard_alone(window, viewer, qtbot):
+    form = window.form
+    form.relaxed.setFocus()
+    reached = []
+    for _ in range(60):
+        focus = window.focusWidget()
+        if focus in reached:
+            break
+        reached.append(focus)
+        qtbot.keyClick(focus, Qt.Key.Key_Tab)
+    wanted = [
+        form.relaxed, form.deformed, form.mask, form.pixel_size, form.drift, form.rotation, form.displacement.names,
+        *form.displacement.boxes["piv"].values(), form.young, form.poisson, form.thickness, form.traction.names,
+        *form.traction.boxes["FTTCCV"].values(), form.samples, window.live, window.run_button, window.results.table,
+        window.write_button, window.report_button,
+    ]  # fmt: skip
+    assert [widget for widget in reached if widget in wanted] == wanted
+    window.live.setFocus()
+    qtbot.keyClick(window.live, Qt.Key.Key_Space)
+    assert not window.live.isChecked()
+    form.young.setFocus()
+    form.young.selectAll()
+    qtbot.keyClicks(form.young, "12500")
+    qtbot.keyClick(form.young, Qt.Key.Key_Up)
+    assert form.young.value() == 13500
+    form.traction.names.setFocus()
+    qtbot.keyClick(form.traction.names, Qt.Key.Key_Up)
+    assert form.traction.names.currentText() == "FTTC"
+    lam = form.traction.boxes["FTTC"]["lam"]
+    lam.setFocus()
+    lam.selectAll()
+    qtbot.keyClicks(lam, "1e-5")
+    assert lam.value() == 1e-5
+    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
+        qtbot.keyClick(lam, Qt.Key.Key_Return)
+    assert window.preview.record["estimator"] == "FTTC"
+    assert "lam = 1e-05" in (window.session.folder / "preview.toml").read_text(encoding="utf-8")
+
+
+def test_screenshot(viewer, qtbot):
+    for data, options, kind in simulated_cell():
+        getattr(viewer, f"add_{kind}")(data, **options)
+    window = open_window(viewer, qtbot)
+    qtbot.waitUntil(lambda: window.preview is not None, timeout=PATIENCE)
+    viewer.scale_bar.visible = True
+    viewer.reset_view()
+    qtbot.wait(500)
+    file = Path(__file__).parents[1] / "out" / "napari_window.png"
+    file.parent.mkdir(exist_ok=True)
+    picture = viewer.screenshot(str(file), canvas_only=False)
+    assert len(np.unique(picture.reshape(-1, 4), axis=0)) > 1000
+    window.session.close()
