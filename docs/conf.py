@@ -75,8 +75,8 @@ html_show_sourcelink = False
 # Pages without pages below them need no sidebar.
 html_sidebars = {
     name: [] for name in (
-        "index", "start", "which_method", "input", "beads_to_report", "error_bars", "extend", "glossary", "benchmarks",
-        "contributing", "changelog",
+        "index", "start", "which_method", "input", "beads_to_report", "window", "error_bars", "extend", "glossary",
+        "benchmarks", "contributing", "changelog",
     )
 }  # fmt: skip
 html_theme_options = {

@@ -25,6 +25,7 @@ ORDER = (
     "plot_measured_beads",
     "plot_measured_movie",
     "plot_measured_error_bars",
+    "plot_measured_two_cells",
 )
 
 

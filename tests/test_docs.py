@@ -18,8 +18,10 @@ from tfmkit.cli import main as command_line
 from tfmkit.simulate import BeadSimulator
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("[a-z]*.md")),
-         *sorted((ROOT / "docs" / "methods").glob("*.md"))]  # fmt: skip
+FOLDERS = [ROOT / "docs", ROOT / "docs" / "datasets", ROOT / "docs" / "methods"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"] + [
+    page for folder in FOLDERS for page in sorted(folder.glob("[a-z]*.md"))
+]
 BLOCK = re.compile(r"^( *)```(python|sh|toml)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 # Sphinx makes these files.
