@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tfmkit.batch import run
+from tfmkit.processes import follow
 
 _Tell = Callable[[str, str], None]
 
@@ -79,6 +80,9 @@ def _do(**job: Any) -> None:
 
 def main() -> None:
     """Serve the standard streams; all that a library prints goes to standard error instead."""
+    if os.name != "nt":
+        # Elsewhere the process ends with the window even in the middle of a job.
+        follow(os.getppid())
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     with answers:

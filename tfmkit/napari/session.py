@@ -102,7 +102,7 @@ class Session:
         yield from self._ask(config=str(config), results=str(results))
         return read_preview(results)
 
-    def report(self, page: Path) -> Iterator[str]:
+    def report(self, page: Path) -> Generator[str, None, None]:
         """Write the report on the last preview.
 
         Parameters

@@ -179,17 +179,17 @@ class PreviewWindow(QWidget):
         """Go through steps in another thread."""
         self._worker = create_worker(_to_the_end, steps, _start_thread=False)
         self._worker.yielded.connect(self._step)
-        self._worker.returned.connect(lambda result: self._take(result, finish))
+        self._worker.returned.connect(lambda found: self._take(found[0], found[1], finish))
         self._worker.finished.connect(self._end)
         self.cancel_button.setEnabled(True)
         self.progress.setValue(0)
         self._worker.start()
 
-    def _take(self, result: Any, finish: Callable[[Any], None]) -> None:
-        if isinstance(result, Cancelled):
+    def _take(self, result: Any, reason: Exception | None, finish: Callable[[Any], None]) -> None:
+        if isinstance(reason, Cancelled):
             self._say("Cancelled.")
-        elif isinstance(result, Exception):
-            self._say(str(result))
+        elif reason is not None:
+            self._say(str(reason))
         else:
             finish(result)
 
@@ -235,9 +235,10 @@ class PreviewWindow(QWidget):
         self.status.setText(text)
 
 
-def _to_the_end(steps: Generator[str, None, Any]) -> Generator[str, None, Any]:
+def _to_the_end(steps: Generator[str, None, Any]) -> Generator[str, None, tuple[Any, Exception | None]]:
     """Give steps and return their result, or the reason why there is none. Errors of the program stay errors."""
     try:
-        return (yield from steps)
+        result = yield from steps
     except (Cancelled, ValueError, OSError) as reason:
-        return reason
+        return None, reason
+    return result, None
