@@ -295,8 +295,9 @@ def _present(files: list[Path | None]) -> list[Path]:
 
 
 def _file_state(path: Path) -> tuple[int, int]:
-    state = path.stat()
-    return state.st_size, state.st_mtime_ns
+    # An OME-Zarr is a folder of files.
+    states = [part.stat() for part in (path, *(path.rglob("*") if path.is_dir() else ()))]
+    return sum(state.st_size for state in states), max(state.st_mtime_ns for state in states)
 
 
 def _number(array: NDArray[Any]) -> float | None:

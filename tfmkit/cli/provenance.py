@@ -14,7 +14,7 @@ def hash_files(paths: Iterable[Path]) -> dict[str, str]:
     Parameters
     ----------
     paths : iterable of Path
-        The files.
+        The files; a folder counts with all files in it.
 
     Returns
     -------
@@ -23,9 +23,19 @@ def hash_files(paths: Iterable[Path]) -> dict[str, str]:
     """
     digests = {}
     for path in paths:
-        with path.open("rb") as file:
-            digests[str(path)] = hashlib.file_digest(file, "sha256").hexdigest()
+        if path.is_dir():
+            digests[str(path)] = _hash_folder(path)
+        else:
+            with path.open("rb") as file:
+                digests[str(path)] = hashlib.file_digest(file, "sha256").hexdigest()
     return digests
+
+
+def _hash_folder(folder: Path) -> str:
+    """Return the SHA-256 of all files in a folder, with their names: an OME-Zarr is one."""
+    parts = sorted(path for path in folder.rglob("*") if path.is_file())
+    named = [(Path(part).relative_to(folder).as_posix(), digest) for part, digest in hash_files(parts).items()]
+    return hashlib.sha256(repr(named).encode()).hexdigest()
 
 
 def describe_method(name: str, defaults: Mapping[str, Any], estimator: Any, given: Mapping[str, Any]) -> dict[str, Any]:

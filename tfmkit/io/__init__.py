@@ -32,6 +32,7 @@ from tfmkit.io.images import (
     read_region_set,
     read_regions,
     write_ome_tiff,
+    write_ome_zarr,
     write_tiff,
 )
 from tfmkit.io.text import harmless_cell, printable
@@ -67,6 +68,7 @@ __all__ = [
     "write_fiji_traction",
     "write_json",
     "write_ome_tiff",
+    "write_ome_zarr",
     "write_settings",
     "write_tiff",
     "writing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from os import PathLike
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import numpy as np
 
 from tfmkit._validation import check_number
 from tfmkit.io.images.nd2 import open_nd2
+from tfmkit.io.images.ome_zarr import is_zarr, open_zarr
 from tfmkit.io.images.picture import open_picture
 from tfmkit.io.images.scale import Scale, is_square, square_pixel
 from tfmkit.io.images.series import ImageSeries, Planes, ZChoice, channel_names
 from tfmkit.io.images.tiff import open_tiff
+from tfmkit.io.images.vendors import open_czi, open_lif
 from tfmkit.io.units import check_pixel_size
 
 # An image narrower than this is a row of channels or frames.
@@ -21,9 +24,13 @@ _LEAST_SIDE = 5
 _TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PICTURE_STARTS = {b"\x89PNG": "PNG", b"BM": "BMP", b"\xff\xd8\xff": "JPEG"}
 _JPEG_START = b"\xff\xd8\xff"
-# Microscope formats that nothing here reads.
-_OTHER_STARTS = {b"ZISRAW": "a .czi of Zeiss", b"p\0\0\0": "a .lif of Leica"}
-_ND2_STARTS = (b"\xda\xce\xbe\x0a", b"\0\0\0\x0cjP  ")
+# Microscope formats that other packages read.
+_VENDOR_STARTS: dict[bytes, Callable[[Path, ZChoice, int | None], tuple[Planes, Scale]]] = {
+    b"\xda\xce\xbe\x0a": open_nd2,
+    b"\0\0\0\x0cjP  ": open_nd2,
+    b"ZISRAW": open_czi,
+    b"p\0\0\0": open_lif,
+}
 
 
 def open_images(
@@ -39,8 +46,9 @@ def open_images(
     Parameters
     ----------
     path : str or path-like
-        A TIFF file (plain, OME-TIFF or an ImageJ stack), a PNG, BMP or JPEG, or, with the extra ``tfmkit[nd2]``, an
-        `.nd2`. It is recognised by its content. Pixels are unsigned or signed integers or floats.
+        A TIFF file (plain, OME-TIFF or an ImageJ stack), a PNG, BMP or JPEG, or, with the extra of its name, an `.nd2`
+        (``tfmkit[nd2]``), `.czi`, `.lif`, or the folder of an OME-Zarr (``tfmkit[zarr]``). It is recognised by its
+        content. Pixels are unsigned or signed integers or floats.
     pixel_size : float, optional
         Side of a pixel in micrometres; replaces the number in the file.
     interval : float, optional
@@ -93,16 +101,13 @@ def open_images(
     (3, ('beads',), 0.1, (8, 9))
     """
     file = Path(path)
-    if not file.is_file():
+    if not file.is_file() and not is_zarr(file):
         raise FileNotFoundError(f"No such file: {file}")
     given = None if pixel_size is None else check_pixel_size(pixel_size)
     step = None if interval is None else check_number(interval, "interval", low=0, include_low=False)
     series = _open_series(file, z, position, given, step, labels=False)
-    with file.open("rb") as opened:
-        if opened.read(3) == _JPEG_START:
-            warnings.warn(
-                f"{file} is a JPEG, whose noise moves beads: use the TIFF that it was made from.", stacklevel=2
-            )
+    if _start(file).startswith(_JPEG_START):
+        warnings.warn(f"{file} is a JPEG, whose noise moves beads: use the TIFF that it was made from.", stacklevel=2)
     return series
 
 
@@ -146,19 +151,31 @@ def _open_series(
 
 
 def _open(path: Path, z: ZChoice, position: int | None, labels: bool) -> tuple[Planes, Scale]:
-    with path.open("rb") as file:
-        start = file.read(8)
+    if is_zarr(path):
+        return open_zarr(path, z, position)
+    start = _start(path)
     if start.startswith(_TIFF_STARTS):
         return open_tiff(path, z, position)
     for begin, kind in _PICTURE_STARTS.items():
         if start.startswith(begin):
             return open_picture(path, kind, labels=labels)
-    if start.startswith(_ND2_STARTS):
-        return open_nd2(path, z, position)
-    other = next((name for begin, name in _OTHER_STARTS.items() if start.startswith(begin)), None)
-    if other:
-        raise ValueError(f"it is {other}: save it as OME-TIFF in the program of the microscope or in Fiji")
-    raise ValueError("it is empty" if not start else "it is neither TIFF nor PNG nor BMP nor JPEG nor .nd2")
+    for begin, opener in _VENDOR_STARTS.items():
+        if start.startswith(begin):
+            return opener(path, z, position)
+    raise ValueError(
+        "it is empty"
+        if not start
+        else "it is none of TIFF, PNG, BMP, JPEG, .nd2, .czi, .lif and OME-Zarr: save it as "
+        "OME-TIFF in the program of the microscope or in Fiji"
+    )
+
+
+def _start(path: Path) -> bytes:
+    """Return the first bytes of a file; none of a folder."""
+    if path.is_dir():
+        return b""
+    with path.open("rb") as file:
+        return file.read(8)
 
 
 def _series(path: Path, planes: Planes, scale: Scale, pixel_size: float | None, interval: float | None) -> ImageSeries:

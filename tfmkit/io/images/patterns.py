@@ -8,6 +8,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
+from tfmkit.io.images.ome_zarr import is_zarr
+
 # A placeholder, with :d where it stands for digits only.
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"([A-Za-z_]\w*)(:d)?")
@@ -135,7 +137,7 @@ def _walk(folder: Path, parts: list[str], fields: Fields, pattern: str) -> Itera
             continue
         if rest and path.is_dir():
             yield from _walk(path, rest, found, pattern)
-        elif not rest and path.is_file():
+        elif not rest and (path.is_file() or is_zarr(path)):
             yield found, path
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 import numpy as np
 import tifffile
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import check_number, unmasked
 from tfmkit.io.writing import writing
@@ -46,16 +46,7 @@ def write_ome_tiff(
         If `images` is not 4-D or not real numbers, there is not one name per channel, a name cannot stand in XML, or a
         number is not positive.
     """
-    stack = np.asarray(unmasked(images))
-    if stack.ndim != 4 or not stack.size or stack.dtype.kind not in "uifb":
-        raise ValueError(
-            f"Expected images as real numbers of shape (n_frames, n_channels, height, width), got {stack.dtype} of "
-            f"shape {stack.shape}."
-        )
-    if len(channels) != stack.shape[1] or not all(name and name.isprintable() for name in channels):
-        raise ValueError(f"Expected a printable name for each of {stack.shape[1]} channels, got {channels}.")
-    if stack.dtype not in (np.uint8, np.uint16):
-        stack = stack.astype(np.float32)
+    stack = check_stack(images, channels)
     metadata: dict[str, Any] = {"axes": "TCYX", "Channel": {"Name": list(channels)}, "Creator": "tfmkit"}
     if pixel_size is not None:
         side = check_number(pixel_size, "pixel_size", low=0, include_low=False)
@@ -69,6 +60,37 @@ def write_ome_tiff(
     metadata["UUID"] = str(UUID(bytes=digest.digest()[:16], version=5))
     with writing(path) as temporary:
         tifffile.imwrite(temporary, stack, ome=True, compression="zlib", photometric="minisblack", metadata=metadata)
+
+
+def check_stack(images: ArrayLike, channels: tuple[str, ...]) -> NDArray[Any]:
+    """Return images in a type that other programs read.
+
+    Parameters
+    ----------
+    images : array-like of shape (n_frames, n_channels, height, width)
+        The images.
+    channels : tuple of str
+        Names of the channels.
+
+    Returns
+    -------
+    ndarray of shape (n_frames, n_channels, height, width)
+        8 or 16 bit unsigned integers as they are, all others as 32 bit floats.
+
+    Raises
+    ------
+    ValueError
+        If `images` is not 4-D or not real numbers, there is not one name per channel, or a name cannot stand in XML.
+    """
+    stack = np.asarray(unmasked(images))
+    if stack.ndim != 4 or not stack.size or stack.dtype.kind not in "uifb":
+        raise ValueError(
+            f"Expected images as real numbers of shape (n_frames, n_channels, height, width), got {stack.dtype} of "
+            f"shape {stack.shape}."
+        )
+    if len(channels) != stack.shape[1] or not all(name and name.isprintable() for name in channels):
+        raise ValueError(f"Expected a printable name for each of {stack.shape[1]} channels, got {channels}.")
+    return stack if stack.dtype in (np.uint8, np.uint16) else stack.astype(np.float32)
 
 
 def write_tiff(
