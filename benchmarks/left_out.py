@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_validate
 from tqdm.auto import tqdm
 
@@ -39,7 +38,7 @@ def estimators(poisson: float) -> dict[str, Any]:
     return {
         SEARCH: GridSearchCV(FTTC(poisson=poisson), GRID, cv=3),
         **{name: TRACTION[name].make(poisson=poisson) for name in CHOOSING},
-        SEEN: FrozenEstimator(DeepTFM.from_pretrained("default", poisson=poisson)),
+        SEEN: DeepTFM.from_pretrained("default", poisson=poisson),
     }
 
 

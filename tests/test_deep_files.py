@@ -218,3 +218,14 @@ def test_weights_are_not_the_state_of_a_training(fields, weights):
     weights.rename(weights.with_name("training.safetensors"))
     with pytest.raises(ValueError, match="got weights without one"):
         DeepTFM(**TINY, checkpoint_dir=weights.parent).fit(*fields)
+
+
+def test_pickles_of_weights_are_neither_written_nor_read(tmp_path):
+    model = DeepTFM.from_pretrained("small")
+    path = tmp_path / "weights.pt"
+    with pytest.raises(NotImplementedError, match="use save_weights"):
+        model.save_params(f_params=path)
+    assert not path.exists()
+    path.write_bytes(b"")
+    with pytest.raises(NotImplementedError, match="does not read pickles"):
+        model.load_params(f_params=path)

@@ -197,6 +197,31 @@ def test_claims_follow_the_tables(results):
     assert (rows["verdict"][better] == "not reproduced").all()
 
 
+def test_the_headline_is_judged_under_every_reading(results):
+    rows = pd.DataFrame(claims._accuracy(results))
+    rows = rows[rows["statement"].str.startswith("mean normalised error") & (rows["subject"] == "TracNet")]
+    table = errors.read_errors(results).query("estimator == 'TracNet' and filter == 'none' and noise == 0")
+    values = table.groupby("metric")["value"]
+    expected = {
+        "whole field (sum of lengths over sum of lengths)": values.mean()["mean_normalized_error"],
+        "whole field (relative RMSE)": values.mean()["relative_rmse"],
+        "whole field (square of the relative RMSE)": values.apply(lambda v: (v**2).mean())["relative_rmse"],
+        "cell (square of the relative RMSE)": values.apply(lambda v: (v**2).mean())["relative_rmse_inside"],
+    }
+    assert len(rows) == 6
+    for end, error in expected.items():
+        assert rows["found"][rows["statement"].str.endswith(end)].tolist() == [f"{error:.1%}"]
+
+
+def test_every_failure_has_a_reason(results):
+    table = pd.read_csv(RESULTS / "paper" / "claims.csv", keep_default_na=False)
+    failed = table["verdict"] == "not reproduced"
+    assert (failed == (table["reason"] != "")).all()
+    failure = claims.Claim("figure 9", "the moon is a cheese", "yes", "DeepTFM", "no", "not reproduced")
+    with pytest.raises(KeyError, match="No reason for 'the moon"):
+        claims.with_reason(failure)
+
+
 def test_claims_without_measured_fields_say_so(tmp_path):
     assert [claim.verdict for claim in claims._measured(tmp_path)] == ["not tested"]
 

@@ -77,7 +77,7 @@ class Once(TractionEstimator):
     Parameters
     ----------
     estimator : estimator
-        The method; a fitted network comes frozen.
+        The method.
     """
 
     def __init__(self, estimator: Any) -> None:
@@ -101,10 +101,10 @@ class Once(TractionEstimator):
 def networks(
     young: float = YOUNG, poisson: float = POISSON, names: tuple[str, ...] = (DEEP, TRACNET)
 ) -> dict[str, Any]:
-    """Return the pretrained networks, frozen; TracNet serves the paper's Poisson ratio only."""
+    """Return the pretrained networks; TracNet serves the paper's Poisson ratio only."""
     weights = {DEEP: "default", TRACNET: "tracnet"}
     return {
-        name: FrozenEstimator(DeepTFM.from_pretrained(weights[name], young=young, poisson=poisson))
+        name: DeepTFM.from_pretrained(weights[name], young=young, poisson=poisson)
         for name in names
         if name != TRACNET or poisson == POISSON
     }
@@ -118,7 +118,7 @@ def fttc_at_paper_lambdas(young: float = YOUNG, poisson: float = POISSON, spacin
 
 
 def all_methods() -> dict[str, Any]:
-    """Return every method by its name, unfitted but for the networks."""
+    """Return every method by its name."""
     made = {
         **networks(),
         **fttc_at_paper_lambdas(),

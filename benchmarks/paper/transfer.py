@@ -8,7 +8,6 @@ from typing import Any
 
 import pandas as pd
 import torch
-from sklearn.frozen import FrozenEstimator
 from tqdm.auto import tqdm
 
 from benchmarks.paper.methods import (
@@ -98,7 +97,7 @@ def _time(displacement: Any, device: str) -> list[dict[str, Any]]:
     """Return the least of several timings per method; other programs on the machine only add to it."""
     names = {DEEP: "default", "DeepTFM, small": "small", TRACNET: "tracnet"}
     methods: dict[str, Any] = {
-        name: FrozenEstimator(DeepTFM.from_pretrained(weights, device=device, batch_size=len(displacement)))
+        name: DeepTFM.from_pretrained(weights, device=device, batch_size=len(displacement))
         for name, weights in names.items()
     }
     if device == "cpu":

@@ -199,6 +199,14 @@ class FieldNet(NeuralNetRegressor):
         params = super()._get_params_callbacks(deep=deep)
         return {name: value for name, value in params.items() if not isinstance(value, Callback)}
 
+    def save_params(self, *_args: Any, **_kwargs: Any) -> None:
+        """Refuse skorch's way to write weights, which is a pickle without the calibration."""
+        raise NotImplementedError("DeepTFM does not write pickles of weights: use save_weights, or checkpoint_dir.")
+
+    def load_params(self, *_args: Any, **_kwargs: Any) -> None:
+        """Refuse skorch's way to read weights, which can run code from the file."""
+        raise NotImplementedError("DeepTFM does not read pickles of weights: pass a file of save_weights as weights.")
+
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         """Return one line with the parameters that differ from the defaults."""
         return " ".join(line.strip() for line in BaseEstimator.__repr__(self, N_CHAR_MAX).splitlines())

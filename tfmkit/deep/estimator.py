@@ -123,11 +123,7 @@ class DeepTFM(TractionEstimator, FieldNet):
     Training clips the norm of the gradient at 1, raises the learning rate over 5 % of the epochs and then lowers it
     along a cosine, keeps the epoch with the smallest loss, and ends when 10 epochs have brought no improvement. These
     are callbacks named ``clipping``, ``schedule``, ``best`` and ``early_stopping``: they can be set, replaced or, with
-    None, left out. The recipe of Wang and Lin is::
-
-        DeepTFM("tracnet", optimizer=torch.optim.SGD, optimizer__momentum=0.9, optimizer__weight_decay=5e-4, lr=6e-4,
-                criterion=torch.nn.MSELoss, batch_size=64, max_epochs=50,
-                callbacks__schedule=LRScheduler(policy="StepLR", step_size=10, gamma=0.7943))
+    None, left out. ``tfmkit train tracnet --recipe paper`` trains the network of Wang and Lin as they did.
 
     References
     ----------
