@@ -10,8 +10,9 @@ import pytest
 import tifffile
 
 from tfmkit.cli import main
-from tfmkit.doubts import OPTIONS, SIGNS, displacement_fraction, find_doubts, join_doubts
+from tfmkit.doubts import OPTIONS, SIGNS, displacement_fraction, find_doubts, join_doubts, woven
 from tfmkit.mechanics import contraction
+from tfmkit.noise.draw import add_noise
 from tfmkit.simulate import BeadSimulator, CellSimulator
 
 PAIRS = [
@@ -67,6 +68,21 @@ def test_contraction_tells_pulling_from_pushing():
     assert contraction(-cell + noise) > 0.5
     cells = CellSimulator("adhesion", shape=64, random_state=0).sample(8)
     assert (contraction(cells.traction) < -0.3).all()
+
+
+def test_woven_patterns_are_told_from_noise():
+    cells = CellSimulator("adhesion", shape=64, random_state=0).sample(4)
+    noisy = add_noise(cells.noise_free_displacement, 0.05, unit="rms", random_state=0)
+    assert (woven(cells.noise_free_displacement) < 1.5).all()
+    assert (woven(noisy) < 1.5).all()
+    size = np.sqrt(np.square(noisy).mean(axis=(1, 2, 3), keepdims=True))
+    alternating = 0.05 * size * (-1.0) ** np.arange(64)
+    for pattern in (alternating, alternating.swapaxes(2, 3), alternating * (-1.0) ** np.arange(64)[:, None]):
+        assert (woven(noisy + pattern) > 4).all()
+    (sentence,) = find_doubts({"woven": 5.0})
+    assert "woven pattern" in sentence
+    assert np.isnan(woven(np.zeros((2, 2, 64, 64)))).all()
+    assert np.isnan(woven(noisy[:, :, :8])).all()
 
 
 def test_displacement_is_measured_by_the_longer_side():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pandas import read_csv
 
 from tfmkit.batch import read_results
 from tfmkit.cli import main
@@ -38,6 +39,46 @@ def test_one_outline_per_frame(cases):
     path = cases / "roi_per_frame" / "images" / "cells.zip"
     names = [read_region_set(path, (96, 96), frame=frame).names for frame in range(3)]
     assert names == [("0001-0048-0028",), ("0002-0048-0048",), ("0003-0048-0068",)]
+
+
+def test_energies_of_one_outline_per_frame(cases, tmp_path, capsys):
+    config = cases / "roi_per_frame" / "experiment.toml"
+    assert main(["batch", str(config), "-o", str(tmp_path)]) == 0
+    capsys.readouterr()
+    energies = read_results(tmp_path).table["strain_energy_J"]
+    assert energies.tolist() == pytest.approx([4.24e-15, 3.64e-15, 3.33e-15], rel=0.01)
+
+
+def test_aligned_margin(cases, tmp_path, capsys):
+    files = [str(cases / "aligned_margin" / name) for name in ("relaxed.tif", "deformed_aligned_black.tif")]
+    folders = [str(tmp_path / name) for name in ("u", "t", "swapped", "pushing")]
+    scale, gel = ["--pixel-size", "0.2"], ["--young", "10kPa", "--poisson", "0.5"]
+    assert main(["displacement", *files, *scale, "-o", folders[0]]) == 0
+    assert "11 % of the image is left out: a margin" in capsys.readouterr().err
+    assert main(["traction", str(tmp_path / "u" / "displacement.npz"), *gel, "-o", folders[1]]) == 0
+    summary = read_csv(tmp_path / "t" / "summary.csv")
+    assert summary["strain_energy_J"][0] == pytest.approx(1.77e-14, rel=0.05)
+    assert 900 < summary["max_traction_Pa"][0] < 1300
+    assert summary["doubts"].isna().all()
+    # Exchanged images are told by their push.
+    assert main(["displacement", *files[::-1], *scale, "-o", folders[2]]) == 0
+    assert main(["traction", str(tmp_path / "swapped" / "displacement.npz"), *gel, "-o", folders[3]]) == 0
+    assert "may be exchanged" in capsys.readouterr().err
+
+
+def test_signs_spare_the_real_pairs_that_match(measured_data, tmp_path, capsys):
+    pairs = sorted((measured_data / "bead_pairs").glob("*/relaxed.tif"))
+    if not pairs:
+        pytest.skip("no measured bead pairs")
+    doubted = []
+    for relaxed in pairs:
+        output = tmp_path / relaxed.parent.name
+        assert main(["displacement", str(relaxed), str(relaxed.with_name("deformed.tif")), "-o", str(output)]) == 0
+        summary = read_csv(output / "summary.csv")
+        doubted.append((summary["replaced_fraction"][0] >= 0.25, summary["doubts"].notna().any()))
+    capsys.readouterr()
+    assert [said for mismatch, said in doubted if mismatch] == [True] * 3
+    assert [said for mismatch, said in doubted if not mismatch] == [False] * 13
 
 
 def test_a_point_costs_itself_only(cases):

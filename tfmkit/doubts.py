@@ -13,8 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfmkit._validation import FloatArray
+from tfmkit.noise.measure import tapered_spectrum
 
 SEPARATOR = "; "
+# Frequencies of the finest waves, in waves per grid point, and of the waves beside them.
+_FINEST, _BESIDE_FINEST = 0.45, (0.3, 0.425)
+_LEAST_WOVEN = 16
 # Names of the options behind the remedies, for each of those who read a sentence.
 OPTIONS: dict[str, dict[str, str]] = {
     "displacement": {
@@ -113,6 +117,14 @@ SIGNS = (
         True,
         "the largest displacement is {displacement_fraction:.0%} of the field: do both images show the same place, "
         "and are positions and displacements in one unit? Try {relaxed_frame} or {pixel_size}",
+    ),
+    Sign(
+        "woven",
+        2.0,
+        True,
+        "vectors alternate from one grid point to the next (the finest waves have {woven:.1f} times the power of those "
+        "beside them): a woven pattern, as windows that overlap make it. Measure with a wider spacing, or leave out "
+        "every second vector",
     ),
     Sign(
         "foreign",
@@ -228,6 +240,40 @@ def displacement_fraction(displacement: ArrayLike, spacing: float) -> FloatArray
     """
     field = np.asarray(displacement)
     return np.asarray(np.hypot(field[:, 0], field[:, 1]).max(axis=(1, 2)) / (spacing * max(field.shape[2:])))
+
+
+def woven(displacement: ArrayLike) -> FloatArray:
+    """Return how much the finest waves of each field stand out of the waves beside them.
+
+    Parameters
+    ----------
+    displacement : array-like of shape (n_fields, 2, height, width)
+        Displacement in any unit.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Power of the waves of 2 to 2.2 grid points along x or y, over that of the waves of 2.4 to 3.3 grid points; the
+        larger of both directions. White noise has 1 and smooth noise less. NaN for a field of zeros, and for one with
+        a side under 16 grid points.
+    """
+    field = np.asarray(displacement, dtype=float)
+    height, width = field.shape[2:]
+    if min(height, width) < _LEAST_WOVEN:
+        return np.full(len(field), np.nan)
+    spectrum = tapered_spectrum(field)
+    power = (spectrum.real**2 + spectrum.imag**2).sum(axis=1)
+    along_x, along_y = np.abs(np.fft.rfftfreq(width)), np.abs(np.fft.fftfreq(height))
+    ratios = [_finest(power.sum(axis=1), along_x), _finest(power.sum(axis=2), along_y)]
+    return np.asarray(np.max(ratios, axis=0))
+
+
+def _finest(power: FloatArray, frequency: FloatArray) -> FloatArray:
+    """Ratio of the power per wave of the finest waves to that of those beside them."""
+    low, high = _BESIDE_FINEST
+    finest = power[:, frequency > _FINEST].mean(axis=1)
+    beside = power[:, (frequency > low) & (frequency <= high)].mean(axis=1)
+    return np.divide(finest, beside, out=np.full_like(finest, np.nan), where=beside > 0)
 
 
 def _is_beyond(sign: Sign, known: Mapping[str, float]) -> bool:

@@ -14,7 +14,7 @@ from tfmkit.base import Draws
 from tfmkit.batch.items import Failure, Item
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
-from tfmkit.doubts import SEPARATOR, find_doubts, join_doubts
+from tfmkit.doubts import SEPARATOR, find_doubts, join_doubts, woven
 from tfmkit.gel import Gel
 from tfmkit.io import Cell, harmless_cell, writing
 from tfmkit.mechanics import contraction, force_summary, spread_of_axes
@@ -234,7 +234,12 @@ def find_doubtful(table: pd.DataFrame) -> pd.DataFrame:
 
 def _doubts(record: dict[str, Any], cell: dict[str, Any], measurement: Measurement, pixel_size: float | None) -> str:
     """Return the doubts about a cell and about its frame."""
-    numbers = measurement.signs | record["choice"] | with_units(cell["quantities"], pixel_size)
+    numbers = (
+        measurement.signs
+        | {"woven": float(woven(measurement.displacement[None])[0])}
+        | record["choice"]
+        | with_units(cell["quantities"], pixel_size)
+    )
     numbers |= {name: cell[name] for name in ("displacement_residual", "contraction")}
     if cell["name"] != FIELD:
         numbers["replaced_fraction"] = max(numbers.get("replaced_fraction", 0.0), cell["replaced_fraction"])

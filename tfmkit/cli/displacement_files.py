@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tfmkit.cli.summary import count_frames
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
-from tfmkit.doubts import find_doubts, join_doubts
+from tfmkit.doubts import find_doubts, join_doubts, woven
 from tfmkit.io import write_csv, write_fiji_displacement, write_ome_tiff, write_settings, writing_folder
 
 BLANK = "the image is blank and was left out"
@@ -110,10 +110,14 @@ def _summarise(measured: Measured) -> dict[str, NDArray[Any]]:
         "drift_rotation_rad": drift[:, 2],
     }
     none = np.full(len(measured.blank), np.nan)
-    doubts = [join_doubts(find_doubts(frame.signs, "displacement")) for frame in frames] + [BLANK] * len(none)
+    doubts = [join_doubts(find_doubts(_signs(frame), "displacement")) for frame in frames] + [BLANK] * len(none)
     order = np.argsort(numbers)
     known = {name: np.concatenate([values, none])[order] for name, values in columns.items()}
     return {"frame": numbers[order], **known, "doubts": np.array(doubts, dtype=str)[order]}
+
+
+def _signs(frame: Measurement) -> dict[str, float]:
+    return frame.signs | {"woven": float(woven(frame.displacement[None])[0])}
 
 
 def _save_figures(measured: Measured, folder: Path) -> None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tfmkit._validation import FloatArray
 from tfmkit.cli.provenance import hash_files
 from tfmkit.cli.summary import count_frames
-from tfmkit.doubts import displacement_fraction, find_doubts, join_doubts
+from tfmkit.doubts import displacement_fraction, find_doubts, join_doubts, woven
 from tfmkit.gel import Gel
 from tfmkit.io import DisplacementData, write_csv, write_settings, write_tiff, writing_folder
 from tfmkit.mechanics import contraction, force_summary
@@ -160,6 +160,7 @@ def _doubts(results: Results, columns: dict[str, NDArray[Any]]) -> NDArray[np.st
     data = results.data
     signs = columns | {"contraction": contraction(results.traction, mask=data.mask)}
     signs["displacement_fraction"] = displacement_fraction(data.displacement, data.spacing)
+    signs["woven"] = woven(data.displacement)
     if data.measured is not None:
         signs["replaced_fraction"] = 1 - data.measured.mean(axis=(1, 2))
     if data.mask is None:
