@@ -9,7 +9,6 @@ they share count several times. The tables go to `batch_speed.csv` and `batch_me
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -20,11 +19,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 import tifffile
 import torch
 
 from benchmarks.command import study_parser
+from benchmarks.memory import watch
 from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
 from tfmkit.deep import DeepTFM
@@ -96,41 +95,22 @@ def write_movie(folder: Path, n_frames: int) -> None:
             writer.write(np.clip(image, 0, 65535).astype(np.uint16), contiguous=True)
 
 
-def tree_memory(process: psutil.Process) -> tuple[int, int]:
-    """Return the resident bytes of a process and its children, and their number."""
-    total, count = 0, 0
-    for member in [process, *process.children(recursive=True)]:
-        try:
-            total += member.memory_info().rss
-            count += 1
-        except psutil.NoSuchProcess:
-            continue
-    return total, count
-
-
 def measure_memory(estimator: str, n_frames: int, jobs: int) -> dict[str, Any]:
     """Run a batch and return its largest memory."""
     with TemporaryDirectory() as name:
         folder = Path(name)
         write_movie(folder, n_frames)
         (folder / "movie.toml").write_text(CONFIG.format(estimator=estimator, jobs=jobs))
-        start = time.perf_counter()
-        started = subprocess.Popen([sys.executable, "-m", "tfmkit.cli", "batch", str(folder / "movie.toml")])
-        process, most, processes = psutil.Process(started.pid), 0, 0
-        while started.poll() is None:
-            now, count = tree_memory(process)
-            most, processes = max(most, now), max(processes, count)
-            time.sleep(0.05)
-        elapsed = time.perf_counter() - start
+        peak = watch([sys.executable, "-m", "tfmkit.cli", "batch", str(folder / "movie.toml")])
         rows = len(pd.read_csv(folder / "movie_results" / "table.csv"))
     return {
         "estimator": estimator,
         "frames": n_frames,
         "rows": rows,
-        "exit_code": started.returncode,
-        "peak_MiB": most / 2**20,
-        "processes": processes,
-        "seconds": elapsed,
+        "exit_code": peak.exit_code,
+        "peak_MiB": peak.MiB,
+        "processes": peak.processes,
+        "seconds": peak.seconds,
     }
 
 

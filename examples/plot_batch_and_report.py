@@ -22,19 +22,18 @@ OUT = Path("out/experiment")
 for number in (1, 2):
     folder = OUT / "images" / f"position{number}"
     folder.mkdir(parents=True, exist_ok=True)
-    frames = []
-    for force in (1.0, 2.0, 3.0):  # the cell pulls more and more
-        relaxed, deformed = BeadSimulator(128, peak=force, random_state=number).sample().pairs[0]
-        frames.append(deformed.round().astype(np.uint16))
-    scale = {"channels": ("beads",), "pixel_size": 0.2}
-    io.write_ome_tiff(folder / "relaxed.tif", relaxed.round().astype(np.uint16)[None, None], **scale)
-    io.write_ome_tiff(folder / "deformed.tif", np.stack(frames)[:, None], **scale)
+    for frame, force in enumerate((1.0, 2.0, 3.0), start=1):  # the cell pulls more and more
+        # Each simulated frame has beads of its own, and so a relaxed image. In an experiment, one serves all frames.
+        pair = BeadSimulator(128, peak=force, random_state=number).sample().pairs[0].round().astype(np.uint16)
+        for name, image in zip(("relaxed", "deformed"), pair, strict=True):
+            path = folder / f"{name}_{frame}.tif"
+            io.write_ome_tiff(path, image[None, None], channels=("beads",), pixel_size=0.2)
 
 settings = {
     "input": {
         "folder": str(OUT / "images"),
-        "relaxed": "{position}/relaxed.tif",
-        "deformed": "{position}/deformed.tif",
+        "relaxed": "{position}/relaxed_{frame}.tif",
+        "deformed": "{position}/deformed_{frame}.tif",
     },
     "gel": {"young": 10_670.0, "poisson": 0.45},
     "displacement": {"spacing": 8},
@@ -50,6 +49,6 @@ figure, axes = plt.subplots(figsize=(4.4, 3), layout="constrained")
 for position, rows in table.groupby("position"):
     force, std = 1e9 * rows["total_force_N"], 1e9 * rows["total_force_N_std"]
     axes.errorbar(rows["frame"], force, std, marker="o", label=position)
-axes.set(xlabel="frame", ylabel="total force (nN)", ylim=(0, None))
+axes.set(xlabel="frame", ylabel="total force (nN)", ylim=(0, None), xticks=[1, 2, 3])
 axes.legend(frameon=False)
 figure.savefig(OUT / "time_course.png", dpi=130)

@@ -38,7 +38,12 @@ fields = {
 figure, axes = plt.subplots(1, 3, figsize=(8.4, 2.9), layout="constrained")
 for axis, (name, field) in zip(axes, fields.items(), strict=True):
     shown = axis.imshow(np.hypot(*field), cmap="viridis", vmin=0, vmax=5)
-    axis.quiver(*np.meshgrid(*2 * [np.arange(0, 32, 2)]), *field[:, ::2, ::2], angles="xy", color="white")
+    # No arrow is longer than the 2 grid points to its neighbour.
+    arrows = field[:, ::2, ::2]
+    axis.quiver(
+        *np.meshgrid(*2 * [np.arange(0, 32, 2)]), *arrows / np.maximum(1, np.hypot(*arrows) / 5), angles="xy",
+        scale_units="xy", scale=5 / 1.8, pivot="mid", color="white",
+    )  # fmt: skip
     axis.set(title=name, xticks=[], yticks=[])
 figure.colorbar(shown, ax=axes, label="displacement (px)")
 figure.savefig(folder / "drift.png", dpi=110)

@@ -39,7 +39,7 @@ for column, (name, traction) in enumerate(maps.items()):
     axes[0, column].set(title=name if name == "truth" else f"{name}: error {error:.2f}", xticks=[], yticks=[])
     axes[1, column].plot(np.hypot(*patches.traction[0])[row], color="0.7", label="truth")
     axes[1, column].plot(magnitude[row], color="#c1272d")
-    axes[1, column].set(xlabel="column", ylim=(0, 1.1 * top))
+    axes[1, column].set(xlabel="column (grid points)", ylim=(0, 1.1 * top))
 axes[1, 0].set_ylabel("traction (Pa)")
 figure.colorbar(shown, ax=axes[0], label="traction (Pa)")
 figure.savefig(folder / "elastic_net.png", dpi=110)

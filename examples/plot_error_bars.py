@@ -40,8 +40,9 @@ for row, (name, model) in zip(axes, models.items(), strict=True):
     maps = {"traction": traction, "standard deviation": std, "error": traction - cells.traction}
     for axis, (title, field) in zip(row, maps.items(), strict=True):
         shown = axis.imshow(np.hypot(*field[0]), cmap="inferno")
-        figure.colorbar(shown, ax=axis, label="Pa")
-        axis.set(title=f"{name}: {title}", xticks=[], yticks=[])
+        figure.colorbar(shown, ax=axis, label=f"{title} (Pa)")
+        axis.set(xticks=[], yticks=[])
+    row[0].set_ylabel(name)
 figure.savefig(folder / "error_bars.png", dpi=110)
 
 # Sums need care: they count the noise of every pixel. `intervals` resamples a sparse recovery instead.

@@ -31,7 +31,7 @@ turned = (good + turn * good.std() / turn.std() / 2).astype(good.dtype)
 model = DeepTFM.from_pretrained("small", verbose=0)
 gel = ForwardOperator(SIDE, young=model.young, poisson=model.poisson)
 tops = {"displacement": np.hypot(*good[0]).max(), "left unexplained": 0.3 * np.hypot(*good[0]).max()}
-figure, axes = plt.subplots(2, 3, figsize=(8, 5), layout="constrained")
+figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
 for row, (name, displacement) in zip(axes, {"a cell": good, "a cell and a rotation": turned}.items(), strict=True):
     traction = model.predict(displacement)
     left = displacement - gel.apply(traction)
@@ -41,7 +41,7 @@ for row, (name, displacement) in zip(axes, {"a cell": good, "a cell and a rotati
     for axis, (title, field) in zip(row, shown.items(), strict=True):
         colours = "inferno" if title == "traction" else "viridis"
         image = axis.imshow(np.hypot(*field[0]), cmap=colours, vmin=0, vmax=tops.get(title))
-        figure.colorbar(image, ax=axis)
+        figure.colorbar(image, ax=axis, label="Pa" if title == "traction" else "grid points")
         axis.set(title=title, xticks=[], yticks=[])
     row[0].set_ylabel(f"{name}\n{'foreign' if foreign else 'familiar'}")
 figure.savefig(folder / "is_my_result_good.png", dpi=110)

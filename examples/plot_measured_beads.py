@@ -39,9 +39,9 @@ print(f"lambda {solver.lam_[0]:.2g}, mean traction {np.hypot(*traction[0]).mean(
 figure, axes = plt.subplots(2, 2, figsize=(9, 5.6), layout="constrained")
 extent = np.array([0, pairs.shape[3], pairs.shape[2], 0]) * known.pixel_size
 part = np.s_[100:200, 200:360]
-both = np.stack([pairs[0, 0][part], pairs[0, 1][part], np.zeros_like(pairs[0, 0][part])], axis=-1)
-axes[0, 0].imshow(np.clip(both / np.percentile(both[..., :2], 99.5), 0, 1))
-axes[0, 0].set_title("beads: relaxed (red) and deformed (green)")
+both = np.stack([pairs[0, 0][part], pairs[0, 1][part], pairs[0, 0][part]], axis=-1)
+axes[0, 0].imshow(np.clip(both / np.percentile(both, 99.5), 0, 1))
+axes[0, 0].set_title("beads: relaxed (magenta), deformed (green)")
 shown = axes[0, 1].imshow(piv.quality_[0], cmap="cividis", vmin=0, vmax=1, extent=extent)
 figure.colorbar(shown, ax=axes[0, 1], label="quality of the match")
 length = np.hypot(*displacement[0]) * known.pixel_size
@@ -50,4 +50,6 @@ figure.colorbar(shown, ax=axes[1, 0], label="displacement (µm)")
 shown = axes[1, 1].imshow(np.hypot(*traction[0]), cmap="inferno", vmin=0, extent=extent)
 figure.colorbar(shown, ax=axes[1, 1], label="traction (Pa)")
 axes[0, 0].set(xticks=[], yticks=[])
+for axis in axes.flat[1:]:
+    axis.set(xlabel="x (µm)", ylabel="y (µm)")
 figure.savefig(folder / "measured_beads.png", dpi=110)

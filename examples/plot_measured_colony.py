@@ -45,5 +45,5 @@ for axis, (name, traction) in zip(axes[1:], maps.items(), strict=True):
     axis.set_title(name)
 figure.colorbar(shown, ax=axes[1:], label="traction (Pa)", extend="max")
 for axis in axes:
-    axis.set(xlabel="µm")
+    axis.set(xlabel="x (µm)", ylabel="y (µm)")
 figure.savefig(folder / "measured_colony.png", dpi=110)

@@ -35,11 +35,12 @@ maps = {
     "thin plate": MissingVectorFilter(FTTCCV()).fit(holed).predict(holed),
 }
 
-figure, axes = plt.subplots(1, 4, figsize=(10, 2.6), layout="constrained")
-axes[0].imshow(np.hypot(*holed[0]), cmap="viridis")
+figure, axes = plt.subplots(1, 4, figsize=(11, 2.6), layout="constrained")
+shown = axes[0].imshow(np.hypot(*holed[0]), cmap="viridis")
+figure.colorbar(shown, ax=axes[0], label="displacement (grid points)")
 axes[0].set(title="15 % missing", xticks=[], yticks=[])
 for axis, (name, traction) in zip(axes[1:], maps.items(), strict=True):
     shown = axis.imshow(np.hypot(*traction[0]), cmap="inferno", vmin=0, vmax=np.hypot(*cells.traction[0]).max())
     axis.set(title=f"{name}: {relative_rmse(cells.traction, traction):.2f}", xticks=[], yticks=[])
-figure.colorbar(shown, ax=axes, label="traction (Pa)")
+figure.colorbar(shown, ax=axes[1:], label="traction (Pa)")
 figure.savefig(folder / "missing_vectors.png", dpi=110)

@@ -24,7 +24,7 @@ folder.mkdir(parents=True, exist_ok=True)
 cells = CellSimulator("adhesion", shape=64, oversample=3, random_state=0).sample(2)
 lams = np.logspace(-3, 2.5, 23)
 figure, axes = plt.subplots(figsize=(5, 3.2), layout="constrained")
-for level, colour in ((0.02, "#2171b5"), (0.1, "#238b45"), (0.3, "#c1272d")):
+for level, colour in ((0.02, "#56b4e9"), (0.1, "#0072b2"), (0.3, "#d55e00")):
     displacement = add_noise(cells.displacement, level, unit="rms", random_state=0)
     errors = [
         relative_rmse(cells.traction, FTTC(lam, order=1.0).fit(displacement).predict(displacement)) for lam in lams
@@ -33,6 +33,7 @@ for level, colour in ((0.02, "#2171b5"), (0.1, "#238b45"), (0.3, "#c1272d")):
     chosen = FTTCCV(orders=[1.0], noise_correlation=0.0).fit(displacement)
     error = relative_rmse(cells.traction, chosen.predict(displacement))
     axes.plot(np.median(chosen.lam_), error, "o", color=colour)
-axes.set(xlabel="lambda", ylabel="relative error", ylim=(0, 1), title="lines: given lambda, dots: choice of FTTCCV")
+axes.set(xlabel="lambda (dimensionless)", ylabel="relative error", ylim=(0, 1))
+axes.set_title("lines: given lambda, dots: choice of FTTCCV", fontsize=10)
 axes.legend(frameon=False)
 figure.savefig(folder / "noise_and_lambda.png", dpi=130)

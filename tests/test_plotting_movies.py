@@ -8,8 +8,10 @@ import subprocess
 import sys
 import time
 import weakref
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -82,6 +84,13 @@ def test_one_figure_at_a_time_is_in_memory(tmp_path):
 
     plotting.save_movie(watched(), tmp_path / "a.mp4", width=200)
     assert most <= 3
+
+
+def test_a_long_movie_was_measured_within_its_memory():
+    table = pd.read_csv(Path(__file__).parents[1] / "benchmarks" / "results" / "movie_memory.csv")
+    assert set(table["format"]) == {"mp4", "gif"}
+    assert (table["frames"] >= 200).all()
+    assert (table["peak_MiB"] < 500).all()
 
 
 def test_a_killed_run_leaves_no_movie_and_the_next_one_cleans_up(tmp_path):

@@ -102,7 +102,7 @@ def plot_criterion(cv_results: Mapping[str, ArrayLike], *, field: int = 0) -> Fi
         _mark_lambda(axes, lam[best])
         lowest = score[best, field]
         height = 2 * (np.median(score[drawn, field]) - lowest) or 1.0
-        axes.set(ylim=(lowest - 0.05 * height, lowest + height), ylabel="criterion")
+        axes.set(ylim=(lowest - 0.05 * height, lowest + height), ylabel="criterion (arb. unit)")
         figure.legend(loc="outside upper center", ncols=3)
     return figure
 

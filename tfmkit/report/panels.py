@@ -188,7 +188,7 @@ def _curve_panel(record: dict[str, Any], criterion: str) -> Iterator[Panel]:
     path, chosen = record["lambda_path"], record["choice"].get("lam")
     if not path:
         return
-    figure = plot_lambda_curve(path["lams"], path["criterion"], chosen=chosen, ylabel=criterion)
+    figure = plot_lambda_curve(path["lams"], path["criterion"], chosen=chosen, ylabel=f"{criterion} (arb. unit)")
     note = f"Lowest is best; chosen λ = {format_number(chosen)}."
     yield Panel("Choice of λ", *embed_figure(figure), f"Curve of {criterion} against λ. {note}", note, shape="curve")
 
