@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration, interval_features
 from tfmkit.deep.files import read_tensors, write_tensors
-from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.deep.misfit import smooth_misfit, split_misfit
 from tfmkit.deep.turns import turn
 from tfmkit.gel import Gel
 from tfmkit.gel.operator import convolve
@@ -117,6 +117,25 @@ def test_motion_of_the_stage_is_a_misfit(cell):
     displacement, traction = cell
     moved = displacement + 0.5 * np.sqrt(np.square(displacement).mean())
     assert (smooth_misfit(moved, traction, Gel(poisson=0.45)) > 5).all()
+
+
+def test_far_forces_and_drift_are_split_off(cell):
+    displacement, traction = cell
+    gel = Gel(poisson=0.45)
+    wide = np.zeros((len(traction), 2, *(3 * side for side in SHAPE)))
+    height, width = SHAPE
+    # A force to the left of the field, beside a motion of the stage.
+    wide[:, :, height + 20 : height + 26, width - 9 : width - 3] = 1.0
+    far = convolve(wide, gel)[:, :, height : 2 * height, width : 2 * width]
+    size = np.sqrt(np.square(displacement).mean(axis=(1, 2, 3), keepdims=True))
+    far *= size / np.sqrt(np.square(far).mean(axis=(1, 2, 3), keepdims=True))
+    misfit, rest = split_misfit(displacement + far + 0.5 * size, traction, gel)
+    assert (misfit > 10).all()
+    assert (rest < 2).all()
+    # Without its traction, the cell itself is no far force.
+    misfit, rest = split_misfit(displacement, 0 * traction, gel)
+    assert (rest > 1.5).all()
+    assert (rest < misfit).all()
 
 
 def test_misfit_knows_no_unit_and_a_field_of_zeros_has_none(cell):

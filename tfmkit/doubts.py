@@ -130,8 +130,9 @@ SIGNS = (
         "foreign",
         0.5,
         True,
-        "the network leaves {misfit:.3g} times what noise would: forces beyond the border, drift, strong noise that is "
-        "correlated over many vectors, or tractions unlike those it has learned. Try {method}, or {rotation}",
+        "the network leaves {misfit:.3g} times what noise would, and {misfit_rest:.3g} times beside all that forces "
+        "beyond the border and drift can make: strong noise that is correlated over many vectors, or tractions unlike "
+        "those it has learned, make the rest. Try {method}, or {rotation}",
     ),
     Sign(
         "contraction",
@@ -178,7 +179,7 @@ def find_doubts(numbers: Mapping[str, float | None], reader: str = "python") -> 
     numbers : mapping of str to float or None
         Numbers of the result by the names in `SIGNS`. Those that are absent, None or NaN are not judged. Shares run
         from 0 to 1. ``net_force_fraction`` should be given for a region with whole cells only. ``foreign`` needs
-        ``misfit``.
+        ``misfit``, and may have ``misfit_rest``.
     reader : {"displacement", "traction", "batch", "python"}, default="python"
         Reader of the sentences: they name the options that this reader has.
 
@@ -203,7 +204,7 @@ def find_doubts(numbers: Mapping[str, float | None], reader: str = "python") -> 
     if reader not in OPTIONS:
         raise ValueError(f"Expected one of {', '.join(OPTIONS)} as the reader, got {reader!r}.")
     known = {name: float(value) for name, value in numbers.items() if value is not None and np.isfinite(value)}
-    words = OPTIONS[reader] | known
+    words = OPTIONS[reader] | {"misfit_rest": known.get("misfit", np.nan)} | known
     return tuple(sign.sentence.format_map(words) for sign in SIGNS if _is_beyond(sign, known))
 
 

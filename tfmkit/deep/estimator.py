@@ -17,7 +17,7 @@ from tfmkit.deep._field_net import FieldNet, draw_seed, seeded
 from tfmkit.deep._training import EarlyStopping, RelativeError, resume
 from tfmkit.deep.calibration import fit_calibration
 from tfmkit.deep.files import Weights, write_weights
-from tfmkit.deep.misfit import smooth_misfit
+from tfmkit.deep.misfit import smooth_misfit, split_misfit
 from tfmkit.deep.networks import NETWORKS
 from tfmkit.deep.training_state import describe_params, digest
 from tfmkit.deep.turns import average_over_turns
@@ -381,12 +381,16 @@ class DeepTFM(TractionEstimator, FieldNet):
         Returns
         -------
         dict of str to ndarray of shape (n_fields,)
-            ``"misfit"`` and, of a calibrated network, ``"foreign"``, 0 or 1.
+            ``"misfit"``, ``"misfit_rest"`` (the rest of it beside far forces and drift) and, of a calibrated network,
+            ``"foreign"``, 0 or 1.
         """
-        misfit = self.misfit(X, traction)
-        if self.calibration_ is None:
-            return {"misfit": misfit}
-        return {"misfit": misfit, "foreign": (misfit > self.calibration_.misfit_limit).astype(int)}
+        self.check_is_fitted()
+        displacement, predicted = check_field(X), check_field(traction, name="traction")
+        misfit, rest = split_misfit(self.gel_.in_pixels(displacement), predicted / self.gel_.young, self.gel_)
+        found: dict[str, NDArray[Any]] = {"misfit": misfit, "misfit_rest": rest}
+        if self.calibration_ is not None:
+            found["foreign"] = (misfit > self.calibration_.misfit_limit).astype(int)
+        return found
 
     def _draw_field(self, displacement: NDArray[Any], predicted: Any, noise: NDArray[Any], rng: Any) -> NDArray[Any]:
         """Give the errors of a linear inverse the standard deviation that the network states for every pixel."""

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from tfmkit.deep.far_forces import without_far_forces
 from tfmkit.gel import Gel
 from tfmkit.gel.operator import convolve
 from tfmkit.noise.measure import rings_of, spectrum_noise, tapered_spectrum
@@ -47,10 +48,38 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) 
     the smooth part of the residual: motion of the stage, a turned or mirrored component, distortion of the image. The
     second term of the minimum catches fields of noise alone.
     """
+    return split_misfit(displacement, traction, gel)[0]
+
+
+def split_misfit(
+    displacement: NDArray[Any], traction: NDArray[Any], gel: Gel
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the misfit, and the rest of it beside the part that far forces and drift can make.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Measured displacement in pixels.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Recovered traction over Young's modulus.
+    gel : Gel
+        The gel.
+
+    Returns
+    -------
+    misfit : ndarray of shape (n_fields,)
+        From `smooth_misfit`.
+    rest : ndarray of shape (n_fields,)
+        The same ratio for the rest of the residual after `tfmkit.deep.far_forces.without_far_forces`.
+    """
     u = np.asarray(displacement, dtype=float)
-    residual = u - convolve(np.asarray(traction, dtype=float), gel)
+    residual = _smooth(u - convolve(np.asarray(traction, dtype=float), gel))
     allowed = np.minimum(_smooth_noise(u, gel) + _ALWAYS_ALLOWED * _rms(u), _MOST_ALLOWED * _rms(_smooth(u)))
-    return np.divide(_rms(_smooth(residual)), allowed, out=np.zeros(len(u)), where=allowed > 0)
+    rest = without_far_forces(residual, gel.poisson)
+    whole, beside = (
+        np.divide(_rms(part), allowed, out=np.zeros(len(u)), where=allowed > 0) for part in (residual, rest)
+    )
+    return whole, beside
 
 
 def _smooth_noise(displacement: NDArray[Any], gel: Gel) -> NDArray[np.float64]:
