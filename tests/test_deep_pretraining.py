@@ -239,3 +239,14 @@ def test_training_cells_pull_and_are_of_unit_size():
     assert torch.allclose(magnitudes.amax(1), torch.ones(len(magnitudes)))
     # All but the 9 with random borders are as near to balance as the simulator's.
     assert (net_force_share(magnitudes[:-9].numpy()) < 0.1 + 1e-5).all()
+
+
+def test_traction_and_displacement_of_a_chunk_have_one_scale(cells, small_grids):
+    # Displacement has an RMS of 1, and what the traction moves is that displacement, but for noise.
+    source, slopes = FieldStream(cells, seed=0, pixels=16 * 16 * 6), []
+    for number in range(6):
+        batch = source.chunk(number)
+        assert torch.allclose(batch.displacement.square().mean((1, 2, 3)), torch.ones(len(batch.displacement)))
+        moved = convolve(batch.traction, Gel(poisson=batch.poisson))
+        slopes += ((moved * batch.displacement).sum((1, 2, 3)) / moved.square().sum((1, 2, 3))).tolist()
+    assert np.median(slopes) == pytest.approx(1, abs=0.1)
