@@ -75,6 +75,33 @@ def test_one_step_is_damped_by_a_fiftieth_of_the_trace() -> None:
     assert field[0, 2:-2, 2:-2].mean() == pytest.approx(0.02 / 1.04, rel=0.01)
 
 
+def test_blocks_that_differ_more_than_noise_count_by_the_weight_of_cauchy() -> None:
+    # A ramp whose images differ by 1 in most places and by sqrt(6) in a corner: 1 / (1 + (d^2 / 3 noise)^2) each.
+    x = np.broadcast_to(np.arange(64, dtype=np.float32), (64, 64))
+    second = x + 1
+    second[:24, :24] = x[:24, :24] + np.sqrt(6)
+    images = Comparison(x, x, second, np.ones((64, 64), dtype=bool))
+    seen = images.observe(np.zeros((2, 8, 8), dtype=np.float32), Lattice((64, 64), 8))
+    # So steep a ramp leaves no less than a hundredth of its variance as noise.
+    assert seen.noise == pytest.approx(0.01 * x.var(), rel=1e-4)
+    corner, rest = seen.tensor[0][4, 4], seen.tensor[0][24, 24]
+    expected = (1 + (1 / (3 * seen.noise)) ** 2) / (1 + (6 / (3 * seen.noise)) ** 2)
+    assert corner / rest == pytest.approx(expected, rel=1e-3)
+
+
+def test_planes_between_nodes_are_planes() -> None:
+    lattice = Lattice((64, 48), 4)
+    rows, columns = lattice.positions()
+    field = np.stack([2 + 0.1 * columns + 0 * rows[:, None], -1 + 0.2 * rows[:, None] + 0 * columns])
+    y, x = np.mgrid[:64, :48]
+    inner = np.s_[:, 2:-2, 2:-2]
+    assert_allclose(lattice.spread(field)[inner], np.stack([2 + 0.1 * x, -1 + 0.2 * y])[inner], atol=1e-3)
+    wanted = Lattice((64, 48), 8)
+    rows, columns = wanted.positions()
+    found = lattice.interpolate(field, wanted)
+    assert_allclose(found[0], np.broadcast_to(2 + 0.1 * columns, found[0].shape), rtol=1e-4)
+
+
 def test_standard_errors_are_large_along_the_stripes_of_an_image() -> None:
     # Nothing tells how far vertical stripes have moved downwards.
     rng = np.random.default_rng(0)
