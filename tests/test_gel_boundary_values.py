@@ -106,3 +106,20 @@ def test_bandlimited_operator_moves_the_gel_as_a_fine_grid_does() -> None:
     exact = convolve(bump(9), gel.on_grid(1 / 9))[:, 4::9, 4::9] / 9
     found = bandlimited_symbol((32, 32), gel).convolve(bump(1), padded_grid((32, 32)))
     assert_allclose(found, exact, rtol=0, atol=2.5e-4 * np.abs(exact).max())
+
+
+@pytest.mark.parametrize(("thickness", "depth"), [(3.0, 0.0), (3.0, 1.0), (None, 1.0)])
+def test_layers_know_left_and_right_up_and_down(thickness: float | None, depth: float) -> None:
+    operator = ForwardOperator((10, 13), young=1.0, thickness=thickness, depth=depth)
+    traction = np.random.default_rng(0).normal(size=(2, 10, 13))
+    moved = operator.apply(traction)
+    signs = np.array([-1.0, 1.0])[:, None, None]
+    assert_allclose(operator.apply(signs * traction[..., ::-1]), signs * moved[..., ::-1], rtol=0, atol=1e-12)
+    assert_allclose(operator.apply(-signs * traction[:, ::-1]), -signs * moved[:, ::-1], rtol=0, atol=1e-12)
+    # A push to the right moves the points to the lower right downwards, if sideways at all: volume is kept.
+    push = np.zeros((2, 11, 11))
+    push[0, 5, 5] = 1.0
+    sideways = ForwardOperator(11, young=1.0, thickness=thickness, depth=depth).apply(push)[1]
+    assert sideways[7, 8] == pytest.approx(sideways[3, 2])
+    assert sideways[7, 8] == pytest.approx(-sideways[3, 8])
+    assert sideways[7, 8] != 0
