@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pandas import read_csv
+from scipy.ndimage import gaussian_filter
 
+from tfmkit import FTTC
 from tfmkit.batch import read_results
 from tfmkit.cli import main
 from tfmkit.io import open_images, read_displacement, read_region_set, read_regions
@@ -64,6 +66,22 @@ def test_aligned_margin(cases, tmp_path, capsys):
     assert main(["displacement", *files[::-1], *scale, "-o", folders[2]]) == 0
     assert main(["traction", str(tmp_path / "swapped" / "displacement.npz"), *gel, "-o", folders[3]]) == 0
     assert "may be exchanged" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["KO_04", "WT_03"])
+def test_published_tractions_of_pytfm(measured_data, name):
+    path = measured_data / "pytfm" / f"{name}u.npy"
+    if not path.is_file():
+        pytest.skip(f"no measured field: {path} does not exist")
+    data = read_displacement(path, spacing=10.5)
+    published = np.stack([np.load(path.with_name(f"{name}{part}.npy")) for part in ("tx", "ty")])
+    field = data.displacement - data.displacement.mean(axis=(2, 3), keepdims=True)
+    model = FTTC(1e-9, boundary="periodic", young=49_000.0, poisson=0.49, spacing=data.spacing)
+    # Their Fourier solution is smoothed.
+    ours = gaussian_filter(model.fit(field).predict(field)[0], (0, 1.5, 1.5))
+    inner = np.s_[:, 24:-24, 24:-24]
+    assert np.corrcoef(ours[inner].ravel(), published[inner].ravel())[0, 1] > 0.999
+    assert np.square(ours[inner]).mean() == pytest.approx(np.square(published[inner]).mean(), rel=0.05)
 
 
 def test_signs_spare_the_real_pairs_that_match(measured_data, tmp_path, capsys):

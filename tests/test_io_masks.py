@@ -187,3 +187,13 @@ def test_good_masks_cause_no_doubt(tmp_path):
         warnings.simplefilter("error")
         read_regions(tmp_path / "cell.tif", SHAPE)
     assert read_region_set(tmp_path / "cell.tif", SHAPE).doubts == ()
+
+
+def test_an_outline_that_is_not_filled_is_doubted(tmp_path):
+    ring = CELL & ~ellipse(radii=(22, 30))
+    Image.fromarray(255 * ring.astype(np.uint8)).save(tmp_path / "ring.png")
+    (doubt,) = read_region_set(tmp_path / "ring.png", SHAPE).doubts
+    assert "fill it" in doubt
+    # A cell may have a hole.
+    Image.fromarray(255 * (CELL & ~ellipse(radii=(8, 10))).astype(np.uint8)).save(tmp_path / "hole.png")
+    assert read_region_set(tmp_path / "hole.png", SHAPE).doubts == ()

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from roifile import ImagejRoi
+from scipy.ndimage import binary_fill_holes
 
 from tfmkit._validation import check_shape
 from tfmkit.io.images.labels import read_labels
@@ -23,6 +24,8 @@ _LARGEST_MASKS = 2**30
 _LONGEST_NAME = 100
 # A cell is seldom this small, in pixels, and a file seldom holds this many such cells.
 _SLIVER, _MANY_SLIVERS = 20, 12
+# Area inside the outer border of a cell over its own, from which on it is a line.
+_HOLLOW = 3.0
 # Values of white in a stack of masks.
 _MASK_VALUES = (1, 255, 65535)
 # The second start is that of an archive of nothing.
@@ -225,6 +228,12 @@ def _doubts(masks: NDArray[np.bool_], names: tuple[str, ...], path: Path) -> tup
         "of the cell."
         for name, outside in zip(names, around, strict=True)
         if outside
+    ]
+    doubts += [
+        f"{path}: cell {name!r} is a line around an area. If it is the outline of the cell, fill it."
+        # Where there are many, they are labels.
+        for name, mask in zip(names[:_MANY_SLIVERS], masks, strict=False)
+        if binary_fill_holes(mask).sum() > _HOLLOW * mask.sum()
     ]
     slivers = int((masks.sum(axis=(1, 2)) < _SLIVER).sum())
     if slivers >= _MANY_SLIVERS:
