@@ -138,6 +138,15 @@ def test_window_answers_while_it_works_and_cancel_ends_the_work(window, qtbot):
     assert window.preview.record["estimator"] == "FTTC"
 
 
+def test_viewer_may_close_during_the_work(window, viewer, qtbot):
+    window.form.traction.names.setCurrentText("ElasticNetTFM")
+    window.form.samples.setValue(1000)
+    qtbot.waitUntil(lambda: window.status.text() == "error bars...", timeout=PATIENCE)
+    folder = window.session.folder
+    viewer.close()
+    qtbot.waitUntil(lambda: not folder.exists(), timeout=PATIENCE)
+
+
 def test_missing_gel_is_asked_for(viewer, qtbot):
     for name in ("relaxed", "deformed"):
         viewer.add_image(np.zeros((SIDE, SIDE), np.uint8), name=name)

@@ -52,6 +52,7 @@ class PreviewWindow(QWidget):
         self.session = Session()
         self.preview: Preview | None = None
         self._worker: Any = None
+        self._finish: Callable[[Any], None] = self._show
         self._again = False
         self._place = Place.of_pixels(None)
         self._timer = QTimer(self)
@@ -179,19 +180,22 @@ class PreviewWindow(QWidget):
         """Go through steps in another thread."""
         self._worker = create_worker(_to_the_end, steps, _start_thread=False)
         self._worker.yielded.connect(self._step)
-        self._worker.returned.connect(lambda found: self._take(found[0], found[1], finish))
+        # Methods of the window are forgotten with it; a lambda would be called after its end.
+        self._finish = finish
+        self._worker.returned.connect(self._take)
         self._worker.finished.connect(self._end)
         self.cancel_button.setEnabled(True)
         self.progress.setValue(0)
         self._worker.start()
 
-    def _take(self, result: Any, reason: Exception | None, finish: Callable[[Any], None]) -> None:
+    def _take(self, found: tuple[Any, Exception | None]) -> None:
+        result, reason = found
         if isinstance(reason, Cancelled):
             self._say("Cancelled.")
         elif reason is not None:
             self._say(str(reason))
         else:
-            finish(result)
+            self._finish(result)
 
     def _step(self, name: str) -> None:
         self.progress.setValue(STEPS.index(name) + 1)
