@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tfmkit.napari.layers import LayerData, Place, grid_layers
 from tfmkit.napari.session import Preview
 
@@ -36,11 +38,14 @@ def _show(viewer: Any, layer: LayerData) -> None:
         return
     shown = viewer.layers[name]
     shown.data = data
-    shown.scale, shown.translate, shown.units = options["scale"], options["translate"], options["units"]
-    if kind == "vectors":
-        shown.features = options["features"]
-        shown.edge_width, shown.length = options["edge_width"], options["length"]
-        shown.refresh_colors(update_color_mapping=True)
-    else:
-        shown.contrast_limits_range = options["contrast_limits"]
-        shown.contrast_limits = options["contrast_limits"]
+    # Every assignment draws the layer anew, so that only those that change something are made.
+    if any(not np.array_equal(getattr(shown, each), options[each]) for each in ("scale", "translate")):
+        shown.scale, shown.translate, shown.units = options["scale"], options["translate"], options["units"]
+    if kind == "image":
+        shown.contrast_limits_range = shown.contrast_limits = options["contrast_limits"]
+        return
+    shown.features = options["features"]
+    shown.refresh_colors(update_color_mapping=True)
+    for each in ("edge_width", "length"):
+        if getattr(shown, each) != options[each]:
+            setattr(shown, each, options[each])

@@ -30,7 +30,7 @@ from tfmkit.napari.results_view import ResultsView
 from tfmkit.napari.session import STEPS, Cancelled, Preview, Session
 
 # Milliseconds without a turn after which the work begins.
-_PAUSE = 250
+_PAUSE = 150
 # Pixels, so that the table of results fits.
 _WIDTH = 400
 
