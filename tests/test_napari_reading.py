@@ -11,7 +11,7 @@ from batch_images import SIDE, settings, write_position
 from tfmkit.batch import run
 from tfmkit.cli import main as command_line
 from tfmkit.datasets import fetch
-from tfmkit.io import write_fiji_traction, write_ome_tiff
+from tfmkit.io import write_fiji_traction, write_ome_tiff, write_ome_zarr
 from tfmkit.napari.frame import Origin
 from tfmkit.napari.layers import Place, vector_layer
 from tfmkit.napari.reading import METADATA, get_reader
@@ -61,6 +61,15 @@ def test_channels_are_layers_and_planes_along_z_are_projected(tmp_path):
     data, options, _ = layers["stack 1"]
     assert np.array_equal(data, stack[:, 1].max(axis=0))
     assert options["metadata"][METADATA]["origin"] == Origin(tmp_path / "stack.tif", 1, 1, "max")
+
+
+def test_zarr_is_a_folder_of_images(tmp_path):
+    pytest.importorskip("zarr")
+    images = np.random.default_rng(0).integers(0, 255, (2, 1, 16, 18)).astype(np.uint8)
+    write_ome_zarr(tmp_path / "beads.zarr", images, channels=("beads",), pixel_size=0.3)
+    data, options, _ = layers_of(tmp_path / "beads.zarr")["beads"]
+    assert np.array_equal(np.asarray(data), images[:, 0])
+    assert options["scale"] == pytest.approx((1, 0.3, 0.3))
 
 
 def test_results_of_a_batch(folder, tmp_path):

@@ -18,7 +18,7 @@ from tfmkit.napari.layers import LayerData, Place, grid_layers, image_layer, mag
 
 # Under this name, a layer says where its images come from.
 METADATA = "tfmkit"
-_IMAGES = (".tif", ".tiff", ".png", ".nd2")
+_IMAGES = (".tif", ".tiff", ".png", ".nd2", ".lif", ".czi", ".zarr")
 # Channels of the files of `tfmkit traction`, and their names in a batch.
 _CHANNELS = {"tx Pa": "tx_Pa", "ty Pa": "ty_Pa"}
 
@@ -39,9 +39,11 @@ def get_reader(path: str | list[str]) -> Callable[[str], list[LayerData]] | None
     if isinstance(path, list):
         return get_reader(path[0]) if len(path) == 1 else None
     place = Path(path)
+    if place.suffix.lower() in _IMAGES:
+        return partial(_first, read_image_file)
     if place.is_dir():
         return partial(_first, read_folder) if (place / "table.parquet").is_file() else None
-    return partial(_first, read_image_file if place.suffix.lower() in _IMAGES else read_field_file)
+    return partial(_first, read_field_file)
 
 
 def read_folder(path: Path) -> list[LayerData]:
