@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ if find_spec("napari") is None or find_spec("pytestqt") is None:
 if os.name == "posix" and not os.environ.get("DISPLAY"):
     pytest.skip("needs a display: make test-napari", allow_module_level=True)
 
+from npe2 import PluginManager
 from qtpy.QtCore import QPoint, Qt, QTimer
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
@@ -73,6 +75,16 @@ def texts_of(window: PreviewWindow) -> dict[str, list[str]]:
         [table.item(row, column).text() for column in range(table.columnCount())] for row in range(table.rowCount())
     ]
     return {row[0]: row[1:] for row in rows}
+
+
+def test_napari_finds_the_plugin():
+    manager = PluginManager()
+    manager.discover()
+    offered = manager.get_manifest("tfmkit").contributions
+    assert [each.display_name for each in offered.widgets] == ["Traction of one frame"]
+    assert {each.key for each in offered.sample_data} == {"simulated", "measured"}
+    for command in offered.commands:
+        assert callable(resolve_name(command.python_name))
 
 
 def test_window_shows_the_batch_of_its_experiment_to_the_byte(window, viewer, tmp_path, monkeypatch, qtbot):
