@@ -25,6 +25,7 @@ from matplotlib.figure import Figure
 from benchmarks.command import study_parser
 from benchmarks.saving import save_figure, write_table
 from tfmkit.fttc import FTTC, FTTCCV
+from tfmkit.plotting.style import COLORS, MARKERS
 from tfmkit.simulate import CellSimulator, add_noise
 
 SIDE = 104
@@ -111,15 +112,14 @@ def draw(sizes: pd.DataFrame, slopes: dict[str, float]) -> Figure:
     """Draw seconds against pixels, doubly logarithmic, with a line of n log n through the first periodic point."""
     figure = Figure(figsize=(4, 3.2), layout="constrained", dpi=200)
     axes = figure.add_subplot()
-    for task, part in sizes.groupby("task", sort=False):
-        axes.loglog(
-            part["side"] ** 2, part["seconds"], "o-", markersize=3, label=f"{task}, exponent {slopes[task]:.2f}"
-        )
+    for (task, part), color, marker in zip(sizes.groupby("task", sort=False), COLORS, MARKERS, strict=False):
+        name = f"{task}, exponent {slopes[task]:.2f}"
+        axes.loglog(part["side"] ** 2, part["seconds"], color=color, marker=marker, markersize=3, label=name)
     pixels = np.array(SIDES, dtype=float) ** 2
     growth = pixels * np.log(pixels)
     first = sizes.loc[(sizes["task"] == "periodic") & (sizes["side"] == SIDES[1]), "seconds"].item()
     axes.loglog(pixels, growth / growth[1] * first, "--", color="grey", label="n log n")
-    axes.set(xlabel="pixels n of one field", ylabel="seconds, one thread")
+    axes.set(xlabel="pixels n of one field", ylabel="time of one thread (s)")
     axes.legend(frameon=False, fontsize=7)
     return figure
 

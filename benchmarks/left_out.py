@@ -93,7 +93,7 @@ def _draw(table: pd.DataFrame) -> Any:
     figure = new_figure(4.6, 2.6)
     axis = figure.subplots()
     errors = table.pivot_table(index="family", columns="estimator", values="relative_rmse", sort=False)
-    errors.plot.bar(ax=axis, rot=0, width=0.8, color=["0.6", "#238b45", "#88419d", "#d9a400", "#c1272d"])
+    errors.plot.bar(ax=axis, rot=0, width=0.8, color=["0.6", "#009e73", "#cc79a7", "#e69f00", "#d55e00"])
     axis.set(xlabel="family left out", ylabel="relative RMSE")
     axis.get_legend().remove()
     figure.legend(*axis.get_legend_handles_labels(), loc="outside upper center", ncols=2, fontsize=6.5)

@@ -43,11 +43,11 @@ REFERENCE = "FTTC periodic, oracle λ"
 COLOURS = {
     REFERENCE: "0.6",
     "FTTC extended, oracle λ": "0.1",
-    "FTTCCV": "#238b45",
-    "BayesianFTTC": "#88419d",
-    "ElasticNetTFM": "#d9a400",
-    "DeepTFM": "#c1272d",
-    "DeepTFM, small": "#f08a5d",
+    "FTTCCV": "#009e73",
+    "BayesianFTTC": "#cc79a7",
+    "ElasticNetTFM": "#e69f00",
+    "DeepTFM": "#d55e00",
+    "DeepTFM, small": "#0072b2",
 }
 
 # The sweeps whose seconds are shown.

@@ -75,13 +75,13 @@ def _draw(plain: dict[str, Field], filtered: dict[str, Field], mask: Field) -> A
         draw_window(axis[0], zoom)
         for row, fields in ((1, plain), (3, filtered)):
             draw_heat(axis[row], fields[method], zoom, top)
-            draw_vectors(axis[row + 1], fields[method], zoom, top / 4)
+            draw_vectors(axis[row + 1], fields[method], zoom, top / 1.8)
         head(axis[0], method)
     for position, axis in enumerate(axes.flat):
         letter(axis, _letters(position))
     _label(axes, whole, zoom, top)
     figure.colorbar(
-        image, ax=axes, label="traction traction (Pa)", orientation="horizontal", extend="max", shrink=0.4, aspect=40
+        image, ax=axes, label="traction (Pa)", orientation="horizontal", extend="max", shrink=0.4, aspect=40
     )
     return figure
 
@@ -94,8 +94,7 @@ def _label(axes: Any, whole: Any, zoom: Any, top: float) -> None:
     draw_scale_bar(axes[0, 0], whole, PIXEL_UM, 20)
     for row in (1, 3):
         draw_scale_bar(axes[row, 0], zoom, PIXEL_UM, 10)
-        draw_arrow_key(axes[row + 1, 0], zoom, top / 4, 1000 * max(1, round(top / 1000)))
-        draw_scale_bar(axes[row + 1, 0], zoom, PIXEL_UM, 10, colour="black")
+        draw_arrow_key(axes[row + 1, 0], zoom, top / 1.8, 1000 * max(1, round(top / 1000)))
 
 
 def _letters(position: int) -> str:

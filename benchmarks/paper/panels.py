@@ -13,18 +13,19 @@ if TYPE_CHECKING:
 
 Window = tuple[slice, slice]
 
-# Networks warm, FTTC at fixed lambdas in blues, methods that choose for themselves in other colours.
+# Networks warm, FTTC at fixed lambdas in blues, methods that choose for themselves in other colours. Readers without
+# green or red cones tell them apart, too.
 COLOURS = (
     "#c1272d",
-    "#f08a5d",
+    "#fc9272",
     "#08306b",
     "#2171b5",
     "#6baed6",
     "#b3cde3",
     "0.55",
     "0.2",
-    "#238b45",
-    "#88419d",
+    "#66c2a4",
+    "#dd1c77",
     "#d9a400",
 )  # fmt: skip
 _STYLE: dict[str, Any] = {
@@ -43,7 +44,7 @@ _STYLE: dict[str, Any] = {
     "ytick.major.width": 0.6,
 }
 
-_BACKING = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85, "pad": 0.6}
+_BACKING = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 0.6}
 
 
 def new_figure(width: float, height: float) -> Figure:
@@ -97,7 +98,7 @@ def draw_heat(axis: Axes, field: NDArray[Any], window: Window, top: float, *, co
 
 
 def draw_vectors(axis: Axes, field: NDArray[Any], window: Window, unit_length: float) -> None:
-    """Draw every vector in a window over its length in grey.
+    """Draw the mean vectors of blocks of 2 x 2 pixels in a window over the length in grey; no arrow reaches the next.
 
     Parameters
     ----------
@@ -108,39 +109,45 @@ def draw_vectors(axis: Axes, field: NDArray[Any], window: Window, unit_length: f
     window : (slice, slice)
         Rows and columns to show.
     unit_length : float
-        Pascals of an arrow as long as a pixel.
+        Pascals of an arrow as long as a pixel. Vectors whose arrows would be longer than 1.8 pixels get this length.
     """
-    draw_heat(axis, field, window, 8 * unit_length, colours="Greys")
+    draw_heat(axis, field, window, 4 * unit_length, colours="Greys")
     rows, columns = window
-    y, x = np.mgrid[rows, columns]
+    height, width = (2 * ((lines.stop - lines.start) // 2) for lines in window)
+    part = np.stack([component[window][:height, :width] for component in field])
+    arrows = part.reshape(2, height // 2, 2, width // 2, 2).mean(axis=(2, 4))
+    arrows = arrows / np.maximum(1, np.hypot(*arrows) / (1.8 * unit_length))
+    y, x = np.mgrid[rows.start : rows.start + height : 2, columns.start : columns.start + width : 2] + 0.5
     axis.quiver(
-        x, y, *(component[window] for component in field), angles="xy", scale_units="xy", scale=unit_length,
-        width=0.006, headwidth=3.2, headlength=3.6, color="#c1272d", minlength=0.1,
+        x, y, *arrows, angles="xy", scale_units="xy", scale=unit_length, pivot="mid", width=0.009, headwidth=3.2,
+        headlength=3.6, color="#c1272d", minlength=0.1,
     )  # fmt: skip
 
 
 def draw_arrow_key(axis: Axes, window: Window, unit_length: float, pascals: float) -> None:
-    """Draw a reference arrow in the lower left corner of a vector panel."""
+    """Draw a reference arrow below the left half of a vector panel."""
     rows, columns = window
-    start = (columns.start + 0.3, rows.stop - 2.0)
+    start = (columns.start + 0.3, rows.stop + 0.8)
     axis.annotate(
         "", (start[0] + pascals / unit_length, start[1]), start,
-        arrowprops={"arrowstyle": "-|>", "color": "black", "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0},
+        arrowprops={"arrowstyle": "-|>", "color": "#c1272d", "linewidth": 1.0, "shrinkA": 0, "shrinkB": 0},
+        annotation_clip=False,
     )  # fmt: skip
-    axis.text(start[0], start[1] - 0.9, f"{pascals / 1000:g} kPa", va="bottom", ha="left", fontsize=6.5, bbox=_BACKING)
+    end = start[0] + pascals / unit_length
+    axis.text(end + 0.6, start[1], f"{pascals / 1000:g} kPa", va="center", ha="left", fontsize=6.5)
 
 
-def draw_scale_bar(axis: Axes, window: Window, pixel: float, length: float, *, colour: str = "white") -> None:
+def draw_scale_bar(axis: Axes, window: Window, pixel: float, length: float) -> None:
     """Draw a bar of a length in micrometres in the lower right corner."""
     rows, columns = window
     side, bar = columns.stop - columns.start, length / pixel
     # The text is wider than a short bar and has to stay inside the panel, too.
     middle = columns.stop - 0.5 - 0.04 * side - max(bar / 2, 0.15 * side)
     low = rows.stop - 0.5 - 0.06 * (rows.stop - rows.start)
-    axis.plot([middle - bar / 2, middle + bar / 2], [low, low], color=colour, linewidth=2.2, solid_capstyle="butt")
+    axis.plot([middle - bar / 2, middle + bar / 2], [low, low], color="white", linewidth=2.2, solid_capstyle="butt")
     axis.text(
-        middle, low - 0.035 * side, f"{length:g} µm", color=colour, ha="center", va="bottom", fontsize=6.5,
-        bbox=_BACKING if colour == "black" else None,
+        middle, low - 0.035 * side, f"{length:g} µm", color="white", ha="center", va="bottom", fontsize=6.5,
+        bbox=_BACKING,
     )  # fmt: skip
 
 
