@@ -82,6 +82,22 @@ def test_damaged_files_are_made_again(images, results, whole, name, damage):
     assert contents(results) == contents(whole)
 
 
+@pytest.mark.parametrize(
+    "name", ["table.parquet", "items/p1_0001.json", "fields/p1_0001.ome.tif", "previews/p1_0001.tif"]
+)
+def test_files_of_two_runs_are_refused(images, results, whole, name):
+    # Another window changes all that follows the displacement, the images of the beads included.
+    run(settings(images, displacement={"window": 9.0}, drift={"enabled": False}), results=results)
+    list(read_results(results).items())
+    shutil.copy(whole / name, results / name)
+    with pytest.raises(ValueError, match="Run the batch again"):
+        [(item.fields(), item.previews()) for item in read_results(results).items()]
+    run(settings(images), results=results)
+    assert contents(results) == contents(whole)
+    for item in read_results(results).items():
+        assert item.fields().keys() > {"tx_Pa"}
+
+
 def test_results_of_positions_that_are_gone_leave(results):
     (results / "fields" / "notes.txt").write_text("kept")
     remove_gone(results, ["p2_0001"])

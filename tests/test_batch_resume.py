@@ -140,6 +140,19 @@ def test_damaged_records_are_made_again(images, tmp_path, record):
     assert contents(results) == before
 
 
+@pytest.mark.parametrize("lost", ["rows", "pixel_size_um", "fingerprints", "files", "digest", "cells"])
+def test_records_without_a_part_are_made_again(images, tmp_path, lost):
+    config, results = settings(images), tmp_path / "results"
+    run(config, results=results)
+    before = contents(results)
+    file = results / "items" / "p1_0001.json"
+    record = json.loads(file.read_text())
+    del record[lost]
+    file.write_text(json.dumps(record))
+    run(config, results=results)
+    assert contents(results) == before
+
+
 def test_bad_files_are_named_and_the_rest_completes(images, tmp_path, capsys):
     for name in ("truncated", "constant", "size", "none"):
         write_position(images / name)

@@ -17,6 +17,7 @@ from PIL import Image
 from report_pages import HOSTILE, SHOWN, Page, hostile_results
 
 from tfmkit.batch import read_results
+from tfmkit.batch.store import ItemFiles, describe_file
 from tfmkit.cli import main
 from tfmkit.report import write_report
 from tfmkit.report.names import visible
@@ -242,6 +243,25 @@ def damage_records(folder):
         path.write_text(json.dumps(record))
 
 
+def forge(folder):
+    """Describe damaged files as if their run had written them."""
+    settings = json.loads((folder / "settings.json").read_text())
+    for key in settings["records"]:
+        files = ItemFiles(folder, key)
+        record = json.loads(files.record.read_text())
+        record["files"] = {name: describe_file(getattr(files, name)) for name in ("fields", "preview")}
+        files.record.write_text(json.dumps(record))
+        settings["records"][key] = describe_file(files.record)
+    (folder / "settings.json").write_text(json.dumps(settings))
+
+
+def take_config(folder):
+    """Take the configuration out of the settings."""
+    settings = json.loads((folder / "settings.json").read_text())
+    del settings["config"]
+    (folder / "settings.json").write_text(json.dumps(settings))
+
+
 def swap_key(folder):
     """Let the table lead out of the folder."""
     table = pd.read_parquet(folder / "table.parquet")
@@ -252,12 +272,15 @@ def swap_key(folder):
     ("damage", "message"),
     [
         (lambda folder: (folder / "settings.json").unlink(), "settings.json"),
-        (lambda folder: (folder / "settings.json").write_text("{}"), "lack 'config'"),
+        (lambda folder: (folder / "settings.json").write_text("{}"), "settings of one run"),
+        (take_config, "lack 'config'"),
         (lambda folder: (folder / "table.parquet").write_bytes(b"PAR1"), "cannot be read"),
-        (lambda folder: shutil.rmtree(folder / "items"), "cannot be read"),
-        (lambda folder: damage_images(folder / "fields"), "image file"),
-        (lambda folder: damage_images(folder / "previews"), "image file"),
-        (damage_records, "lack 'grid'"),
+        (lambda folder: shutil.rmtree(folder / "items"), "got no file"),
+        (lambda folder: damage_images(folder / "fields"), "got one of 100 bytes"),
+        (lambda folder: (damage_images(folder / "fields"), forge(folder)), "image file"),
+        (lambda folder: (damage_images(folder / "previews"), forge(folder)), "image file"),
+        (damage_records, "as the run of the tables wrote it"),
+        (lambda folder: (damage_records(folder), forge(folder)), "lack 'grid'"),
         (swap_key, "Expected keys"),
     ],
 )

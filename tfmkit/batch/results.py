@@ -14,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from tfmkit.batch.folder import check_finished
-from tfmkit.batch.store import ItemFiles, read_channels
+from tfmkit.batch.store import ItemFiles, check_file, read_channels
+from tfmkit.batch.table import RUN
 
 _KEY = re.compile(r"[A-Za-z0-9_-]{1,200}")
 # Columns of the table that are printed, and the most rows.
@@ -56,9 +57,9 @@ class ItemResult:
         Raises
         ------
         ValueError
-            If the file is damaged.
+            If the file is damaged, or is not that of the record.
         """
-        return read_channels(self.files.fields)
+        return self._read("fields")
 
     def previews(self) -> dict[str, NDArray[Any]]:
         """Return the small images.
@@ -71,9 +72,14 @@ class ItemResult:
         Raises
         ------
         ValueError
-            If the file is damaged.
+            If the file is damaged, or is not that of the record.
         """
-        return read_channels(self.files.preview) if self.files.preview.is_file() else {}
+        return self._read("preview") if self.files.preview.is_file() else {}
+
+    def _read(self, name: str) -> dict[str, NDArray[Any]]:
+        path, written = getattr(self.files, name), self.record.get("files")
+        check_file(path, written.get(name) if isinstance(written, dict) else None)
+        return read_channels(path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,13 +150,15 @@ class Results:
         Raises
         ------
         ValueError
-            If the table names an item whose key is not valid, or a record is missing or damaged.
+            If the table names an item whose key is not valid, or a record is missing, damaged or of another run.
         """
+        records = self.settings.get("records")
         for key in self.table["item"].drop_duplicates():
             # Keys become paths, and a table can be edited.
             if not _KEY.fullmatch(key):
                 raise ValueError(f"Expected keys of letters, digits, _ and - in {self.folder}, got {key!r}.")
             files = ItemFiles(self.folder, key)
+            check_file(files.record, records.get(key) if isinstance(records, dict) else None)
             yield ItemResult(key, _read_json(files.record), files)
 
 
@@ -170,7 +178,8 @@ def read_results(folder: str | PathLike[str]) -> Results:
     Raises
     ------
     ValueError
-        If the folder does not hold the results of a batch that has ended, or a file in it is damaged.
+        If the folder does not hold the results of a batch that has ended, a file in it is damaged, or table and
+        settings are of different runs.
     """
     path = Path(folder)
     check_finished(path)
@@ -187,6 +196,8 @@ def read_results(folder: str | PathLike[str]) -> Results:
         raise ValueError(
             f"Expected the table of a batch in {path}, got one with the columns {', '.join(map(str, table))}."
         )
+    if RUN in table.attrs and table.attrs[RUN] != settings.get(RUN):
+        raise ValueError(f"Expected table and settings of one run in {path}, got those of two. Run the batch again.")
     return Results(path, table, failures, settings)
 
 

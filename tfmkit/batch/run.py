@@ -23,8 +23,8 @@ from tfmkit.batch.items import Failure, Item, list_items
 from tfmkit.batch.process import Outcome, Plan, process
 from tfmkit.batch.results import Results, read_results
 from tfmkit.batch.sheets import sheet_tables
-from tfmkit.batch.store import digest
-from tfmkit.batch.table import failure_table, make_table, remark_table, write_table
+from tfmkit.batch.store import ItemFiles, describe_file, digest
+from tfmkit.batch.table import RUN, failure_table, make_table, remark_table, write_table
 from tfmkit.io import write_settings
 from tfmkit.methods import TRACTION
 from tfmkit.processes import deaf_children, follow
@@ -136,7 +136,11 @@ def _alone(task: _Task, item: Item) -> Outcome:
             return next(outcomes)
     except TerminatedWorkerError:
         reason = "Its process was ended from outside. Perhaps the memory ran out: use fewer processes (jobs)."
-        return Outcome(item.key, [], Failure(item.key, str(item.source), reason))
+        return _lost(item, reason)
+
+
+def _lost(item: Item, reason: str) -> Outcome:
+    return Outcome(item.key, [], Failure(item.key, str(item.source), reason))
 
 
 def _on_cluster(task: _Task, items: list[Item], address: str) -> Generator[Outcome]:
@@ -146,9 +150,12 @@ def _on_cluster(task: _Task, items: list[Item], address: str) -> Generator[Outco
         raise ValueError("Expected dask for a cluster: install tfmkit[dask].") from error
     with Client(address) as client:
         # Results are files: a task that ran before runs again to find out whether they still hold.
-        futures = client.map(task, items, pure=False)
+        futures = dict(zip(client.map(task, items, pure=False), items, strict=True))
         for future in as_completed(futures):
-            yield future.result()
+            try:
+                yield future.result()
+            except Exception as error:  # noqa: BLE001 - tasks raise nothing themselves
+                yield _lost(futures[future], f"Its worker was lost: {error}")
 
 
 def _weights(config: Config) -> str:
@@ -165,6 +172,9 @@ def _finish(config: Config, folder: Path, items: list[Item], outcomes: list[Outc
     failed = [*failures, *(outcome.failure for outcome in outcomes if outcome.failure is not None)]
     rows = [row for outcome in outcomes for row in outcome.rows]
     table = make_table(rows, {item.key: item.labels for item in items})
+    keys = [outcome.key for outcome in outcomes if outcome.failure is None]
+    records = {key: describe_file(ItemFiles(folder, key).record) for key in keys}
+    table.attrs[RUN] = digest(records)
     write_table(folder / "table.csv", table)
     write_table(folder / "table.parquet", table)
     write_table(folder / "failures.csv", failure_table(failed, config.images))
@@ -179,5 +189,7 @@ def _finish(config: Config, folder: Path, items: list[Item], outcomes: list[Outc
         "fingerprint": digest(sections),
         "images": str(config.images),
         "items": [item.key for item in items],
+        "records": records,
+        RUN: table.attrs[RUN],
     }
     write_settings(folder / "settings.json", settings)

@@ -26,8 +26,8 @@ from tfmkit.gel import Gel
 from tfmkit.io import open_images, write_json, write_ome_tiff, writing
 
 FOLDERS = ("displacement", "fields", "items", "previews")
-# Parts of a record that say whether it holds.
-_CHECKED = ("fingerprints", "files")
+# Key of a record for the fingerprint of all others.
+_DIGEST = "digest"
 
 
 @dataclass(frozen=True)
@@ -163,9 +163,9 @@ class Store:
         known, wanted = record.get("fingerprints", {}), self._fingerprints(gel, pixel_size)
         stale = {step for step, fingerprint in wanted.items() if known.get(step) != fingerprint}
         written = record.get("files", {})
-        if self.item.has_images and written.get("preview") != _fingerprint(self.files.preview):
+        if self.item.has_images and written.get("preview") != describe_file(self.files.preview):
             stale.add("preview")
-        if written.get("fields") != _fingerprint(self.files.fields):
+        if written.get("fields") != describe_file(self.files.fields):
             stale.add("traction")
         if stale:
             self.files.record.unlink(missing_ok=True)
@@ -183,9 +183,10 @@ class Store:
         pixel_size : float or None
             Micrometres per pixel.
         """
-        files = {name: _fingerprint(getattr(self.files, name)) for name in ("fields", "preview")}
+        files = {name: describe_file(getattr(self.files, name)) for name in ("fields", "preview")}
         fingerprints = self._fingerprints(gel, pixel_size)
-        write_json(self.files.record, {**record, "files": files, "fingerprints": fingerprints})
+        complete = {**record, "files": files, "fingerprints": fingerprints}
+        write_json(self.files.record, {**complete, _DIGEST: digest(complete)})
 
     def _load_measurement(self, fingerprint: str) -> Measurement | None:
         try:
@@ -203,8 +204,10 @@ class Store:
             record = json.loads(self.files.record.read_text(encoding="utf-8"))
         except (OSError, ValueError, RecursionError):
             return {}
-        complete = isinstance(record, dict) and all(isinstance(record.get(name), dict) for name in _CHECKED)
-        return record if complete else {}
+        # A record that lost a number would be kept for ever.
+        if not isinstance(record, dict) or record.pop(_DIGEST, None) != digest(record):
+            return {}
+        return record
 
     @property
     def _measurement(self) -> str:
@@ -285,9 +288,44 @@ def read_channels(path: Path) -> dict[str, NDArray[Any]]:
         return {name: series.read(0, number) for number, name in enumerate(series.channels)}
 
 
-def _fingerprint(path: Path) -> str | None:
-    """Return a fingerprint of the bytes of a file; None without the file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+def describe_file(path: Path) -> dict[str, Any] | None:
+    """Return the size of a file and a fingerprint of its content.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    dict of str to object
+        ``bytes`` and ``sha256``; None without the file.
+    """
+    if not path.is_file():
+        return None
+    content = path.read_bytes()
+    return {"bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def check_file(path: Path, wanted: Any) -> None:
+    """Refuse a file of results that is not as its run wrote it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    wanted : dict or None
+        Its description from `describe_file`, taken by the run.
+
+    Raises
+    ------
+    ValueError
+        If it differs, or is missing.
+    """
+    found = describe_file(path)
+    if found is None or found != wanted:
+        got = "no file" if found is None else f"one of {found['bytes']} bytes that another run, or nobody, wrote"
+        raise ValueError(f"Expected {path} as the run of the tables wrote it, got {got}. Run the batch again.")
 
 
 def _present(files: list[Path | None]) -> list[Path]:

@@ -29,6 +29,8 @@ _QUALITY = (
 # Columns of the table in their order; error bars stand beside their quantities.
 COLUMNS = (*_PLACE, *(name + end for name, _ in QUANTITIES.values() for end in ("", "_std")), *_QUALITY)
 _TEXT = ("item", "position", "cell", "doubts")
+# Attribute of the table, and key of the settings, that names their run.
+RUN = "run"
 # Name of the only row where nobody outlined cells.
 FIELD = "field"
 
@@ -173,7 +175,9 @@ def failure_table(failures: Iterable[Failure], folder: Path) -> pd.DataFrame:
     DataFrame
         Columns ``item``, ``file`` and ``error``.
     """
-    rows = [(failure.item, _below(failure.file, folder), failure.error) for failure in failures]
+    texts = [(failure.item, _below(failure.file, folder), failure.error) for failure in failures]
+    # Names that are no UTF-8 are a reason to fail.
+    rows = [[text.encode("utf-8", "replace").decode() for text in row] for row in texts]
     return pd.DataFrame(rows, columns=["item", "file", "error"]).astype("str")
 
 

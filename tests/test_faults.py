@@ -1,0 +1,146 @@
+"""Faults around a command: full disks, places where nothing can be written, lost inputs and workers."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from batch_images import settings
+from test_batch_resume import toml
+
+from tfmkit.batch import process, read_config, read_results
+from tfmkit.batch.folder import running
+from tfmkit.batch.items import list_items
+from tfmkit.batch.run import _on_cluster
+from tfmkit.cli import main
+from tfmkit.io import write_fiji_displacement
+
+GRID = (9, 11)
+
+
+@pytest.fixture
+def config(tmp_path):
+    """The configuration of three displacement files."""
+    (tmp_path / "images").mkdir()
+    axes = 10.0 * np.arange(GRID[1]), 10.0 * np.arange(GRID[0])
+    for number in range(1, 4):
+        field = np.random.default_rng(number).normal(size=(2, *GRID))
+        write_fiji_displacement(tmp_path / "images" / f"d_{number}.txt", field, *axes)
+    sections = settings(tmp_path / "images", input={"displacement": "d_{frame}.txt"})
+    for name in ("relaxed", "deformed"):
+        del sections["input"][name]
+    del sections["drift"], sections["displacement"]
+    (tmp_path / "c.toml").write_text(toml(sections))
+    return tmp_path / "c.toml"
+
+
+def batch(config, **changes):
+    return main(["batch", str(config), "-o", str(config.parent / "results")])
+
+
+def is_one_line(text):
+    return text.startswith("tfmkit: ") and text.count("\n") == 1
+
+
+def full(*arguments, **options):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_costs_the_items_that_it_meets(config, monkeypatch, capsys):
+    write = process.write_fields
+    monkeypatch.setattr(process, "write_fields", lambda path, *rest: full() if "2" in path.name else write(path, *rest))
+    assert batch(config) == 1
+    assert "No space left" in capsys.readouterr().err
+    results = read_results(config.parent / "results")
+    assert results.failures["item"].tolist() == ["all_0002"]
+    assert results.table["frame"].tolist() == [1, 3]
+    monkeypatch.undo()
+    assert batch(config) == 0
+
+
+def test_a_disk_that_is_full_at_the_tables_leaves_nothing_to_read(config, monkeypatch, capsys):
+    monkeypatch.setattr(sys.modules["tfmkit.batch.run"], "write_table", full)
+    assert batch(config) == 2
+    assert is_one_line(capsys.readouterr().err)
+    with pytest.raises(ValueError, match="was cut off"):
+        read_results(config.parent / "results")
+    monkeypatch.undo()
+    assert batch(config) == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of Linux")
+@pytest.mark.parametrize("command", ["batch", "traction"])
+def test_files_that_reach_the_limit_of_the_disk(config, command):
+    output = config.parent / "results"
+    given = [str(config)] if command == "batch" else [str(config.parent / "images" / "d_1.txt")]
+    given += ["--young", "1000", "--poisson", "0.5"] if command == "traction" else []
+    program = "import resource, sys\nresource.setrlimit(resource.RLIMIT_FSIZE, (500, 500))\n"
+    program += "from tfmkit.cli import main\nsys.exit(main(sys.argv[1:]))"
+    arguments = [sys.executable, "-c", program, command, *given, "-o", str(output)]
+    done = subprocess.run(arguments, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert is_one_line(done.stderr)
+    assert "too large" in done.stderr
+    assert not list(config.parent.rglob(".[0-9a-f]*"))
+    assert command == "batch" or not output.exists()
+
+
+def test_a_place_where_nothing_can_be_written(config, capsys):
+    (config.parent / "results").write_text("a file, no folder")
+    assert batch(config) == 2
+    assert is_one_line(capsys.readouterr().err)
+
+
+@pytest.mark.skipif(hasattr(os, "geteuid") and os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_read_only(config, capsys):
+    (config.parent / "results").mkdir(mode=0o500)
+    assert batch(config) == 2
+    assert is_one_line(capsys.readouterr().err)
+
+
+def test_an_input_that_vanishes_costs_its_item(config, monkeypatch, capsys):
+    module = sys.modules["tfmkit.batch.run"]
+
+    def list_and_lose(settings):
+        found = list_items(settings)
+        (config.parent / "images" / "d_2.txt").unlink()
+        return found
+
+    monkeypatch.setattr(module, "list_items", list_and_lose)
+    assert batch(config) == 1
+    assert "d_2.txt" in capsys.readouterr().err
+    assert read_results(config.parent / "results").table["frame"].tolist() == [1, 3]
+
+
+def test_a_second_run_is_refused(config, capsys):
+    with running(config.parent / "results"):
+        assert batch(config) == 2
+    assert "one run at a time" in capsys.readouterr().err
+
+
+def test_a_lost_worker_of_a_cluster_costs_its_item(config):
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    items, _ = list_items(read_config(config))
+    marks = Path(config.parent)
+
+    def task(item):
+        # The first always loses its worker, the second once.
+        mark = marks / item.key
+        if item.key == "all_0001" or (item.key == "all_0002" and not mark.exists()):
+            mark.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return process.Outcome(item.key, [])
+
+    patience = {"distributed.comm.timeouts.connect": "300s", "distributed.scheduler.allowed-failures": 2}
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    with dask.config.set(patience), distributed.LocalCluster(**options, silence_logs=50) as cluster:
+        outcomes = {each.key: each.failure for each in _on_cluster(task, items, cluster.scheduler_address)}
+    assert outcomes.keys() == {item.key for item in items}
+    assert "worker was lost" in outcomes["all_0001"].error
+    assert outcomes["all_0002"] is outcomes["all_0003"] is None
