@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tfmkit.io import find_images, match_images
+from tfmkit.io.images.patterns import _read, _steps
 
 DEFORMED = "pos{position}/deformed_{frame}.tif"
 RELAXED = "pos{position}/relaxed.tif"
@@ -113,3 +118,40 @@ def test_other_roles_have_no_placeholders_of_their_own(folder):
         match_images(folder, {"relaxed": RELAXED, "deformed": DEFORMED})
     with pytest.raises(ValueError, match="at least one"):
         match_images(folder, {})
+
+
+def regular(part, known, more):
+    """Return a part of a pattern as a regular expression, which backtracks."""
+    seen, pieces = set(), []
+    for number, piece in enumerate(re.split(r"\{([^{}]*)\}", part)):
+        name, _, digits = piece.partition(":")
+        if number % 2 == 0 or name in known:
+            pieces.append(re.escape(known[name] if number % 2 else piece))
+        else:
+            pieces.append(f"(?P={name})" if name in seen else f"(?P<{name}>{'[0-9]' if digits else '.'}{more})")
+            seen.add(name)
+    return "".join(pieces)
+
+
+@settings(max_examples=300)
+@given(
+    steps=st.lists(
+        st.tuples(st.sampled_from("abcd"), st.sampled_from(["", ":d"]), st.sampled_from(["_", "x", "1", "_x"]))
+    ),
+    first=st.sampled_from(["", "x", "1"]),
+    name=st.text("x_1a2.", max_size=14),
+    known=st.sampled_from([{}, {"a": "1"}, {"a": "_1"}]),
+)
+def test_names_are_read_as_by_regular_expressions(steps, first, name, known):
+    part = first + "".join(f"{{{placeholder}{digits}}}{text}" for placeholder, digits, text in steps)
+    for more, longest in (("+?", False), ("+", True)):
+        found = re.fullmatch(regular(part, known, more), name)
+        assert _read(_steps(part, known), name, longest=longest) == (found and found.groupdict())
+
+
+@pytest.mark.parametrize("name", ["_" * 240, "a_" * 120, "_" * 240 + ".tif.tiff"])
+def test_six_placeholders_are_read_without_going_back(tmp_path, name):
+    (tmp_path / name).touch()
+    # A regular expression tries billions of ways.
+    with pytest.raises(FileNotFoundError, match="No file"):
+        find_images(tmp_path, "{a}_{b}_{c}_{d}_{e}_{f}.tif")

@@ -16,8 +16,8 @@ from PIL import Image
 from roifile import ROI_OPTIONS, ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from skimage.draw import polygon
 
-from tfmkit.io import read_regions
-from tfmkit.io.images.polygon import inside
+from tfmkit.io import read_region_set, read_regions
+from tfmkit.io.images.polygon import inside, inside_all
 
 SHAPE = (12, 15)
 
@@ -224,6 +224,37 @@ def test_endless_outline_is_refused():
     x, y = np.zeros(2**15), np.tile([0.0, 1000.0], 2**14)
     with pytest.raises(ValueError, match="crosses rows"):
         inside(x, y, (1000, 10))
+
+
+def test_polygons_in_polygons_are_holes():
+    outer, inner, island = (np.array([[a, a], [b, a], [b, b], [a, b]]) - 0.5 for a, b in ((1, 11), (3, 9), (5, 7)))
+    expected = np.zeros(SHAPE, dtype=bool)
+    for a, b in ((1, 11), (3, 9), (5, 7)):
+        expected[a:b, a:b] ^= True
+    np.testing.assert_array_equal(inside_all([outer, inner, np.zeros((0, 2)), island], SHAPE), expected)
+    assert not inside_all([], SHAPE).any()
+    assert not inside_all([outer + 100], SHAPE).any()
+
+
+def test_only_the_box_of_an_outline_is_looked_at(monkeypatch):
+    asked = []
+    count = np.bincount
+    monkeypatch.setattr(
+        np, "bincount", lambda places, minlength: asked.append(minlength) or count(places, None, minlength)
+    )
+    assert inside_all([np.array([[400, 500], [403, 500], [403, 502.0]])], (1000, 1000)).sum() == 4
+    assert asked[0] < 30
+
+
+def test_of_many_regions_without_a_cell_some_are_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for number in range(50):
+            archive.writestr(f"{number}.roi", ImagejRoi.frompoints(np.array(CORNERS) + 99).tobytes())
+        archive.writestr("cell.roi", ImagejRoi.frompoints(CORNERS).tobytes())
+    found = read_region_set(tmp_path / "a.zip", SHAPE)
+    assert len(found.masks) == 1
+    assert len(found.skipped) == 21
+    assert "30 more regions are no cells" in found.skipped[-1]
 
 
 def test_measured_regions(measured_data):

@@ -14,10 +14,14 @@ from tfmkit.io import find_images, open_images, read_displacement
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST_NAME = 80
+# Tables hold frames as integers of 64 bits; no movie comes near this number.
+_LAST_FRAME = 10**15
 # Position of files without a {position} in their pattern.
 _ONLY_POSITION = "all"
 # Placeholders that say where an item belongs; all others are labels.
 _PLACE = ("position", "frame")
+
+_Partners = tuple[tuple[str, ...], dict[tuple[str | int, ...], list[Path]]]
 
 
 @dataclass(frozen=True)
@@ -127,12 +131,12 @@ def list_items(config: Config) -> tuple[list[Item], list[Failure]]:
     assert pattern is not None  # noqa: S101 - the configuration has been checked
     found = find_images(config.images, pattern)
     partners = {
-        name: find_images(config.images, getattr(files, name))
+        name: _index(find_images(config.images, getattr(files, name)))
         for name in ("relaxed", "cell", "mask", "exclude")
         if getattr(files, name) is not None
     }
-    for name, candidates in partners.items():
-        if not candidates[0][0].keys() <= found[0][0].keys():
+    for name, (placeholders, _) in partners.items():
+        if not set(placeholders) <= found[0][0].keys():
             raise ValueError(f"Expected placeholders of {pattern!r} in the pattern of {name}.")
     items: list[Item] = []
     failures: list[Failure] = []
@@ -173,10 +177,18 @@ def _position(fields: dict[str, str]) -> str:
     return "/".join(value for name, value in fields.items() if name != "frame") or _ONLY_POSITION
 
 
-def _partner(fields: dict[str, str], candidates: list[tuple[dict[str, str], Path]], name: str, path: Path) -> Path:
+def _index(found: list[tuple[dict[str, str], Path]]) -> _Partners:
+    """Return the names of the placeholders of files, and the files by the texts in their place."""
+    files: dict[tuple[str | int, ...], list[Path]] = {}
+    for fields, path in found:
+        files.setdefault(tuple(map(_plain, fields.values())), []).append(path)
+    return tuple(found[0][0]), files
+
+
+def _partner(fields: dict[str, str], partners: _Partners, name: str, path: Path) -> Path:
     """Return the file whose placeholders all agree; that of all frames may leave {frame} out."""
-    wanted = {key: _plain(value) for key, value in fields.items()}
-    fitting = [other for known, other in candidates if all(_plain(known[key]) == wanted[key] for key in known)]
+    names, files = partners
+    fitting = files.get(tuple(_plain(fields[key]) for key in names), [])
     if len(fitting) != 1:
         raise ValueError(f"Expected one {name} file for {path}, found {len(fitting)}.")
     return fitting[0]
@@ -188,6 +200,7 @@ def _plain(value: str) -> str | int:
 
 
 def _items_of_file(files: InputSettings, fields: dict[str, str], path: Path, others: dict[str, Path]) -> list[Item]:
+    _refuse_names(fields, path)
     position = _position(fields)
     labels = {name: value for name, value in fields.items() if name not in _PLACE}
     pages = _pages(files, path, others.get("relaxed"))
@@ -198,10 +211,20 @@ def _items_of_file(files: InputSettings, fields: dict[str, str], path: Path, oth
         ]
     if len(pages) > 1:
         raise ValueError(f"Expected one frame in {path}, whose name has its {{frame}}, got {len(pages)}.")
-    if not isinstance(_plain(fields["frame"]), int):
-        raise ValueError(f"Expected a number as the frame of {path}, got {fields['frame']!r}.")
     frame = int(fields["frame"])
     return [Item(make_key(position, frame), position, frame, pages[0], path, 0, **others, labels=labels)]
+
+
+def _refuse_names(fields: dict[str, str], path: Path) -> None:
+    """Refuse names that no table can hold."""
+    frame = _plain(fields.get("frame", "0"))
+    if not isinstance(frame, int) or frame > _LAST_FRAME:
+        raise ValueError(f"Expected a number up to {_LAST_FRAME} as the frame of {path}, got {fields['frame']!r}.")
+    for name, text in fields.items():
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(f"Expected a {name} in UTF-8, got {str(path)!r}: rename the file.") from error
 
 
 def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
@@ -221,9 +244,12 @@ def _pages(files: InputSettings, path: Path, relaxed: Path | None) -> list[int]:
 
 def _with_moments(items: list[Item]) -> Iterator[Item]:
     """Give the items of files of one frame each with their places in the movie of their position."""
+    frames: dict[str, list[int]] = {}
     for item in items:
-        earlier = sum(other.position == item.position and other.frame < item.frame for other in items)
-        yield replace(item, moment=earlier)
+        frames.setdefault(item.position, []).append(item.frame)
+    places = {position: {frame: place for place, frame in enumerate(sorted(own))} for position, own in frames.items()}
+    for item in items:
+        yield replace(item, moment=places[item.position][item.frame])
 
 
 def _refuse_duplicates(items: list[Item]) -> None:

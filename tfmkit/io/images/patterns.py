@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfmkit.io.images.ome_zarr import is_zarr
 
 # A placeholder, with :d where it stands for digits only.
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _NAME = re.compile(r"([A-Za-z_]\w*)(:d)?")
+_DIGITS = re.compile("[0-9]*")
 _MOST_NAMED = 5
 
 Fields = dict[str, str]
@@ -142,33 +145,89 @@ def _walk(folder: Path, parts: list[str], fields: Fields, pattern: str) -> Itera
 
 
 def _match(part: str, name: str, fields: Fields, pattern: str) -> Fields | None:
-    short, long = (re.fullmatch(_expression(part, fields, more), name) for more in ("+?", "+"))
-    if short is None or long is None:
+    steps = _steps(part, fields)
+    short = _read(steps, name, longest=False)
+    if short is None:
         return None
-    if short.groupdict() != long.groupdict():
+    if short != (long := _read(steps, name, longest=True) or short):
         raise ValueError(
-            f"Expected one way to read {name} by {pattern}, got {_describe(short.groupdict())} and "
-            f"{_describe(long.groupdict())}. Write {{name:d}} for a placeholder that stands for digits."
+            f"Expected one way to read {name} by {pattern}, got {_describe(short)} and {_describe(long)}. "
+            "Write {name:d} for a placeholder that stands for digits."
         )
-    return {**fields, **short.groupdict()}
+    return {**fields, **short}
 
 
-def _expression(part: str, fields: Fields, more: str) -> str:
-    """Return the regular expression of a part; a known placeholder stands for its own text."""
-    seen: set[str] = set()
-    pieces: list[str] = []
+class _Step(NamedTuple):
+    """A placeholder, whether it stands for digits only, and the text behind it."""
+
+    placeholder: str
+    digits: bool
+    text: str
+
+
+def _steps(part: str, fields: Fields) -> list[_Step]:
+    """Return the placeholders of a part that are not known yet, behind a step for the text before them."""
+    steps = [_Step("", digits=False, text="")]
     for number, piece in enumerate(_PLACEHOLDER.split(part)):
         name, _, digits = piece.partition(":")
-        if number % 2 == 0:
-            pieces.append(re.escape(piece))
-        elif name in fields:
-            pieces.append(re.escape(fields[name]))
-        elif name in seen:
-            pieces.append(f"(?P={name})")
+        if number % 2 == 1 and name not in fields:
+            steps.append(_Step(name, bool(digits), ""))
         else:
-            seen.add(name)
-            pieces.append(f"(?P<{name}>{'[0-9]' if digits else '.'}{more})")
-    return "".join(pieces)
+            steps[-1] = steps[-1]._replace(text=steps[-1].text + (fields[name] if number % 2 else piece))
+    return steps
+
+
+def _read(steps: list[_Step], name: str, *, longest: bool) -> Fields | None:
+    """Return the texts of the placeholders, the first ones as short or as long as can be; None if the name differs.
+
+    Places from which the rest cannot be read are kept, so that nothing is tried twice. If it cannot be read from one
+    place, it cannot be read from a later one either, unless a placeholder stands for digits or comes twice.
+    """
+    dead: set[tuple[int, int, tuple[str, ...]]] = set()
+    hopeless = [len(name) + 1] * len(steps)
+    # A placeholder that comes twice ties what follows to its text.
+    count = Counter(step.placeholder for step in steps)
+    repeated = [placeholder for placeholder, times in count.items() if times > 1]
+
+    behind = [_places(step.text, name, last=step is steps[-1]) for step in steps]
+
+    def go(number: int, start: int, known: Fields) -> Fields | None:
+        if number == len(steps):
+            return known
+        state = (number, start, tuple(known.get(placeholder, "") for placeholder in repeated))
+        if state in dead or start >= hopeless[number]:
+            return None
+        step = steps[number]
+        ends = _ends(step, name, start, known, behind[number])
+        for end in reversed(ends) if longest else ends:
+            found = go(number + 1, end + len(step.text), {**known, step.placeholder: name[start:end]})
+            if found is not None:
+                return found
+        dead.add(state)
+        if not repeated and not step.digits:
+            hopeless[number] = start
+        return None
+
+    return go(1, len(steps[0].text), {}) if behind[0][:1] == [0] else None
+
+
+def _places(text: str, name: str, *, last: bool) -> list[int]:
+    """Return the places of a text in a name: all of them, or the one at its end."""
+    if last:
+        return [len(name) - len(text)] if name.endswith(text) else []
+    return [found.start() for found in re.finditer(f"(?={re.escape(text)})", name)]
+
+
+def _ends(step: _Step, name: str, start: int, known: Fields, places: list[int]) -> list[int]:
+    """Return the places where a placeholder may end, of those where the text behind it follows."""
+    low, high = start + 1, len(name)
+    if step.placeholder in known:
+        low = high = start + len(known[step.placeholder])
+        if not name.startswith(known[step.placeholder], start):
+            return []
+    if step.digits:
+        high = min(high, start + len(_DIGITS.match(name, start)[0]))  # type: ignore[index]
+    return places[bisect_left(places, low) : bisect_right(places, high)]
 
 
 def _key(fields: Fields) -> tuple[tuple[str, Any], ...]:

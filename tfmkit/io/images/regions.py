@@ -22,6 +22,8 @@ from tfmkit.io.images.roi import Place, place_of, rasterise, read_roi, read_roi_
 # All masks of one file together, a byte per pixel.
 _LARGEST_MASKS = 2**30
 _LONGEST_NAME = 100
+# Regions without a cell that are named one by one.
+_MOST_SKIPPED = 20
 # A cell is seldom this small, in pixels, and a file seldom holds this many such cells.
 _SLIVER, _MANY_SLIVERS = 20, 12
 # Area inside the outer border of a cell over its own, from which on it is a line.
@@ -195,9 +197,11 @@ def _from_rois(
         else:
             skipped.append(f"region {name!r} is without a pixel in it: it lies outside of the image or is too small")
     if not masks and not found_any:
-        got = "; ".join(skipped) or "none"
+        got = "; ".join(skipped[:_MOST_SKIPPED]) or "none"
         raise ValueError(f"Expected regions in {shape[0]} x {shape[1]} pixels from {path}, got {got}.")
-    left_out = tuple(f"{path}: {sentence}. It is left out." for sentence in skipped)
+    left_out = tuple(f"{path}: {sentence}. It is left out." for sentence in skipped[:_MOST_SKIPPED])
+    if len(skipped) > _MOST_SKIPPED:
+        left_out += (f"{path}: {len(skipped) - _MOST_SKIPPED} more regions are no cells. They are left out.",)
     return Regions(tuple(masks), _stack(list(masks.values()), shape), tuple(places), left_out)
 
 

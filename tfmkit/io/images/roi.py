@@ -13,7 +13,7 @@ from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from skimage.draw import ellipse
 
 from tfmkit._validation import FloatArray
-from tfmkit.io.images.polygon import inside
+from tfmkit.io.images.polygon import inside_all
 from tfmkit.io.silence import silence
 
 # A region of a million vertices takes 8 MB; a bounding box of ImageJ cannot reach further than 2**16 pixels.
@@ -176,10 +176,8 @@ def rasterise(region: ImagejRoi, shape: tuple[int, int]) -> NDArray[np.bool_]:
         raise ValueError(f"it is a {region.roitype.name} {region.subtype.name}, which encloses no area")
     if region.multi_coordinates is not None:
         # A combination is a path: a hole is an outline within an outline.
-        mask = np.zeros(shape, dtype=bool)
-        for outline in region.coordinates(multi=True):
-            mask ^= _inside(np.asarray(outline, dtype=float), shape)
-        return mask
+        outlines = [_check(np.asarray(outline, dtype=float)) - 0.5 for outline in region.coordinates(multi=True)]
+        return inside_all(outlines, shape)
     if region.roitype in _OUTLINES:
         return _inside(np.asarray(region.coordinates(), dtype=float), shape)
     left, top, right, bottom = _box(region)
@@ -209,8 +207,7 @@ def _parse(content: bytes, name: str) -> tuple[str, ImagejRoi]:
 
 
 def _inside(outline: FloatArray, shape: tuple[int, int]) -> NDArray[np.bool_]:
-    x, y = _check(outline).T - 0.5
-    return inside(x, y, shape)
+    return inside_all([_check(outline) - 0.5], shape)
 
 
 def _check(coordinates: FloatArray) -> FloatArray:
