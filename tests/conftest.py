@@ -8,6 +8,11 @@ from pathlib import Path
 import pytest
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the number of damaged files be chosen."""
+    parser.addoption("--mutations", type=int, default=1000, help="damaged files of each kind that readers get")
+
+
 @pytest.fixture(scope="session")
 def measured_data() -> Path:
     """Folder of the measured data sets; skips the test where they are absent."""

@@ -258,12 +258,16 @@ class TractionEstimator(FieldRegressor):
         if predicted is None:
             predicted = self._predicted(displacement)
         moved, drawn = [], []
-        for index, field in enumerate(displacement):
-            noise = draw_noise_of(field, self.gel_, n, rng)
-            moved.append(field + noise)
-            own = predicted[index] if isinstance(predicted, np.ndarray) else [part[index] for part in predicted]
-            drawn.append(self._draw_field(field, own, noise, rng))
-        return Draws(np.stack(moved, axis=1), np.stack(drawn, axis=1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for index, field in enumerate(displacement):
+                noise = draw_noise_of(field, self.gel_, n, rng)
+                moved.append(field + noise)
+                own = predicted[index] if isinstance(predicted, np.ndarray) else [part[index] for part in predicted]
+                drawn.append(self._draw_field(field, own, noise, rng))
+        return Draws(
+            check_result(np.stack(moved, axis=1), "draws of the displacement"),
+            check_result(np.stack(drawn, axis=1), "draws of the traction"),
+        )
 
     @property
     def choices_(self) -> dict[str, NDArray[np.float64]]:

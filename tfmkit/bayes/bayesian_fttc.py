@@ -131,12 +131,14 @@ class BayesianFTTC(TractionEstimator):
             return super().predict(X, mask)
         check_is_fitted(self)
         fields, noise, lams = self._evidence(check_field(X))
-        mean, shape = self._mean(fields, lams), (fields.shape[-2], fields.shape[-1])
-        if mask is not None:
-            mean = cut(mean, check_mask(mask, fields.shape, soft=True))
-        modes = [posterior_std(shape, *pair) for pair in self._modes(noise, lams)]
-        std = np.stack(modes) * self.gel_.young
-        std = np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)
+        shape = (fields.shape[-2], fields.shape[-1])
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean = self._mean(fields, lams)
+            if mask is not None:
+                mean = cut(mean, check_mask(mask, fields.shape, soft=True))
+            modes = [posterior_std(shape, *pair) for pair in self._modes(noise, lams)]
+            std = np.stack(modes) * self.gel_.young
+            std = np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)
         return check_result(mean, "traction"), check_result(std, "standard deviation of the traction")
 
     def sample_y(self, X: ArrayLike, n_samples: int = 32, random_state: Any = None) -> NDArray[Any]:
@@ -165,11 +167,11 @@ class BayesianFTTC(TractionEstimator):
         check_is_fitted(self)
         check_count(n_samples, "n_samples")
         fields, noise, lams = self._evidence(check_field(X))
-        mean = self._mean(fields, lams)
         shape, rng = (fields.shape[-2], fields.shape[-1]), check_random_state(random_state)
-        modes = self._modes(noise, lams)
-        draws = np.stack([posterior_samples(shape, *pair, n_samples=n_samples, rng=rng) for pair in modes], axis=1)
-        return (mean + self.gel_.young * draws).astype(mean.dtype)
+        with np.errstate(over="ignore", invalid="ignore"):
+            mean, modes = self._mean(fields, lams), self._modes(noise, lams)
+            draws = np.stack([posterior_samples(shape, *pair, n_samples=n_samples, rng=rng) for pair in modes], axis=1)
+            return check_result((mean + self.gel_.young * draws).astype(mean.dtype), "draws of the traction")
 
     def intervals(
         self, X: ArrayLike, mask: ArrayLike | None = None, *, n_samples: int = 16, random_state: Any = None
@@ -218,7 +220,8 @@ class BayesianFTTC(TractionEstimator):
             estimate = self._statistics(recovery.traction, field)
             errors = resample(recovery, self._statistics, n_samples=n_samples, rng=rng)
             unseen = np.array([0.0, undecided(recovery, rng) * gel.young * gel.spacing**3, 0.0])
-            table = zip(STATISTICS, *(part.tolist() for part in interval(estimate, errors, unseen)), strict=True)
+            found = [check_result(part, "intervals") for part in interval(estimate, errors, unseen)]
+            table = zip(STATISTICS, *(part.tolist() for part in found), strict=True)
             rows += [{"field": index, "statistic": s, "estimate": e, "low": a, "high": b} for s, e, a, b in table]
         return pd.DataFrame(rows)
 

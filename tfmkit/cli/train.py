@@ -94,6 +94,8 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument is refused, or the folder holds another training.
     """
+    from tfmkit.io import remove_unfinished
+
     check_count(options.seed, "seed", low=0)
     if options.updates is not None:
         check_count(options.updates, "updates")
@@ -105,6 +107,7 @@ def run(options: argparse.Namespace) -> None:
         _make_fields(options)
         return
     path = options.output / f"{options.recipe}.safetensors"
+    remove_unfinished(options.output, path.name)
     (_train_tracnet if options.recipe == "tracnet" else _train_fourier_unet)(options, path)
     print(f"weights: {path}")
 

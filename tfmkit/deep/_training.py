@@ -13,7 +13,8 @@ from skorch.history import History
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from tfmkit.deep.training_state import FILE_NAME, read_training, write_training
+from tfmkit.deep.training_state import FILE_NAME, entry, read_training, write_training
+from tfmkit.io import remove_unfinished
 
 
 class RelativeError(nn.Module):
@@ -169,11 +170,18 @@ def resume(net: Any) -> None:
         If the folder holds another training, or a damaged file.
     """
     path = Path(net.checkpoint_dir) / FILE_NAME
+    remove_unfinished(path.parent, path.name)
     if not path.exists():
         return
-    net.best_weights_, progress = read_training(path, net.module_, net.optimizer_, net.training_)
-    net.history = History(progress["history"])
-    net.seed_ = int(progress["seed"])
+    kept, progress = read_training(path, net.module_, net.optimizer_, net.training_)
+    state = net.module_.state_dict()
+    if kept and {name: value.shape for name, value in kept.items()} != {n: value.shape for n, value in state.items()}:
+        raise ValueError(f"Expected the best weights of this network in {path}, got {', '.join(kept)}.")
+    rows = entry(progress, "history", list, path)
+    if not all(isinstance(row, dict) and isinstance(row.get("train_loss"), float | int) for row in rows):
+        raise ValueError(f"Expected a history of rows with their train_loss in {path}, got {rows!r:.80}.")
+    net.best_weights_, net.history = kept, History(rows)
+    net.seed_ = entry(progress, "seed", int, path)
 
 
 class EarlyStopping(Callback):

@@ -117,11 +117,13 @@ class Calibration:
         }  # fmt: skip
         try:
             arrays = {name: np.array(values[name], dtype=float) for name in shapes}
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"Expected a calibration in {source}, but it lacks or garbles {error}.") from error
         for name, array in arrays.items():
             if array.shape != shapes[name] or not np.isfinite(array).all():
                 raise ValueError(f"Expected {name} in {source} as {shapes[name]} finite numbers, got {array.shape}.")
+        if not (arrays["spread"] > 0).all():
+            raise ValueError(f"Expected positive spread in {source}, got {arrays['spread'].min():g}.")
         lists = {name: array.tolist() for name, array in arrays.items()}
         return cls(
             tuple(lists["centre"]), tuple(lists["spread"]), tuple(map(tuple, lists["hidden"])),

@@ -102,7 +102,8 @@ def read_training(
     tensors, header = read_tensors(path)
     if not {"training", "progress", "optimizer"} <= header.keys():
         raise ValueError(f"Expected the state of a training in {path}, got weights without one.")
-    found, wanted = header["training"], json.loads(json.dumps(dict(description)))
+    found, progress, options = (entry(header, name, dict, path) for name in ("training", "progress", "optimizer"))
+    wanted = json.loads(json.dumps(dict(description)))
     differing = sorted(name for name in found.keys() | wanted.keys() if found.get(name) != wanted.get(name))
     if differing:
         raise ValueError(
@@ -112,11 +113,43 @@ def read_training(
     groups: dict[str, dict[str, Tensor]] = {"weights": {}, "kept": {}, "optimizer": {}}
     for name, value in tensors.items():
         group, _, key = name.partition("/")
+        if group not in groups:
+            raise ValueError(f"Expected tensors of {', '.join(groups)} in {path}, got {name}.")
         groups[group][key] = value
     load_state(module, groups["weights"], str(path))
-    _restore_optimizer(optimizer, groups["optimizer"], header["optimizer"])
+    _restore_optimizer(optimizer, groups["optimizer"], options, path)
     device = next(module.parameters()).device
-    return {name: value.to(device) for name, value in groups["kept"].items()}, header["progress"]
+    return {name: value.to(device) for name, value in groups["kept"].items()}, progress
+
+
+def entry(values: Mapping[str, Any], name: str, kind: type, path: Path) -> Any:
+    """Return an entry of a file of JSON, checked.
+
+    Parameters
+    ----------
+    values : mapping
+        The entries.
+    name : str
+        Name of the entry.
+    kind : type
+        Type that it must have.
+    path : Path
+        The file.
+
+    Returns
+    -------
+    object
+        The entry.
+
+    Raises
+    ------
+    ValueError
+        If it is missing or of another type.
+    """
+    value = values.get(name)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"Expected {name} in {path} as {kind.__name__}, got {value!r:.80}.")
+    return value
 
 
 def describe_params(params: Mapping[str, Any]) -> dict[str, str]:
@@ -177,18 +210,26 @@ def _flatten_optimizer(optimizer: Optimizer) -> tuple[dict[str, Tensor], dict[st
     return tensors, options
 
 
-def _restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor], options: Mapping[str, Any]) -> None:
+def _restore_optimizer(
+    optimizer: Optimizer, tensors: Mapping[str, Tensor], options: Mapping[str, Any], path: Path
+) -> None:
     """Give an optimizer the state that `_flatten_optimizer` took from another one."""
-    state: dict[int, dict[str, Any]] = {}
-    for key, value in (*tensors.items(), *options["numbers"].items()):
-        index, _, name = key.partition("/")
-        state.setdefault(int(index), {})[name] = value
-    # JSON has no tuples, and some optimizers want one.
-    groups = [
-        {name: tuple(value) if isinstance(value, list) and name != "params" else value for name, value in group.items()}
-        for group in options["groups"]
-    ]
-    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    numbers, parts = entry(options, "numbers", dict, path), entry(options, "groups", list, path)
+    try:
+        state: dict[int, dict[str, Any]] = {}
+        for key, value in (*tensors.items(), *numbers.items()):
+            index, _, name = key.partition("/")
+            state.setdefault(int(index), {})[name] = value
+        # JSON has no tuples, and some optimizers want one.
+        groups = [
+            {name: tuple(each) if isinstance(each, list) and name != "params" else each for name, each in group.items()}
+            for group in parts
+        ]
+        optimizer.load_state_dict({"state": state, "param_groups": groups})
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"Expected the state of {type(optimizer).__name__} in {path}, got one that it cannot take: {error!r}."
+        ) from error
 
 
 def _describe(value: Any) -> str:

@@ -12,7 +12,15 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from tfmkit._validation import FloatArray, check_choice, check_field, check_number, check_random_state, unmasked
+from tfmkit._validation import (
+    FloatArray,
+    check_choice,
+    check_field,
+    check_number,
+    check_random_state,
+    check_result,
+    unmasked,
+)
 from tfmkit.monolayer.equilibrium import Equilibrium
 from tfmkit.monolayer.labels import Labels, cell_radius, check_labels
 from tfmkit.monolayer.sheet import BOUNDARIES, Sheet, make_sheet
@@ -94,9 +102,10 @@ class SheetEstimator(ABC, BaseEstimator):
         stress = np.empty((len(traction), 3, *traction.shape[2:]), dtype=traction.dtype)
         for frames, labels in _by_mask(_labels(mask, traction.shape)):
             sheet, fields = make_sheet(labels > 0), traction[frames].astype(np.float64)
-            for chosen, system in self._systems(sheet, fields):
-                found = system.solve(system.loads(sheet.values(fields[chosen])))
-                stress[frames[chosen]] = sheet.fill(self.scale_ * found)
+            with np.errstate(over="ignore", invalid="ignore"):
+                for chosen, system in self._systems(sheet, fields):
+                    found = system.solve(system.loads(sheet.values(fields[chosen])))
+                    stress[frames[chosen]] = sheet.fill(self._scaled(found, stress.dtype))
         return stress
 
     def draw(self, tractions: ArrayLike, mask: ArrayLike | None = None, *, random_state: Any = None) -> FloatArray:
@@ -145,11 +154,16 @@ class SheetEstimator(ABC, BaseEstimator):
             sheet, length = make_sheet(labels > 0), self._length(labels)
             for frame in frames:
                 fields = drawn[:, frame].astype(np.float64)
-                ((_, system),) = self._systems(sheet, fields.mean(axis=0, keepdims=True))
-                found = system.solve(system.loads(sheet.values(fields)))
-                found += undecided_stress(system, found, length, float(self.poisson), rng)
-                stress[:, frame] = sheet.fill(self.scale_ * found)
+                with np.errstate(over="ignore", invalid="ignore"):
+                    ((_, system),) = self._systems(sheet, fields.mean(axis=0, keepdims=True))
+                    found = system.solve(system.loads(sheet.values(fields)))
+                    found += undecided_stress(system, found, length, float(self.poisson), rng)
+                    stress[:, frame] = sheet.fill(self._scaled(found, stress.dtype))
         return stress
+
+    def _scaled(self, found: FloatArray, dtype: Any) -> FloatArray:
+        """Return stress in its unit, checked: outside of the sheet, NaN has a meaning."""
+        return check_result((self.scale_ * found).astype(dtype), "stress")
 
     def _length(self, labels: Labels) -> float:
         """Return half the radius of a cell in pixels."""

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from tfmkit.deep.training_state import FILE_NAME, read_training, write_training
+from tfmkit.deep.training_state import FILE_NAME, entry, read_training, write_training
+from tfmkit.io import remove_unfinished
 
 
 class Training(ABC):
@@ -177,11 +178,15 @@ class Training(ABC):
         ValueError
             If the file is damaged, or of another training.
         """
+        remove_unfinished(path.parent, path.name)
         if not path.exists():
             return
         kept, progress = read_training(path, self.network, self.optimizer, self.description)
-        self.mean = [kept[name] for name in self._kept()]
-        self.update = int(progress["update"])
+        shapes = {name: value.shape for name, value in self._kept().items()}
+        if shapes != {name: value.shape for name, value in kept.items()}:
+            raise ValueError(f"Expected the mean of all weights in {path}, got {', '.join(kept) or 'none'}.")
+        self.mean = [kept[name] for name in shapes]
+        self.update = entry(progress, "update", int, path)
         for group in self.optimizer.param_groups:
             group["fused"] = self.device != "cpu"
 

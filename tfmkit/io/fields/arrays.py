@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_number
 from tfmkit.holes import fill
-from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.data import DisplacementData, quiet
 from tfmkit.io.limits import most_in_file
 
 _NAMES = ("displacement", "strain", "X")
@@ -24,6 +24,7 @@ _ARCHIVE_START = b"PK\3\4"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
+@quiet
 def read_arrays(
     path: str | PathLike[str], *, spacing: float | None = None, interpolate: bool = False
 ) -> DisplacementData:

@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
 
+# For readers: numbers that leave their range on the way are found at the end, and need no warning of NumPy.
+quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
+
 
 @dataclass(frozen=True, eq=False)
 class DisplacementData:

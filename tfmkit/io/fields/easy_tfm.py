@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.io import savemat
 
 from tfmkit._validation import FloatArray, check_field, check_pair
-from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.data import DisplacementData, quiet
 from tfmkit.io.fields.frames import Frame, frames_to_grid, present, read_frames
 from tfmkit.io.fields.grid import fill_grid
 from tfmkit.io.fields.mat import load_mat, numeric, struct_field
@@ -19,6 +19,7 @@ from tfmkit.io.fields.points import point_columns
 from tfmkit.io.writing import writing
 
 
+@quiet
 def read_easy_tfm(path: str | PathLike[str]) -> DisplacementData:
     """Read a struct ``input_data`` with ``displacement(frame).pos/.vec`` and perhaps ``noise(frame).pos/.vec``.
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from tfmkit._validation import FloatArray, check_mask
 from tfmkit.io.fields import plain_text
-from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.data import DisplacementData, quiet
 from tfmkit.io.fields.grid import fill_grid, grid_axes, grid_step, refuse_holes
 from tfmkit.io.fields.lengths import Lengths
 from tfmkit.io.fields.points import Points, point_columns, to_displacement, write_points
@@ -49,6 +49,7 @@ class TractionData:
     y: FloatArray
 
 
+@quiet
 def read_fiji_piv(path: str | PathLike[str], *, interpolate: bool = False) -> DisplacementData:
     """Read a table of displacements, one point per line.
 

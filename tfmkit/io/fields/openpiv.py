@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.data import DisplacementData, quiet
 from tfmkit.io.fields.lengths import Lengths
 from tfmkit.io.fields.plain_text import zero_is_valid
 from tfmkit.io.fields.points import Points, to_displacement
@@ -20,6 +20,7 @@ _FLAGS = 4
 _MASK = 5
 
 
+@quiet
 def read_openpiv(path: str | PathLike[str], *, interpolate: bool = False) -> DisplacementData:
     """Read a table of displacements that `openpiv.tools.save` wrote.
 

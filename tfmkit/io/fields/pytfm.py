@@ -9,9 +9,10 @@ import numpy as np
 
 from tfmkit._validation import FloatArray, check_number
 from tfmkit.io.fields.arrays import fill_missing, load_array
-from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.data import DisplacementData, quiet
 
 
+@quiet
 def read_pytfm(
     path: str | PathLike[str], *, spacing: float | None = None, interpolate: bool = False
 ) -> DisplacementData:

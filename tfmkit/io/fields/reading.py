@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tfmkit.io.fields import displfield, easy_tfm, fiji, openpiv, pivlab, plain_text, wang_lin
 from tfmkit.io.fields.arrays import read_arrays
-from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.data import DisplacementData, quiet
 from tfmkit.io.fields.lengths import Lengths
 from tfmkit.io.fields.mat import load_mat
 from tfmkit.io.fields.pytfm import component_v, read_pytfm
@@ -19,6 +19,7 @@ from tfmkit.io.units import check_pixel_size
 _IMAGE_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG", b"\xff\xd8\xff", b"\xda\xce\xbe\x0a")
 
 
+@quiet
 def read_displacement(
     path: str | PathLike[str],
     *,

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from tfmkit._validation import FloatArray
-from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.data import DisplacementData, quiet
 from tfmkit.io.fields.mat import load_mat, numeric
 from tfmkit.io.images.polygon import inside
 
 
+@quiet
 def read_wang_lin(path: str | PathLike[str]) -> DisplacementData:
     """Read the variable ``dspl`` and, where present, ``trac`` and the border ``brdx``, ``brdy``.
 

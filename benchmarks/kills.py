@@ -1,0 +1,175 @@
+"""Commands that are ended at random moments: they leave no process and no half-written file, and go on to equal bytes.
+
+    python -m benchmarks.kills --rounds 200
+
+Each round starts a command, ends it by SIGINT, SIGTERM or SIGKILL after a random part of its usual time, waits for its
+processes to end, and runs it again. Results are compared with those of a run that nobody ended.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from tqdm.auto import tqdm
+
+from benchmarks.command import ROOT, study_parser
+from benchmarks.saving import write_table
+from tfmkit.io import write_fiji_displacement, write_tiff
+from tfmkit.simulate import BeadSimulator
+
+SIGNALS = ("SIGINT", "SIGTERM", "SIGKILL")
+CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
+# Seconds after which a process counts as left behind.
+PATIENCE = 5.0
+# A network that is trained in seconds.
+TRAINING = """
+import sys
+from tfmkit.cli import main
+from tfmkit.deep.pretraining import loop
+loop.RECIPES["small"] = loop.Recipe(widths=(4, 6), blocks=1, n_updates=60, steps=1, pixels=2048, chunk=2)
+sys.exit(main(sys.argv[1:]))
+"""
+# These say when, where and by which files a result was made.
+_DIFFERING = ("settings.json", ".lock")
+
+
+class End(NamedTuple):
+    """The end of one command: its code, the processes that it left, and its lines on standard error."""
+
+    code: int
+    orphans: int
+    lines: int
+
+
+def make_input(folder: Path) -> None:
+    """Write bead images, displacement files and settings for all commands."""
+    for seed in range(2):
+        position = folder / "images" / f"p{seed}"
+        position.mkdir(parents=True)
+        relaxed, deformed = BeadSimulator(96, peak=2.0, spacing=8, random_state=seed).sample().pairs[0]
+        write_tiff(position / "relaxed.tif", relaxed[None, None])
+        frames = [np.roll(deformed, (frame, -frame), axis=(0, 1)) for frame in range(4)]
+        write_tiff(position / "deformed.tif", np.stack(frames)[:, None])
+    field = np.random.default_rng(0).normal(size=(2, 16, 18))
+    write_fiji_displacement(folder / "field.txt", field, 8.0 * np.arange(18), 8.0 * np.arange(16))
+    (folder / "batch.toml").write_text(
+        '[input]\nfolder = "images"\nrelaxed = "{p}/relaxed.tif"\ndeformed = "{p}/deformed.tif"\n'
+        "[gel]\nyoung = 8000.0\npoisson = 0.4\n[displacement]\nspacing = 8\n"
+        '[traction]\nestimator = "FTTC"\nlam = 0.1\n[run]\nsamples = 8\n'
+    )
+
+
+def commands(folder: Path) -> dict[str, list[str]]:
+    """Return the arguments of every command, without its output."""
+    images = folder / "images" / "p0"
+    batch = ["batch", str(folder / "batch.toml"), "--jobs"]
+    training = ["train", "small", "--cells", "100", "--device", "cpu"]
+    return {
+        "batch, jobs 1": [*batch, "1"],
+        "batch, jobs 2": [*batch, "2"],
+        "displacement": ["displacement", str(images / "relaxed.tif"), str(images / "deformed.tif"), "--spacing", "8"],
+        "traction": ["traction", str(folder / "field.txt"), "--young", "8000", "--poisson", "0.4"],
+        "train": training,
+    }
+
+
+def finish(arguments: list[str], output: Path) -> float:
+    """Run a command to its end, and return its seconds."""
+    began = time.monotonic()
+    subprocess.run(_line(arguments, output), cwd=ROOT, capture_output=True, check=True)
+    return time.monotonic() - began
+
+
+def end(arguments: list[str], output: Path, name: str, seconds: float) -> End | None:
+    """Start a command and end it after so many seconds; None if it was faster."""
+    options: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "start_new_session": True}
+    started = subprocess.Popen(_line(arguments, output), cwd=ROOT, **options)
+    try:
+        started.wait(seconds)
+    except subprocess.TimeoutExpired:
+        # A terminal sends Ctrl-C to all processes, and kill to one.
+        (os.killpg if name == "SIGINT" else os.kill)(started.pid, getattr(signal, name))
+    _, told = started.communicate()
+    if started.returncode == 0:
+        return None
+    deadline = time.monotonic() + PATIENCE
+    while (left := len(session(started.pid))) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return End(started.returncode, left, len(told.splitlines()))
+
+
+def session(leader: int) -> list[int]:
+    """Return the numbers of the processes that a session still has."""
+    listed = subprocess.run(["/bin/ps", "-eo", "pid,pgid,stat"], capture_output=True, text=True, check=True)
+    rows = [line.split() for line in listed.stdout.splitlines()[1:]]
+    return [int(pid) for pid, group, state in rows if int(group) == leader and not state.startswith("Z")]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the bytes of all results but those that name the run."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.name not in _DIFFERING]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def _line(arguments: list[str], output: Path) -> list[str]:
+    start = ["-c", TRAINING] if arguments[0] == "train" else ["-m", "tfmkit.cli"]
+    return [sys.executable, *start, *arguments, "-o", str(output)]
+
+
+def one_round(
+    folder: Path, arguments: list[str], name: str, seconds: float, wanted: dict[str, bytes]
+) -> dict[str, Any] | None:
+    """End a command once and run it again; None if it was faster than the signal."""
+    output = folder / "out" / "results"
+    ended = end(arguments, output, name, seconds)
+    if ended is None:
+        return None
+    finish(arguments, output)
+    left = [str(path) for path in folder.rglob(".*") if path.name != ".lock"]
+    row = {
+        "code as documented": ended.code == CODES[name],
+        "no orphan": ended.orphans == 0,
+        "one line": name == "SIGKILL" or ended.lines <= 1,
+        "equal bytes": contents(output) == wanted,
+        "nothing left": not left,
+    }
+    subprocess.run(["/bin/rm", "-r", str(folder / "out")], check=True)
+    return row
+
+
+def main() -> None:
+    """Run the rounds."""
+    parser = study_parser("kills", __doc__, seed=0)
+    parser.add_argument("--rounds", type=int, default=200, help="commands that are ended")
+    options = parser.parse_args()
+    rng, rows = np.random.default_rng(options.seed), []
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch)
+        make_input(folder)
+        lines = commands(folder)
+        usual = {name: finish(line, folder / "whole" / name) for name, line in lines.items()}
+        wanted = {name: contents(folder / "whole" / name) for name in lines}
+        for number in tqdm(range(options.rounds), disable=None):
+            name, by = list(lines)[number % len(lines)], SIGNALS[number // len(lines) % len(SIGNALS)]
+            row = None
+            while row is None:
+                row = one_round(folder, lines[name], by, float(rng.uniform(0.1, 1.0)) * usual[name], wanted[name])
+            rows.append({"command": name, "signal": by, **row})
+            faults = [each for each, good in row.items() if not good]
+            if faults:
+                print(f"round {number}, {name}, {by}: not {', '.join(faults)}", file=sys.stderr)
+    table = pd.DataFrame(rows).groupby(["command", "signal"], sort=False)
+    write_table(table.sum().assign(rounds=table.size()).reset_index(), "kills", options)
+
+
+if __name__ == "__main__":
+    main()
