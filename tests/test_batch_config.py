@@ -116,6 +116,18 @@ def test_all_mistakes_are_named_in_the_order_of_their_lines(tmp_path):
     assert lines[1].endswith("Expected young to be greater than 0, got -1.0.")
 
 
+@pytest.mark.parametrize("folder", [r"C:\Users\me", r"D:\data", r"C:\temp"])
+def test_paths_of_windows_need_single_quotes(tmp_path, folder):
+    path = tmp_path / "windows.toml"
+    path.write_text(f'[input]\nfolder = "{folder}"\ndeformed = "a.tif"\n')
+    with pytest.raises(ValueError, match=r"Line 2 has a backslash in double quotes.*single quotes, as in 'C:\\Users"):
+        read_config(path)
+    path.write_text("[input\n")
+    with pytest.raises(ValueError, match=r"TOML file") as refused:
+        read_config(path)
+    assert "backslash" not in str(refused.value)
+
+
 def test_numbers_of_numpy_count(tmp_path):
     config = settings(tmp_path, gel={"young": np.float32(8000)}, run={"seed": np.int64(3), "samples": np.uint8(4)})
     assert (

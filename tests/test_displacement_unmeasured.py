@@ -123,3 +123,9 @@ def test_copies_have_no_overlay(beads):
     pair = np.stack([beads[0][0]] * 2)
     pair[:, 60:70, 60:90] = 65_535
     assert not find_unmeasured(pair)[1].overlay.any()
+
+
+def test_an_image_that_is_compared_with_itself_is_told(beads, plain):
+    remarks = measure_pair(np.stack([beads[0][0]] * 2), PIV(spacing=8)).remarks
+    assert [remark for remark in remarks if "compared with itself" in remark]
+    assert not plain.remarks.size

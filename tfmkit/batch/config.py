@@ -27,7 +27,7 @@ from pydantic import (
     model_validator,
 )
 
-from tfmkit.batch.mistakes import name_mistakes
+from tfmkit.batch.mistakes import advise_on_backslash, has_control_characters, name_mistakes
 from tfmkit.batch.section import Count, NotNegative, Positive, Section, Text
 from tfmkit.batch.sheet_settings import MonolayerSettings
 from tfmkit.gel import Gel
@@ -397,7 +397,9 @@ def read_config(config: str | PathLike[str] | Mapping[str, Any]) -> Config:
         content = path.read_text(encoding="utf-8-sig")
         values = tomllib.loads(content)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"Expected a TOML file, got {path}: {error}.") from error
+        raise ValueError(f"Expected a TOML file, got {path}: {error}.{advise_on_backslash(path)}") from error
+    if any(has_control_characters(section) for section in values.values()):
+        raise ValueError(f"Expected printable texts in {path}.{advise_on_backslash(path)}")
     return _validate(values, str(path), content.splitlines(), {"home": path.resolve().parent, "name": path.stem})
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -12,6 +13,7 @@ from pydantic_core import ErrorDetails
 from tfmkit.methods import MethodError
 
 _HEADER = re.compile(r"\s*\[\s*([A-Za-z0-9_-]+)\s*\]")
+_BACKSLASH = re.compile(r'"[^"]*\\[^"]*"')
 _KEY = re.compile(r"\s*([A-Za-z0-9_-]+)\s*=")
 _SUBJECT = re.compile("^(Input|String) should")
 
@@ -39,6 +41,46 @@ def name_mistakes(refused: ValidationError, model: type[BaseModel], file: str, l
     return "\n".join(
         message for _, message in sorted(_explain(error, model, file, numbers) for error in refused.errors())
     )
+
+
+def advise_on_backslash(path: Path) -> str:
+    """Say how a path of Windows is written, for a file that has one in double quotes.
+
+    Parameters
+    ----------
+    path : Path
+        The file of settings.
+
+    Returns
+    -------
+    str
+        A sentence with the line and a space before it; empty if no line has a backslash in double quotes.
+    """
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    found = next((number for number, line in enumerate(lines, start=1) if _BACKSLASH.search(line)), None)
+    if found is None:
+        return ""
+    return (
+        f" Line {found} has a backslash in double quotes, where it starts a special character: write the path in "
+        "single quotes, as in 'C:\\Users\\me', or with / in its place."
+    )
+
+
+def has_control_characters(section: Any) -> bool:
+    """Tell whether a text in a section has tabs and the like, as paths have whose backslashes were taken for them.
+
+    Parameters
+    ----------
+    section : object
+        A section of the settings, or another value.
+
+    Returns
+    -------
+    bool
+        True if one of its texts cannot be printed.
+    """
+    values = section.values() if isinstance(section, Mapping) else [section]
+    return any(isinstance(value, str) and not value.isprintable() for value in values)
 
 
 def _line_numbers(lines: list[str]) -> dict[tuple[str, str], int]:

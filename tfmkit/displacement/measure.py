@@ -281,8 +281,15 @@ def measure_pair(
         result.std[0].astype(np.float32),
         pixel_size,
         interval,
-        np.array(unmeasured.remarks(), dtype=str),
+        np.array([*unmeasured.remarks(), *_equal(images)], dtype=str),
     )
+
+
+def _equal(images: FloatArray) -> tuple[str, ...]:
+    """Return a remark on two images that are one."""
+    if not np.array_equal(images[0], images[1]):
+        return ()
+    return ("Both images are equal: the relaxed image is compared with itself.",)
 
 
 def _widen(mask: NDArray[np.bool_], margin: float) -> NDArray[np.bool_]:
