@@ -11,7 +11,7 @@ import pytest
 
 from tfmkit.batch import run
 from tfmkit.cli import main
-from tfmkit.io import find_images, open_images, write_ome_zarr
+from tfmkit.io import find_images, open_images, read_displacement, write_ome_zarr
 from tfmkit.simulate import BeadSimulator
 
 SHAPE = (3, 2, 2, 24, 32)  # time, channel, depth, rows, columns
@@ -142,6 +142,13 @@ def test_czi_needs_a_reader_that_is_new_enough(czi, monkeypatch):
     monkeypatch.setitem(sys.modules, "czifile", SimpleNamespace(CziFile=object))
     with pytest.raises(ValueError, match=r"newer and Python 3.12: pip install tfmkit\[czi\]"):
         open_images(czi)
+
+
+@pytest.mark.parametrize("start", [b"ZISRAWFILE", b"p\0\0\0", b"\xda\xce\xbe\x0a"])
+def test_traction_of_an_image_names_the_command(tmp_path, start):
+    (tmp_path / "a.bin").write_bytes(start + bytes(100))
+    with pytest.raises(ValueError, match="is an image: tfmkit displacement"):
+        read_displacement(tmp_path / "a.bin")
 
 
 # ---------------------------------------------------------------- the extras

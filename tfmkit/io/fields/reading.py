@@ -15,8 +15,10 @@ from tfmkit.io.fields.sidecar import add_pixel_size
 from tfmkit.io.fields.table import read_table
 from tfmkit.io.units import check_pixel_size
 
-# TIFF, PNG, JPEG and Nikon's .nd2.
-_IMAGE_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG", b"\xff\xd8\xff", b"\xda\xce\xbe\x0a")
+# TIFF, PNG, JPEG, and the files of Nikon, Zeiss and Leica.
+_IMAGE_STARTS = (
+    b"II*\0", b"MM\0*", b"II+\0", b"MM\0+", b"\x89PNG", b"\xff\xd8\xff", b"\xda\xce\xbe\x0a", b"ZISR", b"p\0\0\0",
+)  # fmt: skip
 
 
 @quiet
