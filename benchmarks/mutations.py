@@ -55,7 +55,9 @@ def attack(name: str, n_mutations: int, seed: int, folder: Path) -> dict[str, An
     subject = all_subjects(folder)[name]
     path = subject.writes(folder)
     content = path.read_bytes()
-    subject.reads(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        subject.reads(path)
     start, ends, slowest, faults = memory(), Counter[str](), 0.0, []
     for number in range(n_mutations):
         # The number of a mutation is enough to make it again.
