@@ -257,6 +257,16 @@ def test_colour_bars_ignore_vectors_that_were_filled_in(item):
     assert Tops().widened(replace(maps, traction=wild, flags=np.ones_like(flags))).traction > 1e6
 
 
+def test_stress_in_sheets_has_one_scale(item):
+    maps = load_maps(*item, in_pixels=False)
+    stress = np.full((3, *maps.flags.shape), np.nan)
+    stress[:, 3:9, 3:9] = np.array([3e-3, 1e-3, 0.0])[:, None, None]
+    first = Tops().widened(replace(maps, stress=stress))
+    assert first.stress == pytest.approx(2e-3)
+    assert first.widened(replace(maps, stress=stress / 2)).stress == pytest.approx(2e-3)
+    assert Tops().widened(maps).stress is None
+
+
 def test_panels_say_what_they_show(item):
     result, _ = item
     maps = load_maps(*item, in_pixels=False)

@@ -149,8 +149,8 @@ def draw_colour_bar(place: tuple[Figure, Axes], image: Any, label: str, extend: 
         Image whose colours it explains.
     label : str
         The quantity and its unit.
-    extend : {"neither", "max"}, default="neither"
-        Whether values lie beyond its upper end.
+    extend : {"neither", "max", "both"}, default="neither"
+        Ends beyond which values lie.
     """
     figure, axes = place
     box, width = axes.get_position(original=True), figure.get_figwidth()

@@ -68,7 +68,7 @@ def plot_sheet_stress(
         limits = axes.axis()
         image = axes.imshow(normal, cmap="RdBu_r", vmin=-top, vmax=top, interpolation="nearest", extent=borders)
         axes.axis(limits)
-        draw_colour_bar((figure, axes), image, "mean normal stress (mN/m)")
+        draw_colour_bar((figure, axes), image, "mean normal stress (mN/m)", _extension(normal, top))
         if labels is not None:
             _draw_cells(axes, check_labels(labels, (1, *normal.shape))[0])
         _draw_axes(axes, field)
@@ -125,7 +125,7 @@ def plot_border_tension(
         for border, tension in zip(find_borders(image), tensions, strict=True):
             y, x = (border.first + border.second) / 2
             axes.scatter(x, y, s=5, color=colours.cmap(colours.norm(tension)), linewidths=0)
-        draw_colour_bar((figure, axes), colours, "normal tension of borders (mN/m)")
+        draw_colour_bar((figure, axes), colours, "normal tension of borders (mN/m)", _extension(tensions, top))
     return figure
 
 
@@ -145,6 +145,12 @@ def _top(values: Array, vmax: float | None) -> float:
         return check_number(vmax, "vmax", low=0, include_low=False)
     sizes = np.abs(values[np.isfinite(values)])
     return float(sizes.max(initial=0.0)) or 1.0
+
+
+def _extension(values: Array, top: float) -> str:
+    """Return the form of the ends of a colour bar from -top to top."""
+    sizes = np.abs(values[np.isfinite(values)])
+    return "both" if sizes.max(initial=0.0) > top * (1 + 1e-6) else "neither"
 
 
 def _draw_cells(axes: Axes, labels: NDArray[np.int64]) -> None:

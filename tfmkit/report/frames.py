@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult, Results
+from tfmkit.batch.sheets import IN_SHEET, sheet_stress
 from tfmkit.displacement import Flag
 from tfmkit.gel.operator import ForwardOperator
+from tfmkit.monolayer import mean_normal_stress
 from tfmkit.plotting import image_extent, longest_arrow, robust_maximum
 from tfmkit.quantities import gel_in_pixels
 from tfmkit.report.names import CONDITION
@@ -50,6 +52,8 @@ class Maps:
         Image of the cell, where there is one.
     extent : (float, float, float, float)
         Borders of the images in grid points: left, right, bottom and top.
+    stress : ndarray of shape (3, height, width) or None
+        Stress (xx, yy, xy) in N/m, NaN outside of the sheet; None where it was not asked for.
     """
 
     displacement: FloatArray
@@ -62,6 +66,7 @@ class Maps:
     unit: str
     image: NDArray[np.uint8] | None
     extent: tuple[float, float, float, float]
+    stress: FloatArray | None = None
 
     @property
     def counted(self) -> NDArray[np.bool_]:
@@ -100,6 +105,8 @@ class Tops:
         Traction in Pa.
     pull, shift : float or None
         Longest arrows of the traction in Pa, and of the displacement in the unit of the maps.
+    stress : float or None
+        Size of the mean normal stress in N/m.
     """
 
     displacement: float | None = None
@@ -108,6 +115,7 @@ class Tops:
     std: float | None = None
     pull: float | None = None
     shift: float | None = None
+    stress: float | None = None
 
     def widened(self, maps: Maps) -> Tops:
         """Return scales that also hold the values of another frame, but for its few wild ones.
@@ -130,8 +138,14 @@ class Tops:
             (self.std, None if maps.std is None else robust_maximum(maps.std, counted)),
             (self.pull, longest_arrow([maps.traction], [counted])),
             (self.shift, longest_arrow([maps.displacement], [counted])),
+            (self.stress, None if maps.stress is None else _largest_stress(maps.stress)),
         )
         return Tops(*(top if value is None else max(top or 0.0, value) or None for top, value in pairs))
+
+
+def _largest_stress(stress: FloatArray) -> float:
+    normal = np.abs(mean_normal_stress(stress))
+    return robust_maximum(np.nan_to_num(normal), np.isfinite(normal))
 
 
 def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> Maps:
@@ -178,6 +192,7 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
         unit,
         item.previews().get("cell"),
         image_extent(tuple(item.record["image_shape"]), spacing, grid["x0_px"], grid["y0_px"]),
+        sheet_stress(fields) if IN_SHEET in fields else None,
     )
 
 

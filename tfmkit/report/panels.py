@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult
-from tfmkit.batch.sheets import sheet_stress
 from tfmkit.displacement import Flag
 from tfmkit.monolayer.tables import SHEET
 from tfmkit.plotting import plot_border_tension, plot_image, plot_lambda_curve, plot_map, plot_sheet_stress
@@ -66,7 +65,7 @@ def draw_panels(item: ItemResult, maps: Maps, tops: Tops, criterion: str) -> Ite
     """
     yield from _bead_panels(item, maps)
     yield from _field_panels(maps, tops)
-    yield from _sheet_panels(item, maps)
+    yield from _sheet_panels(item, maps, tops)
     yield _flag_panel(item.record["flags"], maps)
     yield from _curve_panel(item.record, criterion)
 
@@ -150,18 +149,18 @@ def _field_panels(maps: Maps, tops: Tops) -> Iterator[Panel]:
     yield replace(panel, note=f"{panel.note} {share}")
 
 
-def _sheet_panels(item: ItemResult, maps: Maps) -> Iterator[Panel]:
-    if "sheet" not in item.record:
+def _sheet_panels(item: ItemResult, maps: Maps, tops: Tops) -> Iterator[Panel]:
+    stress = maps.stress
+    if stress is None or "sheet" not in item.record:
         return
-    fields = item.fields()
-    stress = sheet_stress(fields)
     look: dict[str, Any] = {"spacing": maps.spacing, "length_unit": maps.unit, "extent": maps.extent}
+    look["vmax"] = tops.stress
     sheet = next((row for row in item.record["sheet"]["cells"] if row["cell"] == SHEET), None)
     if sheet is None:
         return
     level = sheet["mean_normal_stress_N_per_m"]
     note = f"Mean {format_number(1e3 * level)} mN/m in the cells; tension is red."
-    labels = fields["cell"].astype(int)
+    labels = item.fields()["cell"].astype(int)
     figure = plot_sheet_stress(stress, labels=labels if labels.any() else None, **look)
     yield Panel("Stress in the sheet", *embed_figure(figure), f"Heat map of the mean normal stress. {note}", note)
     if item.record["sheet"]["borders"]:
