@@ -20,3 +20,19 @@ def measured_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no measured data: {folder} does not exist (set TFMKIT_DATA)")
     return folder
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    """Return an open viewer of napari."""
+    return make_napari_viewer(show=True)
+
+
+@pytest.fixture
+def window(viewer, qtbot):
+    """Return the window of tfmkit on a small pair of images, after its first preview."""
+    from napari_windows import window_on_pair
+
+    made = window_on_pair(viewer, qtbot)
+    yield made
+    made.session.close()

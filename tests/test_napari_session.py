@@ -79,11 +79,12 @@ def test_preview_is_the_batch_of_the_saved_frame_to_the_byte(session, images, tm
     assert {"fields/all_0002.ome.tif", "table.csv", "table.parquet"} <= found.keys()
 
 
-def test_preview_is_the_batch_of_the_whole_movie_where_it_lies(session, images):
-    frame = frame_of(images, 2, mask=True)
-    _, preview = steps_of(session, frame)
+@pytest.mark.parametrize("pixel_size", [0.3, None], ids=["given", "from the file"])
+def test_preview_is_the_batch_of_the_whole_movie_where_it_lies(session, images, pixel_size):
+    frame, sections = frame_of(images, 2, mask=True), SECTIONS | {"input": {"pixel_size": pixel_size}}
+    _, preview = steps_of(session, frame, sections)
     file = images / "whole.toml"
-    said = write_experiment(file, frame, SECTIONS)
+    said = write_experiment(file, frame, sections)
     assert "All frames of deformed.tif" in said
     assert [path.name for path in (images / "whole_images").iterdir()] == ["mask.tif"]
     results = run(file)

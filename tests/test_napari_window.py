@@ -1,71 +1,23 @@
-"""The window on one frame: it shows the numbers of a batch, answers while it works, and needs mouse or keyboard only.
-
-These tests open windows: `make test-napari` runs them in an X server without a screen.
-"""
+"""The window on one frame: it shows the numbers of a batch, and answers while it works."""
 
 from __future__ import annotations
 
-import os
-from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import resolve_name
 
 import numpy as np
 import pytest
 from batch_images import contents
-
-if find_spec("napari") is None or find_spec("pytestqt") is None:
-    pytest.skip("needs napari and pytest-qt: make test-napari", allow_module_level=True)
-if os.name == "posix" and not os.environ.get("DISPLAY"):
-    pytest.skip("needs a display: make test-napari", allow_module_level=True)
-
+from napari_windows import PATIENCE, SIDE, click, open_window
 from npe2 import PluginManager
-from qtpy.QtCore import QPoint, Qt, QTimer
-from qtpy.QtGui import QDesktopServices
-from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QFileDialog
 
 from tfmkit.batch import run
 from tfmkit.napari.knobs import NO_LAYER
 from tfmkit.napari.sample_data import simulated_cell
 from tfmkit.napari.window import PreviewWindow
 from tfmkit.simulate import BeadSimulator
-
-# Longest wait in milliseconds, on a machine that does much else.
-PATIENCE = 120_000
-SIDE = 128
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    return make_napari_viewer(show=True)
-
-
-@pytest.fixture
-def window(viewer, qtbot):
-    """Return the window on a small pair of images, after its first preview."""
-    pair = BeadSimulator(SIDE, peak=3.0, random_state=0).sample().pairs[0].round().astype(np.uint16)
-    for image, name in zip(pair, ("relaxed", "deformed"), strict=True):
-        viewer.add_image(image, name=name, scale=(0.2, 0.2), units=("um", "um"))
-    made = open_window(viewer, qtbot)
-    with qtbot.waitSignal(made.previewed, timeout=PATIENCE):
-        made.form.young.setValue(8000)
-        made.form.poisson.setValue(0.45)
-    yield made
-    made.session.close()
-
-
-def open_window(viewer, qtbot) -> PreviewWindow:
-    viewer.window._qt_window.resize(1500, 950)
-    made = PreviewWindow(viewer)
-    viewer.window.add_dock_widget(made, name="Traction of one frame")
-    viewer.window._qt_window.activateWindow()
-    qtbot.waitUntil(made.isActiveWindow, timeout=PATIENCE)
-    return made
-
-
-def click(qtbot, widget: QWidget, place: QPoint | None = None) -> None:
-    """Click into a control as a mouse does."""
-    qtbot.mouseClick(widget, Qt.MouseButton.LeftButton, pos=place or QPoint(8, widget.height() // 2))
 
 
 def texts_of(window: PreviewWindow) -> dict[str, list[str]]:
@@ -210,84 +162,6 @@ def test_frames_of_a_movie_follow_the_slider(viewer, qtbot):
     assert window.preview.record["frame"] == 2
     assert float(window.preview.table["max_traction_Pa"].iloc[0]) > 10
     window.session.close()
-
-
-def test_mouse_alone(window, viewer, qtbot, tmp_path, monkeypatch):
-    opened = []
-    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(url.toLocalFile()))
-    area = window.findChild(QWidget, "qt_scrollarea_viewport").parent()
-    for box in (window.form.drift, window.form.rotation):
-        area.ensureWidgetVisible(box)
-        before = box.isChecked()
-        with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
-            click(qtbot, box)
-        assert box.isChecked() != before
-    young = window.form.young
-    area.ensureWidgetVisible(young)
-    before = young.value()
-    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
-        click(qtbot, young, QPoint(young.width() - 6, 5))
-    assert young.value() != before
-    names = window.form.traction.names
-    area.ensureWidgetVisible(names)
-    choose_by_mouse(qtbot, names, "FTTC")
-    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
-        area.ensureWidgetVisible(window.run_button)
-        click(qtbot, window.run_button)
-    assert window.preview.record["estimator"] == "FTTC"
-    area.ensureWidgetVisible(window.report_button)
-    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
-        click(qtbot, window.report_button)
-    assert Path(opened[0]).read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
-
-
-def choose_by_mouse(qtbot, box: QComboBox, text: str) -> None:
-    click(qtbot, box)
-    view = box.view()
-    qtbot.waitUntil(view.isVisible, timeout=PATIENCE)
-    place = view.visualRect(view.model().index(box.findText(text), 0)).center()
-    qtbot.mouseMove(view.viewport(), place)
-    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    assert box.currentText() == text
-
-
-def test_keyboard_alone(window, viewer, qtbot):
-    form = window.form
-    form.relaxed.setFocus()
-    reached = []
-    for _ in range(60):
-        focus = window.focusWidget()
-        if focus in reached:
-            break
-        reached.append(focus)
-        qtbot.keyClick(focus, Qt.Key.Key_Tab)
-    wanted = [
-        form.relaxed, form.deformed, form.mask, form.pixel_size, form.drift, form.rotation, form.displacement.names,
-        *form.displacement.boxes["piv"].values(), form.young, form.poisson, form.thickness, form.traction.names,
-        *form.traction.boxes["FTTCCV"].values(), form.samples, window.live, window.run_button, window.results.table,
-        window.write_button, window.report_button,
-    ]  # fmt: skip
-    assert [widget for widget in reached if widget in wanted] == wanted
-    window.live.setFocus()
-    qtbot.keyClick(window.live, Qt.Key.Key_Space)
-    assert not window.live.isChecked()
-    form.young.setFocus()
-    form.young.selectAll()
-    qtbot.keyClicks(form.young, "12500")
-    qtbot.keyClick(form.young, Qt.Key.Key_Up)
-    assert form.young.value() == 13500
-    form.traction.names.setFocus()
-    qtbot.keyClick(form.traction.names, Qt.Key.Key_Up)
-    assert form.traction.names.currentText() == "FTTC"
-    lam = form.traction.boxes["FTTC"]["lam"]
-    lam.setFocus()
-    lam.selectAll()
-    qtbot.keyClicks(lam, "1e-5")
-    assert lam.value() == 1e-5
-    with qtbot.waitSignal(window.previewed, timeout=PATIENCE):
-        qtbot.keyClick(lam, Qt.Key.Key_Return)
-    assert window.preview.record["estimator"] == "FTTC"
-    assert "lam = 1e-05" in (window.session.folder / "preview.toml").read_text(encoding="utf-8")
 
 
 def test_screenshot(viewer, qtbot):
