@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from importlib.util import find_spec
 
@@ -58,7 +59,9 @@ def test_jpeg_is_read_with_a_warning(tmp_path, image, mode):
         assert np.abs(images.read(0, 0).astype(float) - image).mean() < 8
 
 
-def test_other_microscopes_are_told_what_to_do(tmp_path):
+def test_other_microscopes_are_told_what_to_do(tmp_path, monkeypatch):
+    for package in ("czifile", "liffile"):
+        monkeypatch.setitem(sys.modules, package, None)
     for name, start in (("a.czi", b"ZISRAWFILE"), ("a.lif", b"p\0\0\0\x10\0\0\0*")):
         (tmp_path / name).write_bytes(start + bytes(100))
         with pytest.raises(ValueError, match=f"{name}.*save it as OME-TIFF"):

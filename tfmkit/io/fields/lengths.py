@@ -178,8 +178,8 @@ def _remedy(data: DisplacementData, positions: bool) -> str:
     """Return the remedy for displacements that are larger than their field."""
     if positions:
         return (
-            "Positions and displacements have different units (displacements are likely in nm), or these are "
-            "velocities. Save both in pixels, or give length_unit if both have it."
+            "Displacements are likely in nm: positions and displacements have different units, or these are velocities"
+            ". Save both in pixels, or give length_unit if both have it."
         )
     if data.layout == "wang-lin":
         return "The variable dspl should be in grid pixels: divide it by the distance between vectors."

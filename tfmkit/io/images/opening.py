@@ -162,11 +162,11 @@ def _open(path: Path, z: ZChoice, position: int | None, labels: bool) -> tuple[P
     for begin, opener in _VENDOR_STARTS.items():
         if start.startswith(begin):
             return opener(path, z, position)
+    if not start:
+        raise ValueError("it is empty")
     raise ValueError(
-        "it is empty"
-        if not start
-        else "it is none of TIFF, PNG, BMP, JPEG, .nd2, .czi, .lif and OME-Zarr: save it as "
-        "OME-TIFF in the program of the microscope or in Fiji"
+        "it is neither TIFF nor PNG nor BMP, JPEG, .nd2, .czi, .lif or OME-Zarr: save it as OME-TIFF in the program of "
+        "the microscope or in Fiji"
     )
 
 

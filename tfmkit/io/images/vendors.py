@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from tfmkit.io.images.scale import Scale, both, length, seconds
 from tfmkit.io.images.series import Planes, ZChoice, arrange, choose_position
 
+_ELSE = "or save it as OME-TIFF"
+
 
 def open_czi(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
     """Open a `.czi` file.
@@ -41,9 +43,13 @@ def open_czi(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scal
     try:
         from czifile import CziFile
     except ImportError as error:
-        raise ValueError("reading .czi needs the package czifile: pip install tfmkit[czi]") from error
+        raise ValueError(
+            "reading .czi needs the package czifile: pip install tfmkit[czi], or save it as OME-TIFF"
+        ) from error
     if not hasattr(CziFile, "scenes"):
-        raise ValueError("reading .czi needs czifile 2026.3 or newer and Python 3.12: pip install tfmkit[czi]")
+        raise ValueError(
+            "reading .czi needs czifile 2026.3 or newer and Python 3.12: pip install tfmkit[czi], or save it as OME-TIFF"
+        )
     file = CziFile(path)
     try:
         scenes = list(file.scenes.values())
@@ -82,7 +88,9 @@ def open_lif(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scal
     try:
         from liffile import LifFile
     except ImportError as error:
-        raise ValueError("reading .lif needs the package liffile: pip install tfmkit[lif]") from error
+        raise ValueError(
+            "reading .lif needs the package liffile: pip install tfmkit[lif], or save it as OME-TIFF"
+        ) from error
     file = LifFile(path)
     try:
         images = list(file.images)
