@@ -48,7 +48,8 @@ def open_czi(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scal
         ) from error
     if not hasattr(CziFile, "scenes"):
         raise ValueError(
-            "reading .czi needs czifile 2026.3 or newer and Python 3.12: pip install tfmkit[czi], or save it as OME-TIFF"
+            "reading .czi needs czifile 2026.3 or newer and Python 3.12: pip install tfmkit[czi], or save it as "
+            "OME-TIFF"
         )
     file = CziFile(path)
     try:
