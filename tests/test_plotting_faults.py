@@ -50,6 +50,12 @@ FIGURES = {
         pd.DataFrame(RNG.uniform(size=(4, 5)), columns=["FTTC", "FTTCCV", "BayesianFTTC", "ElasticNetTFM", "DeepTFM"]),
         xlabel="noise (% of the RMS)",
     ),
+    "long names": lambda: plotting.plot_bars(
+        pd.DataFrame(
+            RNG.uniform(size=(3, 3)), columns=["FTTC oracle (lam and order, whole field)", "searched", "FTTC"]
+        ),
+        xlabel="noise (px)",
+    ),
 }
 # Vision without one of the three cones: Machado et al., IEEE Trans. Vis. Comput. Graph. 15:1291 (2009).
 NO_GREEN_CONES = np.array(

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+# Inches that the mark, a letter and a row of the legend take.
+_MARK_WIDTH, _LETTER_WIDTH, _ROW_HEIGHT = 0.5, 0.065, 0.15
+
 
 def plot_bars(
     means: pd.DataFrame, spreads: pd.DataFrame | None = None, *, ylabel: str = "relative error", xlabel: str = "noise"
@@ -43,7 +46,10 @@ def plot_bars(
         raise ValueError(f"Expected tables of one shape that is not empty, got {means.shape}.")
     n_groups, n_bars = means.shape
     width = 0.8 / n_bars
-    with new_figure(max(COLUMN, 0.4 + 0.22 * n_groups * n_bars), 2.6) as figure:
+    entry = _MARK_WIDTH + _LETTER_WIDTH * max(len(str(name)) for name in means.columns)
+    wide = max(COLUMN, 0.4 + 0.22 * n_groups * n_bars, entry)
+    n_columns = min(n_bars, 4, int(wide / entry))
+    with new_figure(wide, 2.4 + _ROW_HEIGHT * -(-n_bars // n_columns)) as figure:
         axes = figure.add_subplot()
         for number, name in enumerate(means.columns):
             places = np.arange(n_groups) + (number - (n_bars - 1) / 2) * width
@@ -55,5 +61,5 @@ def plot_bars(
             )  # fmt: skip
         axes.set_xticks(np.arange(n_groups), [str(label) for label in means.index])
         axes.set(ylabel=ylabel, xlabel=xlabel)
-        figure.legend(loc="outside upper center", ncols=min(n_bars, 4))
+        figure.legend(loc="outside upper center", ncols=n_columns)
     return figure
