@@ -73,10 +73,13 @@ def test_preview_is_the_batch_of_the_saved_frame_to_the_byte(session, images, tm
     shown = contents(preview.folder)
     said = write_experiment(tmp_path / "experiment.toml", frame, SECTIONS)
     assert "experiment_images" in said
-    found = contents(run(tmp_path / "experiment.toml").folder)
-    for name in [name for name in found if name.startswith(("table.", "fields", "previews", "failures", "remarks"))]:
+    results = run(tmp_path / "experiment.toml")
+    found = contents(results.folder)
+    for name in [name for name in found if name.startswith(("table.csv", "fields", "previews", "failures", "remarks"))]:
         assert shown[name] == found[name], name
-    assert {"fields/all_0002.ome.tif", "table.csv", "table.parquet"} <= found.keys()
+    assert {"fields/all_0002.ome.tif", "table.csv"} <= found.keys()
+    # The file of this table names its run.
+    assert preview.table.equals(results.table)
 
 
 @pytest.mark.parametrize("pixel_size", [0.3, None], ids=["given", "from the file"])
