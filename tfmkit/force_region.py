@@ -1,22 +1,82 @@
-"""The part of a traction field that stands out of the noise: the region of the sums of lengths."""
+"""The part of a traction field that stands out of the noise, and its forces without the noise in their lengths.
+
+Noise has a length but no direction. A sum of lengths therefore counts it as force, and so it counts the ringing around
+a sharp patch. Both lose most of their weight where each vector counts by its part along the mean direction of its
+neighbourhood. The background, where there is nothing but noise, is left out.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
+from tfmkit._validation import FloatArray
+
+# Standard deviation in grid points of the Gaussian whose mean gives the direction of a neighbourhood.
+_NEIGHBOURHOOD = 1.1
+# Grid points by which the region is wider for sums of vectors, in which noise cancels.
+_WIDER = 2
 # Thresholds over the length that noise alone reaches once in a field: a patch begins where the length is above the
 # higher one, and goes on to the lower one.
-_BEGIN, _GO_ON = 1.25, 0.6
+_BEGIN, _GO_ON = 1.25, 0.7
 # The region counts only if it holds this share of the sum of squares in excess of the noise, and if the excess is this
 # many times its standard deviation under white noise alone. Noise that neighbours share varies more.
 _SHARE, _SURE = 0.5, 7.0
 # The median of the length of a vector of two Gaussian components over their standard deviation.
 _RAYLEIGH_MEDIAN = np.sqrt(2 * np.log(2))
 _NEIGHBOURS = np.ones((3, 3))
+
+
+class Forces(NamedTuple):
+    """The forces of fields that stand out of the noise.
+
+    Attributes
+    ----------
+    along : ndarray of shape (n_fields, height, width)
+        Part of each traction vector along the mean direction of its neighbourhood.
+    core : ndarray of bool, shape (n_fields, height, width)
+        True where the traction is more than noise: the region of sums of lengths and of products.
+    wide : ndarray of bool, shape (n_fields, height, width)
+        The core and two grid points more: the region of sums of vectors.
+    """
+
+    along: FloatArray
+    core: NDArray[np.bool_]
+    wide: NDArray[np.bool_]
+
+
+def find_forces(traction: FloatArray, estimate: FloatArray | None = None) -> Forces:
+    r"""Find the forces that stand out of the noise.
+
+    Parameters
+    ----------
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Traction of the whole field, in any unit.
+    estimate : ndarray of shape (1, 2, height, width), optional
+        Traction that `traction` are draws of. It decides for all draws whether something stands out.
+
+    Returns
+    -------
+    Forces
+        Forces and regions.
+
+    Notes
+    -----
+    With the traction :math:`t` and its mean :math:`\bar t` under a Gaussian of 1.1 grid points, the part along is
+    :math:`t \cdot \bar t / |\bar t|`. Its integral over a patch whose vectors point in one direction is the exact force
+    of the patch, however the patch was smoothed or however it rings. The core is the `force_region` of
+    :math:`|\bar t|`.
+    """
+    mean = _mean(traction)
+    lengths = np.hypot(mean[:, 0], mean[:, 1])
+    product = np.einsum("nchw,nchw->nhw", traction, mean)
+    along = np.divide(product, lengths, out=np.zeros_like(lengths), where=lengths > 0)
+    core = force_region(lengths, None if estimate is None else np.hypot(*_mean(estimate)[0])[None])
+    wide = np.stack([scipy.ndimage.binary_dilation(each, iterations=_WIDER) for each in core])
+    return Forces(along, core, wide)
 
 
 def force_region(
@@ -40,7 +100,7 @@ def force_region(
     -----
     The median length of the field gives the noise level. This holds where fewer than about half of the grid points
     carry traction. Noise of Gaussian components is longer than ``c = sqrt(2 log n)`` noise levels once in a field of n
-    points. The region is made of connected patches of lengths above ``0.6 c`` that reach ``1.25 c`` somewhere. It
+    points. The region is made of connected patches of lengths above ``0.7 c`` that reach ``1.25 c`` somewhere. It
     counts if the sum of squared lengths exceeds that of noise, and if the patches hold at least half of the excess.
     Otherwise the traction is spread over the field, or is hidden in the noise. The region is then the whole field.
     """
@@ -49,6 +109,11 @@ def force_region(
     if _region(estimate[0]).all():
         return np.ones(lengths.shape, dtype=bool)
     return np.stack([_patches(field, _noise(field)) for field in lengths])
+
+
+def _mean(traction: FloatArray) -> FloatArray:
+    widths = (0, 0, _NEIGHBOURHOOD, _NEIGHBOURHOOD)
+    return np.asarray(scipy.ndimage.gaussian_filter(traction, widths, mode="nearest"))
 
 
 def _region(lengths: NDArray[Any]) -> NDArray[np.bool_]:

@@ -5,17 +5,17 @@ pascals, energies are in joules, moments in newton metres and forces in newtons.
 units. A mask limits every integral to the cell. x points along the columns and y down the rows, so a positive torque
 turns clockwise on the screen.
 
-Noise has a length but no direction. It cancels in energies and moments, and adds up in a sum of lengths:
-:func:`total_force` is the plain sum, :func:`significant_force` leaves the noise of the background out.
+Noise has a length but no direction. It cancels in moments, and adds up in a sum of lengths: :func:`total_force` is the
+plain sum, :func:`significant_force` leaves the noise out. The quantities of a table are those of :func:`force_summary`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
-from tfmkit.force_region import force_region
+from tfmkit.force_region import find_forces
 
 # Moments below this part of force times length are rounding errors.
 _ROUNDING = 1e-12
@@ -49,7 +49,12 @@ def strain_energy(
 
     Notes
     -----
-    :math:`\frac12 \int u \cdot t \, dA` [1]_.
+    :math:`\frac12 \int u \cdot t \, dA` [1]_. The traction of a grid point is the mean over its pixel, and the
+    displacement is that of its centre. A patch pulls most where the gel moves most, within its pixels too, and the
+    plain sum of products misses that: it is 2.5 % too small for a disc of two pixels in radius. A mean over a pixel of
+    width h is :math:`1 + h^2 \nabla^2 / 24` to second order. The displacement therefore counts as
+    :math:`u - h^2 \nabla^2 u / 24`, its edge values continued outside. The energy of a disc or of a Hertz patch of two
+    pixels in radius is then within 1 to 2 % of the closed form, that of three pixels within 0.4 %.
 
     References
     ----------
@@ -66,7 +71,7 @@ def strain_energy(
     pulled = _check_traction(traction, mask)
     if moved.shape != pulled.shape:
         raise ValueError(f"Expected displacement and traction of one shape, got {moved.shape} and {pulled.shape}.")
-    return 0.5 * area * np.einsum("nchw,nchw->n", moved, pulled)
+    return 0.5 * area * np.einsum("nchw,nchw->n", _undo_pixel_mean(moved), pulled)
 
 
 def total_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
@@ -114,7 +119,8 @@ def significant_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayL
     Returns
     -------
     ndarray of shape (n_fields,)
-        Force (N), :math:`\int_R |t| \, dA` over :func:`tfmkit.force_region.force_region` in the mask.
+        Force (N), :math:`\int_R t \cdot n \, dA`, where :math:`n` is the mean direction of the neighbourhood, over the
+        core of :func:`tfmkit.force_region.find_forces` in the mask.
 
     Raises
     ------
@@ -123,10 +129,13 @@ def significant_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayL
 
     Notes
     -----
-    The noise within the patches stays. So does that of a field where nothing stands out, such as a field of noise.
+    The sum of lengths :math:`\int |t| \, dA` counts noise and the ringing around sharp patches as force. Here both
+    cancel for the most part. Neighbours within about a grid point that pull in opposite directions cancel, too. In a
+    field where nothing stands out, such as a field of noise, the region is the whole field.
     """
     area = check_number(spacing, "spacing", low=0, include_low=False) ** 2
-    return area * _significant(traction, mask).sum(axis=(1, 2))
+    along, core, _ = find_forces(_check_traction(traction, None))
+    return area * (along * core * _inside(traction, mask)).sum(axis=(1, 2))
 
 
 def largest_traction(
@@ -312,10 +321,10 @@ def contraction(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatA
     Notes
     -----
     :math:`\int x \cdot t \, dA / \int |x| |t| \, dA`, where x is counted from the force centre. The integrals run
-    over :func:`tfmkit.force_region.force_region`, because noise far from the cell has the longest arms.
+    over the wide region of :func:`tfmkit.force_region.find_forces`, because noise far from the cell has the longest
+    arms.
     """
-    stands_out = force_region(_lengths(_check_traction(traction, None)))
-    pulled = _check_traction(traction, mask) * stands_out[:, None]
+    pulled = _check_traction(traction, mask) * find_forces(_check_traction(traction, None)).wide[:, None]
     centre = _centre(pulled)
     height, width = pulled.shape[2:]
     x, y = np.arange(width) - centre[:, 0, None], np.arange(height) - centre[:, 1, None]
@@ -458,7 +467,7 @@ def force_summary(
         True inside the cell. By default the whole field.
     estimate : array-like of shape (1, 2, height, width), optional
         Traction that `traction` are draws of. It decides for all draws whether forces stand out of the noise, see
-        :func:`significant_force`.
+        :func:`tfmkit.force_region.find_forces`.
     measured : array-like of shape (n_fields, height, width) or (height, width), optional
         True where the displacement was measured rather than filled in, see :func:`largest_traction`.
 
@@ -467,27 +476,38 @@ def force_summary(
     dict of str to ndarray of shape (n_fields,)
         `strain_energy` (J), `total_force` (N), `net_force` (fraction), `contractile_moment` (N m), `torque`
         (N m), `mean_traction` and `max_traction` (Pa), `net_force_length` (N), `polarity_ratio` and `polarity_angle`
-        (rad). Total force and mean traction are those of :func:`significant_force`; the mean is over all grid points of
-        the cell. The net force is a fraction of :func:`total_force`, noise included.
+        (rad).
 
     Raises
     ------
     ValueError
         If the two arrays are not batches of one shape, the spacing is not positive, or a mask is empty.
+
+    Notes
+    -----
+    All but the largest traction count the forces that stand out of the noise only. The total force is that of
+    :func:`significant_force`. The mean traction is the total force over the area of all grid points of the cell. The
+    strain energy runs over the same region. Net force, moments and polarity, in which noise cancels, run over a region
+    that is two grid points wider. The net force is a fraction of the total force, at most 1.
     """
     n_pixels = _count_pixels(traction, mask)
-    significant = _significant(traction, mask, estimate).sum(axis=(1, 2))
-    net = net_force(traction, mask=mask)
-    ratio, angle = polarity(traction, mask=mask)
+    whole = _check_traction(traction, None)
+    drawn_from = None if estimate is None else _check_traction(estimate, None)
+    along, core, wide = find_forces(whole, drawn_from)
+    inside = _inside(traction, mask)
+    vectors = whole * (wide & inside)[:, None]
+    total = (along * core * inside).sum(axis=(1, 2))
+    net = np.hypot(*vectors.sum(axis=(2, 3)).T)
+    ratio, angle = polarity(vectors)
     return {
-        "strain_energy": strain_energy(displacement, traction, spacing=spacing, mask=mask),
-        "total_force": significant * spacing**2,
-        "net_force": net,
-        "contractile_moment": contractile_moment(traction, spacing=spacing, mask=mask),
-        "torque": torque(traction, spacing=spacing, mask=mask),
-        "mean_traction": significant / n_pixels,
-        "max_traction": largest_traction(traction, mask=mask, measured=measured),
-        "net_force_length": net * total_force(traction, spacing=spacing, mask=mask),
+        "strain_energy": strain_energy(displacement, whole * (core & inside)[:, None], spacing=spacing),
+        "total_force": total * spacing**2,
+        "net_force": np.minimum(_fraction(net, total), 1.0),
+        "contractile_moment": contractile_moment(vectors, spacing=spacing),
+        "torque": torque(vectors, spacing=spacing),
+        "mean_traction": total / n_pixels,
+        "max_traction": largest_traction(whole, mask=inside, measured=measured),
+        "net_force_length": net * spacing**2,
         "polarity_ratio": ratio,
         "polarity_angle": angle,
     }
@@ -509,11 +529,16 @@ def _count_pixels(traction: ArrayLike, mask: ArrayLike | None) -> FloatArray:
     return n_pixels.astype(float)
 
 
-def _significant(traction: ArrayLike, mask: ArrayLike | None, estimate: ArrayLike | None = None) -> FloatArray:
-    """Return the lengths in the mask that stand out of the noise of the whole field, and 0 elsewhere."""
-    whole = _lengths(_check_traction(traction, None))
-    drawn_from = None if estimate is None else _lengths(_check_traction(estimate, None))
-    return _lengths(_check_traction(traction, mask)) * force_region(whole, drawn_from)
+def _inside(traction: ArrayLike, mask: ArrayLike | None) -> NDArray[np.bool_]:
+    shape = np.shape(traction)
+    return np.ones((shape[0], *shape[2:]), dtype=bool) if mask is None else check_mask(mask, shape)
+
+
+def _undo_pixel_mean(field: FloatArray) -> FloatArray:
+    """Return values whose means over the pixels are those of a field, to second order in the pixel."""
+    wide = np.pad(field, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+    neighbours = wide[..., 2:, 1:-1] + wide[..., :-2, 1:-1] + wide[..., 1:-1, 2:] + wide[..., 1:-1, :-2]
+    return field - (neighbours - 4 * field) / 24
 
 
 def _lengths(traction: FloatArray) -> FloatArray:
