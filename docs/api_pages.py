@@ -13,7 +13,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "From bead images to displacement": ("displacement",),
     "From displacement to traction": ("fttc", "sparse", "bayes", "deep", "filters"),
     "Stress in sheets of cells": ("monolayer",),
-    "Forces and errors": ("mechanics", "profiles", "metrics", "scoring", "benchmark"),
+    "Forces and errors": ("mechanics", "error_bars", "profiles", "metrics", "scoring", "benchmark"),
     "Whole experiments": ("batch", "compare", "report", "plotting"),
     "Reading, writing and public data": ("io", "datasets"),
     "Simulated cells and beads": ("simulate",),

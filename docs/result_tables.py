@@ -98,15 +98,32 @@ def interval_coverage() -> pd.DataFrame:
     least, most = (deep.groupby("family")["coverage"].agg(name) for name in ("min", "max"))
     text = {family: f"{least[family]:.0%} to {most[family]:.0%}" for family in least.index}
     table = pd.DataFrame({"pixels inside cells whose interval of DeepTFM holds": text})
-    sums = pd.read_csv(RESULTS / "bayes_coverage.csv").query("noise == 'all'")
-    wide = sums.pivot(index="family", columns="statistic", values="coverage").map("{:.0%}".format)
+    return _named(table.reindex(list(FAMILIES)).rename(index=FAMILIES), "simulated family")
+
+
+def sum_coverage() -> pd.DataFrame:
+    """Return how often the 90 % intervals of sums hold, over all families and noises."""
     names = {
-        "total_force": "total force, BayesianFTTC",
-        "strain_energy": "strain energy, BayesianFTTC",
-        "contractile_moment": "contractile moment, BayesianFTTC",
+        "strain_energy": "strain energy",
+        "total_force": "total force, mean traction",
+        "contractile_moment": "contractile moment",
+        "torque": "torque",
+        "net_force": "net force",
+        "max_traction": "largest traction",
     }
-    joined = table.join(wide.rename(columns=names)).reindex(list(FAMILIES)).rename(index=FAMILIES)
-    return _named(joined, "simulated family")
+    pooled = pd.read_csv(RESULTS / "numbers_coverage.csv").query("family == 'all'").set_index("method")
+    return _named(pooled[list(names)].rename(columns=names).map("{:.0%}".format), "method")
+
+
+def sums() -> pd.DataFrame:
+    """Return the largest departure of the medians of sums from the truth, over families and masks."""
+    table = pd.read_csv(RESULTS / "numbers.csv")
+    names = {"total_force": "total force", "strain_energy": "strain energy", "contractile_moment": "contractile moment"}
+    table[list(names)] = (table[list(names)] - 1).abs()
+    worst = table.groupby(["method", "noise"], sort=False)[list(names)].max()
+    wide = worst.map("{:.1%}".format).rename(columns=names).reset_index()
+    wide["noise"] = wide["noise"].map("{:.0%}".format)
+    return _named(wide.set_index("method"), "method")
 
 
 def beads() -> pd.DataFrame:
@@ -151,8 +168,8 @@ def left_out() -> pd.DataFrame:
 
 
 TABLES: tuple[Callable[[], pd.DataFrame], ...] = (
-    accuracy, noise_levels, correlated_noise, border, missing, speed, lambda_rules, gel, interval_coverage, beads,
-    pair_speed, null_experiments, left_out,
+    accuracy, noise_levels, correlated_noise, border, missing, speed, lambda_rules, gel, interval_coverage,
+    sum_coverage, sums, beads, pair_speed, null_experiments, left_out,
 )  # fmt: skip
 
 

@@ -4,8 +4,8 @@ Error bars
 
 How sure can you be of a traction map, and of the force summed over it? `BayesianFTTC` computes the standard deviation
 of every traction vector from the measured noise. The packaged networks return one that they learned.
-`BayesianFTTC.intervals` gives 90 % intervals of forces and energies. With simulated cells you can count how often the
-truth lies inside.
+`intervals`, which all estimators have, gives 90 % intervals of forces and energies. With simulated cells you can count
+how often the truth lies inside.
 """
 
 from pathlib import Path
@@ -45,7 +45,7 @@ for row, (name, model) in zip(axes, models.items(), strict=True):
     row[0].set_ylabel(name)
 figure.savefig(folder / "error_bars.png", dpi=110)
 
-# Sums need care: they count the noise of every pixel. `intervals` resamples a sparse recovery instead.
+# Sums need care: they count the noise of every pixel, and the bias of the inversion. `intervals` holds both.
 table = models["BayesianFTTC"].intervals(displacement[:1], cells.mask[:1], random_state=0)
 print(table.to_string(index=False, float_format="%.3g"))
 print(f"true total force: {np.hypot(*cells.traction[0]).sum():.3g}")

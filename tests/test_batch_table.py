@@ -10,6 +10,7 @@ from tfmkit.base import Draws
 from tfmkit.batch.table import cell_record
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
+from tfmkit.force_region import find_forces
 from tfmkit.gel import Gel
 from tfmkit.io import Cell
 
@@ -38,13 +39,15 @@ def test_a_pair_of_forces_has_its_force_moment_energy_and_their_spread_over_two_
     moved = np.where(traction != 0, np.sign(traction) * 0.5, 0)
     cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
     draws = Draws(np.stack([moved, 1.1 * moved]), np.stack([traction, 1.2 * traction]))
-    record = cell_record(cell, measurement(moved), traction, draws, GEL)
+    # A method that is not calibrated has the spread alone.
+    record = cell_record(cell, measurement(moved), traction, GEL, "Own", (draws, draws))
     force = 24 * 100 * SPACING**2
     # Each patch of 12 points lies 5 grid points from the middle of both, and pulls towards it.
     expected = {
         "total_force": force,
         "contractile_moment": -force * 5 * SPACING,
-        "strain_energy": force * 0.5 / 2,
+        # 14 of the 48 neighbours of a patch are at rest, and the gel moves less towards them.
+        "strain_energy": force * 0.5 / 2 * (1 + 14 / 12 / 24),
         "mean_traction": 2400 / SIDE**2,
         "max_traction": 100.0,
         "net_force": 0.0,
@@ -65,8 +68,9 @@ def test_draws_count_where_the_estimate_does() -> None:
     estimate = rng.normal(size=(1, 2, SIDE, SIDE))
     drawn = np.stack([pulling_pair() + 0.1 * rng.normal(size=(1, 2, SIDE, SIDE)) for _ in range(2)])
     cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
-    record = cell_record(cell, measurement(estimate), estimate, Draws(drawn, drawn), GEL)
-    totals = np.hypot(drawn[:, 0, 0], drawn[:, 0, 1]).sum(axis=(1, 2)) * SPACING**2
+    draws = Draws(drawn, drawn)
+    record = cell_record(cell, measurement(estimate), estimate, GEL, "Own", (draws, draws))
+    totals = find_forces(drawn[:, 0]).along.sum(axis=(1, 2)) * SPACING**2
     assert record["stds"]["total_force"] == pytest.approx(abs(totals[0] - totals[1]) / np.sqrt(2))
 
 
@@ -75,7 +79,8 @@ def test_replaced_vectors_are_counted_inside_the_cell() -> None:
     flags[:, :12] = Flag.OUTLIER
     mask = np.zeros((SIDE, SIDE), dtype=bool)
     mask[4:20, 8:24] = True
-    record = cell_record(Cell("cell", mask, 64.0), measurement(pulling_pair() / 1e3, flags), pulling_pair(), None, GEL)
+    moved = measurement(pulling_pair() / 1e3, flags)
+    record = cell_record(Cell("cell", mask, 64.0), moved, pulling_pair(), GEL, "Own", None)
     assert record["replaced_fraction"] == pytest.approx(4 / 16)
     assert record["stds"] == {}
     assert_allclose(record["quantities"]["max_traction"], 100.0)

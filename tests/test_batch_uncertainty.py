@@ -72,8 +72,10 @@ def test_error_bars_are_the_scatter_of_estimates(cells, width):
         estimate, drawn = sums_of(TRACTION["FTTC"].on_gel(GEL, lam=0.3), field, inside, 24, rng)
         estimates.append(estimate)
         bars.append({name: values.std(ddof=1) for name, values in drawn.items()})
-    # Sums of lengths and products grow with the noise that is in the field already: their bars err on the wide side.
-    widest = {"contractile_moment": 1.35, "torque": 1.35, "total_force": 1.9, "strain_energy": 1.9}
+    # Draws hold the noise of the field twice. The region that stands out of it changes more from draw to draw than from
+    # field to field, most of all under noise that neighbours share: the bars err on the wide side.
+    vectors = 2.2 if width else 1.35
+    widest = {"contractile_moment": vectors, "torque": vectors, "total_force": 1.9, "strain_energy": 1.9}
     for name, limit in widest.items():
         scatter = np.std([estimate[name][0] for estimate in estimates], ddof=1)
         promised = np.sqrt(np.mean([bar[name] ** 2 for bar in bars]))

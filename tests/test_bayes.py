@@ -9,12 +9,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tfmkit.bayes import BayesianFTTC
-from tfmkit.bayes.bayesian_fttc import STATISTICS
 from tfmkit.bayes.posterior import LAM_RANGE, evidence_lam, posterior_std
 from tfmkit.fttc.penalty import Penalty
 from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.gel.symbol import wavenumbers
-from tfmkit.mechanics import total_force
+from tfmkit.mechanics import contractile_moment, total_force
+from tfmkit.methods import TRACTION
 
 LAM, SIGMA = 2.0, 0.3
 
@@ -122,9 +122,10 @@ def test_intervals_are_reproducible_and_near_the_truth(cell: Any) -> None:
     u, traction = cell
     estimator = BayesianFTTC().fit(u)
     table = estimator.intervals(u, n_samples=4, random_state=0)
-    assert tuple(table.statistic) == STATISTICS
     assert ((table.low < table.estimate) & (table.estimate < table.high)).all()
-    assert_allclose(table.estimate[0], total_force(traction)[0], rtol=0.02)
+    force = table[table.quantity == "total_force"].squeeze()
+    assert_allclose(force.estimate, total_force(traction)[0], rtol=0.02)
+    assert force.low < total_force(traction)[0] < force.high
     again = estimator.intervals(u, n_samples=4, random_state=np.random.default_rng(0))
     assert table.equals(again)
 
@@ -135,10 +136,31 @@ def test_intervals_know_units_and_mask(cell: Any) -> None:
     mask = np.hypot(y - 20, x - 20) < 15
     table = BayesianFTTC().fit(u).intervals(u, n_samples=2, random_state=0)
     metres = BayesianFTTC(spacing=2.0).fit(u).intervals(2 * u, n_samples=2, random_state=0)
-    assert_allclose(metres.estimate / table.estimate, [4, 8, 8], rtol=1e-3)
-    inside = BayesianFTTC().fit(u).intervals(u, mask, n_samples=2, random_state=0)
-    assert inside.estimate[0] == pytest.approx(total_force(traction)[0], rel=0.03)
-    assert inside.estimate[0] != table.estimate[0]
+    powers = {"total_force": 4, "strain_energy": 8, "contractile_moment": 8, "mean_traction": 1}
+    for column in ("estimate", "std"):
+        ratios = metres.set_index("quantity")[column] / table.set_index("quantity")[column]
+        assert_allclose(ratios[list(powers)], list(powers.values()), rtol=1e-3)
+    inside = BayesianFTTC().fit(u).intervals(u, mask, n_samples=2, random_state=0).set_index("quantity").estimate
+    assert inside.total_force == pytest.approx(total_force(traction)[0], rel=0.03)
+    left = BayesianFTTC().fit(u).intervals(u, x < 20, n_samples=2, random_state=0).set_index("quantity").estimate
+    assert left.total_force < 0.6 * inside.total_force
+
+
+@pytest.mark.parametrize("name", ["FTTC", "FTTCCV", "BayesianFTTC"])
+def test_a_cell_outside_the_mask_does_not_change_the_intervals(name: str, cell: Any) -> None:
+    """The traction of another cell is that of the field, and not pushed into the mask."""
+    _, traction = cell
+    pair = np.zeros((1, 2, 40, 96))
+    pair[..., :40], pair[..., 56:] = traction, 2 * traction
+    displacement = ForwardOperator((40, 96)).apply(pair)
+    displacement += np.random.default_rng(3).normal(scale=0.05 * displacement.std(), size=displacement.shape)
+    mask = np.arange(96) < np.full((40, 1), 44)
+    estimator = TRACTION[name].on_gel(Gel()).fit(displacement)
+    table = estimator.intervals(displacement, mask, n_samples=8, random_state=0).set_index("quantity")
+    truth = {"total_force": total_force(traction)[0], "contractile_moment": contractile_moment(traction)[0]}
+    for quantity, value in truth.items():
+        assert table.low[quantity] < value < table.high[quantity]
+        assert_allclose(table.estimate[quantity], value, rtol=0.05)
 
 
 @pytest.mark.parametrize("bad", [{"noise": 0.0}, {"order": -1.0}, {"young": 0.0}])

@@ -256,7 +256,11 @@ def test_intervals_know_the_gel() -> None:
     cells = CellSimulator("adhesion", shape=40, oversample=3, noise=0.1, noise_unit="rms", random_state=6, **gel)
     displacement, traction = cells.sample(1, return_X_y=True)
     layer, half = (
-        BayesianFTTC(**known).fit(displacement).intervals(displacement, n_samples=4, random_state=0).estimate[0]
+        BayesianFTTC(**known)
+        .fit(displacement)
+        .intervals(displacement, n_samples=4, random_state=0)
+        .set_index("quantity")
+        .estimate["total_force"]
         for known in (gel, {})
     )
     force = total_force(traction)[0]

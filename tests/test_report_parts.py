@@ -190,6 +190,7 @@ def test_every_method_is_cited():
     ("name", "samples", "text"),
     [
         ("FTTCCV", 32, "over 32 draws of noise"),
+        ("FTTCCV", 32, "also holds the bias"),
         ("BayesianFTTC", 8, "draws of the posterior"),
         ("DeepTFM", 2, "the network expects"),
         ("FTTC", 1, "no error bars"),

@@ -9,10 +9,9 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tfmkit.gel import ForwardOperator, Gel
-from tfmkit.gel.symbol import padded_grid
 from tfmkit.noise.measure import effective_noise, noise_level
 from tfmkit.simulate import add_noise
-from tfmkit.sparse.on_support import degrees_of_freedom, polish, refit, undecided_energy
+from tfmkit.sparse.on_support import degrees_of_freedom, polish
 from tfmkit.sparse.problem import SparseProblem, convolve, duality_gap, inner, slope, unit_penalty
 from tfmkit.sparse.solver import elastic_net, shrink
 from tfmkit.sparse.weights import adaptive_elastic_net, symmetric_signs
@@ -146,32 +145,3 @@ def test_signs_turn_and_mirror_with_the_field(shape: tuple[int, int]) -> None:
     for same, wanted in ((turned, symmetric_signs(shape[::-1])), (mirrored, signs)):
         assert_allclose(same * np.sign((same * wanted).sum()), wanted)
     assert abs(signs.mean()) < 0.2
-
-
-def dense_matrices(p: SparseProblem) -> tuple[np.ndarray, np.ndarray]:
-    """Green's tensor and the quadratic penalty of a zero-padded field, column by column."""
-    height, width = p.shape
-    unit = np.eye(2 * height * width).reshape(-1, 2, height, width)
-    green = ForwardOperator(p.shape, young=1.0, poisson=p.gel.poisson).apply(unit).reshape(len(unit), -1)
-    grid = padded_grid(p.shape)
-    k = 2 * np.pi * np.hypot(np.fft.fftfreq(grid[0])[:, None], np.fft.fftfreq(grid[1]))
-    spectrum = np.fft.fft2(unit, s=grid) * k ** (2 * p.order)
-    penalty = np.fft.ifft2(spectrum).real[..., :height, :width].reshape(len(unit), -1)
-    return green, penalty
-
-
-@pytest.mark.parametrize("order", [0.0, 1.0])
-def test_refit_and_undecided_energy_are_those_of_dense_matrices(order: float) -> None:
-    p = problem((8, 9), order=order)
-    traction = np.zeros((2, 8, 9))
-    traction[:, 3:5, 4:7] = 1.0
-    green, penalty = dense_matrices(p)
-    on = np.flatnonzero(traction.ravel())
-    normal = (green @ green + p.lam2 * penalty)[np.ix_(on, on)]
-    expected = np.zeros(traction.size)
-    expected[on] = np.linalg.solve(normal, (green @ p.displacement.ravel())[on])
-    assert_allclose(refit(p, traction, n_iter=100).ravel(), expected, atol=1e-8)
-    signs = np.random.default_rng(0).choice([-1.0, 1.0], traction.shape)
-    own = np.where(traction.ravel() != 0, signs.ravel(), 0)
-    energy = own[on] @ np.linalg.solve(normal, (green @ own)[on]) / 2
-    assert_allclose(undecided_energy(p, traction, signs, n_iter=100), energy, rtol=1e-6)

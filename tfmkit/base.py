@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,10 +24,15 @@ from tfmkit._validation import (
     check_result,
     unmasked,
 )
-from tfmkit.gel import Gel
+from tfmkit.error_bars import INTERVAL, standard_deviations
+from tfmkit.gel import ForwardOperator, Gel
+from tfmkit.mechanics import force_summary
 from tfmkit.metrics import relative_rmse
 from tfmkit.noise.draw import draw_noise_of
 from tfmkit.scoring import refuse_table_scoring
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 class Draws(NamedTuple):
@@ -249,7 +254,7 @@ class TractionEstimator(FieldRegressor):
         -----
         The noise of every field is measured on the field, and noise of the same spectrum is drawn. By default the
         displacement is inverted again under each draw. The spread of the draws is then the effect of the noise. It does
-        not hold the bias of the regularisation.
+        not hold the bias of the regularisation, see `recover_again` and `tfmkit.error_bars`.
         """
         check_is_fitted(self)
         check_count(n, "n")
@@ -268,6 +273,102 @@ class TractionEstimator(FieldRegressor):
             check_result(np.stack(moved, axis=1), "draws of the displacement"),
             check_result(np.stack(drawn, axis=1), "draws of the traction"),
         )
+
+    def recover_again(
+        self, X: ArrayLike, n: int = 4, random_state: Any = None, *, predicted: ArrayLike | None = None
+    ) -> Draws:
+        """Recover the displacement of the predicted traction, for the bias of any sum.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        n : int, default=4
+            Number of recoveries per field.
+        random_state : None, int, numpy Generator or RandomState, optional
+            Seed of the noise.
+        predicted : ndarray of shape (n_fields, 2, height, width), optional
+            The result of `predict` for `X`, if it is at hand. It is computed otherwise.
+
+        Returns
+        -------
+        Draws
+            Displacement and traction of every recovery.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a batch of finite fields or `n` is not a positive integer.
+
+        Notes
+        -----
+        The predicted traction is the truth of the recovered fields: its displacement on the open gel, under noise of
+        the spectrum that is measured on the field. A sum over the second traction less that over the first is about
+        the bias of the first one (parametric bootstrap).
+        """
+        check_is_fitted(self)
+        check_count(n, "n")
+        displacement = check_field(X)
+        rng = check_random_state(random_state)
+        known = check_field(self.predict(displacement) if predicted is None else predicted, name="traction")
+        clean = ForwardOperator.of_gel(displacement.shape[2:], self.gel_).apply(known)
+        noise = [draw_noise_of(field, self.gel_, n, rng) for field in displacement]
+        moved = clean + np.stack(noise, axis=1).astype(clean.dtype)
+        return Draws(moved, np.stack([np.asarray(self.predict(each)) for each in moved]))
+
+    def intervals(
+        self, X: ArrayLike, mask: ArrayLike | None = None, *, n_samples: int = 32, random_state: Any = None
+    ) -> pd.DataFrame:
+        """Return 90 % intervals of the energy, the forces and the moments of cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_fields, 2, height, width)
+            Displacement in the unit of `spacing`.
+        mask : array-like of shape (n_fields, height, width) or (height, width), optional
+            True inside the cell. It limits the sums; the traction is that of the whole field. By default all counts.
+        n_samples : int, default=32
+            Number of draws per field, at least 2.
+        random_state : None, int, numpy Generator or RandomState, optional
+            Seed of the draws.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row per field and quantity of `tfmkit.mechanics.force_summary`: ``field``, ``quantity``, ``estimate``,
+            ``std``, ``low`` and ``high``, in powers of the units of `young` and `spacing`.
+
+        Raises
+        ------
+        ValueError
+            If `X` is not a batch of finite fields, `mask` does not fit it, or there are too few samples.
+
+        Notes
+        -----
+        The interval is the estimate plus and minus 1.645 standard deviations of `tfmkit.error_bars`, which hold the
+        noise and the bias of the inversion. The benchmark `numbers` tells how often they hold the truth.
+        """
+        import pandas as pd
+
+        check_is_fitted(self)
+        check_count(n_samples, "n_samples", low=2)
+        displacement, rng = check_field(X), check_random_state(random_state)
+        inside = check_mask(np.ones(displacement.shape[2:], bool) if mask is None else mask, displacement.shape)
+        tables = []
+        for number in range(len(displacement)):
+            field, cell = displacement[number : number + 1], inside[number]
+            predicted = self._predicted(field)
+            traction = predicted[0] if self.gives_std else predicted
+            draws = self.draw(field, n_samples, rng, predicted=predicted)
+            samples = (draws, self.recover_again(field, random_state=rng, predicted=traction))
+            stds = standard_deviations(type(self).__name__, field, traction, samples, self.gel_, mask=cell)
+            sums = force_summary(field, traction, spacing=self.gel_.spacing, mask=cell)
+            table = pd.DataFrame({"estimate": {name: float(values[0]) for name, values in sums.items()}, "std": stds})
+            tables.append(table.rename_axis("quantity").reset_index().assign(field=number))
+        found = pd.concat(tables, ignore_index=True)
+        half = INTERVAL * found["std"]
+        found = found.assign(low=found["estimate"] - half, high=found["estimate"] + half)
+        return found[["field", "quantity", "estimate", "std", "low", "high"]]
 
     @property
     def choices_(self) -> dict[str, NDArray[np.float64]]:

@@ -173,10 +173,7 @@ def load_network(
 
 
 _FTTC = (BUTLER, SABASS)
-_NOISE = (
-    "noise as strong and as correlated as that in the frame's own displacement; the bias of the regularisation is not "
-    "in it"
-)
+_NOISE = "noise as strong and as correlated as that in the frame's own displacement"
 
 # From bead images to displacement.
 DISPLACEMENT = {

@@ -294,12 +294,15 @@ def invert_item(
         estimator.fit(fields)
     predicted = estimator.predict(fields, return_std=True) if estimator.gives_std else estimator.predict(fields)
     traction, std = predicted if estimator.gives_std else (predicted, None)
-    draws, n_draws = None, config.run.samples
+    draws, n_draws, samples = None, config.run.samples, None
     if n_draws:
         _LOG.info("error bars")
-        draws = estimator.draw(fields, n_draws, _stream(config.run.seed, item.key), predicted=predicted)
-    if std is None and draws is not None and n_draws > 1:
-        std = draws.traction.std(axis=0, ddof=1)
+        stream = _stream(config.run.seed, item.key)
+        draws = estimator.draw(fields, n_draws, stream, predicted=predicted)
+        if n_draws > 1:
+            samples = (draws, estimator.recover_again(fields, random_state=stream, predicted=traction))
+    if std is None and samples is not None:
+        std = samples[0].traction.std(axis=0, ddof=1)
     cells = _cells(item, config, measurement)
     maps = dict(zip(("ux_px", "uy_px", "tx_Pa", "ty_Pa"), (*fields[0], *traction[0]), strict=True))
     maps |= {} if std is None else dict(zip(("sx_Pa", "sy_Pa"), std[0], strict=True))
@@ -310,7 +313,7 @@ def invert_item(
         "choice": {name: float(values[0]) for name, values in found.items()},
         "lambda_path": estimator.path(),
         "noise_px": float(noise_level(fields, gel)[0]),
-        "cells": [cell_record(cell, measurement, traction, draws, gel) for cell in cells],
+        "cells": [cell_record(cell, measurement, traction, gel, config.traction.name, samples) for cell in cells],
         "remarks": [*measurement.remarks.tolist(), *cells.remarks],
     }
     if config.monolayer is not None:

@@ -15,9 +15,10 @@ from tfmkit.batch.items import Failure, Item
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
 from tfmkit.doubts import SEPARATOR, find_doubts, join_doubts, woven
+from tfmkit.error_bars import standard_deviations
 from tfmkit.gel import Gel
 from tfmkit.io import Cell, harmless_cell, writing
-from tfmkit.mechanics import contraction, force_summary, spread_of_axes
+from tfmkit.mechanics import contraction, force_summary
 from tfmkit.metrics import displacement_residual
 from tfmkit.quantities import QUANTITIES, with_units
 
@@ -36,7 +37,12 @@ FIELD = "field"
 
 
 def cell_record(
-    cell: Cell, measurement: Measurement, traction: FloatArray, draws: Draws | None, gel: Gel
+    cell: Cell,
+    measurement: Measurement,
+    traction: FloatArray,
+    gel: Gel,
+    method: str,
+    samples: tuple[Draws, Draws] | None,
 ) -> dict[str, Any]:
     """Return the numbers of a cell, with the pixel as the unit of length.
 
@@ -48,15 +54,17 @@ def cell_record(
         Displacement.
     traction : ndarray of shape (1, 2, height, width)
         Traction in Pa.
-    draws : Draws or None
-        Displacements and tractions behind the error bars.
     gel : Gel
         The gel with all lengths in pixels.
+    method : str
+        Name of the estimator.
+    samples : tuple of two Draws, or None
+        At least 2 draws and the second recoveries behind the error bars, see `tfmkit.error_bars`.
 
     Returns
     -------
     dict
-        ``quantities`` in powers of Pa and px, ``stds`` of the same names where there are at least 2 draws, the
+        ``quantities`` in powers of Pa and px, ``stds`` of the same names where there are samples, the
         relative residual of the displacement (None for a field at rest), the contraction, and the share of replaced
         vectors.
     """
@@ -65,10 +73,8 @@ def cell_record(
     moved = measurement.displacement[None]
     quantities = force_summary(moved, traction, **settings)
     stds = {}
-    if draws is not None and len(draws.traction) > 1:
-        drawn = force_summary(draws.displacement[:, 0], draws.traction[:, 0], estimate=traction, **settings)
-        stds = {key: float(values.std(ddof=1)) for key, values in drawn.items()}
-        stds["polarity_angle"] = spread_of_axes(drawn["polarity_angle"])
+    if samples is not None:
+        stds = standard_deviations(method, moved, traction, samples, gel, mask=cell.mask, measured=measured)
     residual = None
     # A field at rest has no relative residual: the images show no common beads.
     if moved.any():

@@ -1,4 +1,4 @@
-"""Bayesian traction force microscopy: a Gaussian posterior, and intervals by the bootstrap."""
+"""Bayesian traction force microscopy: a Gaussian posterior of the traction."""
 
 from tfmkit.bayes.bayesian_fttc import BayesianFTTC
 

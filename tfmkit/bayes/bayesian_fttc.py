@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
@@ -19,15 +18,11 @@ from tfmkit._validation import (
     check_result,
 )
 from tfmkit.base import TractionEstimator, cut
-from tfmkit.bayes.bootstrap import interval, recover, resample, undecided
 from tfmkit.bayes.posterior import evidence_lam, posterior_samples, posterior_std
 from tfmkit.fttc.closed_form import fourier_inverse
 from tfmkit.fttc.penalty import Penalty
 from tfmkit.gel.gel import Gel
-from tfmkit.mechanics import contractile_moment, strain_energy, total_force
 from tfmkit.noise.measure import effective_noise, noise_level
-
-STATISTICS = ("total_force", "strain_energy", "contractile_moment")
 
 
 class BayesianFTTC(TractionEstimator):
@@ -61,8 +56,8 @@ class BayesianFTTC(TractionEstimator):
     -----
     The noise is pinned by a robust estimate; only the strength of the prior is left to the evidence, which then has
     one maximum within a bounded range. See `tfmkit.bayes.posterior`. The Gaussian prior is the same at every
-    pixel, cell or not: its samples fill the background with traction and their summed length is far too large.
-    `intervals` therefore resamples a sparse recovery of the same field, see `tfmkit.bayes.bootstrap`.
+    pixel, cell or not: its samples fill the background with traction. `intervals` counts the forces that stand out of
+    it only.
 
     Examples
     --------
@@ -173,58 +168,6 @@ class BayesianFTTC(TractionEstimator):
             draws = np.stack([posterior_samples(shape, *pair, n_samples=n_samples, rng=rng) for pair in modes], axis=1)
             return check_result((mean + self.gel_.young * draws).astype(mean.dtype), "draws of the traction")
 
-    def intervals(
-        self, X: ArrayLike, mask: ArrayLike | None = None, *, n_samples: int = 16, random_state: Any = None
-    ) -> pd.DataFrame:
-        """Return 90 % intervals of total force, strain energy and contractile moment.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_fields, 2, height, width)
-            Displacement in the unit of `spacing`.
-        mask : array-like of shape (n_fields, height, width) or (height, width), optional
-            Where traction may be: True inside the cell. There is none where it is False.
-        n_samples : int, default=16
-            Number of resampled recoveries per field, at least 2; each takes a fraction of a second.
-        random_state : None, int, numpy Generator or RandomState, optional
-            Seed of the noise.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row per field and statistic: ``field``, ``statistic``, ``estimate``, ``low`` and ``high``, in powers
-            of the units of `young` and `spacing`.
-
-        Raises
-        ------
-        ValueError
-            If `X` is not a batch of finite fields, `mask` does not fit it, or there are too few samples.
-
-        Notes
-        -----
-        The sparse recovery of `ElasticNetTFM` is repeated on made-up data whose truth is known. That shows the bias of
-        its sums, which is taken off, and their spread. The strain energy is that against the measured displacement,
-        plus the energy that the data leave undecided, with as much uncertainty. On simulated fields the intervals held
-        the true total force of 98 % of circuit-model and adhesion cells, but of 68 % of crowded Hertz patches
-        a pixel in radius, which a recovery on the grid takes for 3 % too strong (benchmark `bayes_coverage`).
-        """
-        check_is_fitted(self)
-        check_count(n_samples, "n_samples", low=2)
-        displacement = check_field(X)
-        inside = check_mask(np.ones(displacement.shape[2:], bool) if mask is None else mask, displacement.shape)
-        rng = check_random_state(random_state)
-        gel = self.gel_
-        rows: list[dict[str, Any]] = []
-        for index, field in enumerate(gel.in_pixels(displacement)):
-            recovery = recover(field, inside[index], self._told(), gel, order=self.order)
-            estimate = self._statistics(recovery.traction, field)
-            errors = resample(recovery, self._statistics, n_samples=n_samples, rng=rng)
-            unseen = np.array([0.0, undecided(recovery, rng) * gel.young * gel.spacing**3, 0.0])
-            found = [check_result(part, "intervals") for part in interval(estimate, errors, unseen)]
-            table = zip(STATISTICS, *(part.tolist() for part in found), strict=True)
-            rows += [{"field": index, "statistic": s, "estimate": e, "low": a, "high": b} for s, e, a, b in table]
-        return pd.DataFrame(rows)
-
     def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:  # noqa: ARG002
         fields, _, lams = self._evidence(displacement)
         return self._mean(fields, lams)
@@ -256,13 +199,3 @@ class BayesianFTTC(TractionEstimator):
             for field, lam in zip(fields, lams.tolist(), strict=True)
         ]
         return np.concatenate(means)
-
-    def _statistics(self, tau: FloatArray, displacement: FloatArray) -> FloatArray:
-        young, spacing = self.gel_.young, self.gel_.spacing
-        traction, moved = tau[None].astype(float) * young, displacement[None].astype(float) * spacing
-        parts = (
-            total_force(traction, spacing=spacing),
-            strain_energy(moved, traction, spacing=spacing),
-            contractile_moment(traction, spacing=spacing),
-        )
-        return np.concatenate(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tfmkit.error_bars import CALIBRATIONS
 from tfmkit.literature import DEL_ALAMO, LORD, NIER, TAMBE, WELCH, Reference
 from tfmkit.methods import DISPLACEMENT, TRACTION
 
@@ -27,7 +28,14 @@ def error_bars(config: Mapping[str, Any]) -> str:
     n_samples = config["run"]["samples"]
     if n_samples < 2:
         return "There are no error bars: no draws of noise were asked for."
-    return f"± is one standard deviation over {n_samples} draws of {TRACTION[config['traction']['name']].error_bars}."
+    name = config["traction"]["name"]
+    draws = f"± is one standard deviation over {n_samples} draws of {TRACTION[name].error_bars}."
+    bias = (
+        " It also holds the bias of the inversion, in the size that simulated cells show."
+        if name in CALIBRATIONS
+        else ""
+    )
+    return draws + bias
 
 
 def references(config: Mapping[str, Any], *, compared: bool = False) -> list[Reference]:

@@ -101,62 +101,6 @@ def degrees_of_freedom(problem: SparseProblem, traction: Array, probe: Array, n_
     return max(inner(rhs, response), 0.0)
 
 
-def refit(problem: SparseProblem, traction: Array, n_iter: int = 30) -> Array:
-    """Fit the data on the support of a traction, without a penalty on the lengths.
-
-    Parameters
-    ----------
-    problem : SparseProblem
-        Data and quadratic penalty.
-    traction : ndarray of shape (2, height, width)
-        Traction to start from; its zeros stay zero.
-    n_iter : int, default=30
-        Number of conjugate-gradient steps.
-
-    Returns
-    -------
-    ndarray of shape (2, height, width)
-        Traction.
-    """
-    rhs = np.where(np.hypot(*traction) > 0, convolve(problem, problem.displacement), 0)
-    return _solve_freely(problem, rhs, traction, np.hypot(*traction) > 0, n_iter)
-
-
-def undecided_energy(problem: SparseProblem, traction: Array, probe: Array, n_iter: int = 30) -> float:
-    """Estimate the strain energy that noise of variance 1 leaves undecided on the support of a traction.
-
-    Parameters
-    ----------
-    problem : SparseProblem
-        Quadratic penalty and gel.
-    traction : ndarray of shape (2, height, width)
-        Traction; only its support counts.
-    probe : ndarray of shape (2, height, width)
-        Independent random signs.
-    n_iter : int, default=30
-        Number of conjugate-gradient steps.
-
-    Returns
-    -------
-    float
-        Hutchinson's estimate of half the trace of ``K (K'K + lam2 |k|^(2 order))^-1`` on the support.
-    """
-    support = np.hypot(*traction) > 0
-    signs = np.where(support, probe, 0)
-    rhs = np.where(support, convolve(problem, signs), 0)
-    return max(inner(signs, _solve_freely(problem, rhs, np.zeros_like(rhs), support, n_iter)), 0.0) / 2
-
-
-def _solve_freely(problem: SparseProblem, rhs: Array, start: Array, support: NDArray[np.bool_], n_iter: int) -> Array:
-    """Solve ``(K'K + lam2 |k|^(2 order)) z = rhs`` on the support."""
-    if not support.any():
-        return start
-    precondition = quadratic_inverse(problem, 1.0, 1.0)
-    return _solve_on_support(
-        problem, rhs, start, support=support, curvature=np.zeros_like, precondition=precondition, n_iter=n_iter
-    )
-
-
 def _solve_on_support(
     problem: SparseProblem,
     rhs: Array,

@@ -1,0 +1,89 @@
+"""Standard deviations of the quantities of a cell: their parts, their numbers, and whether they hold the bias."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tfmkit.base import Draws
+from tfmkit.error_bars import CALIBRATIONS, INTERVAL, Calibration, noise_shares, quantity_scales, standard_deviations
+from tfmkit.fttc import FTTC
+from tfmkit.gel import ForwardOperator, Gel
+from tfmkit.mechanics import force_summary, strain_energy
+from tfmkit.simulate import CellSimulator, PatchSimulator, add_noise
+
+RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
+
+
+def test_standard_deviation_by_hand():
+    calibration = Calibration(spread=0.75, again=2.0, floor=0.1, noise=3.0)
+    # Spread 1.25 x 4 = 5, change 2 x 6 = 12, and (0.1 + 3 x 0.3) x 84 = 84 of the scale.
+    assert calibration.std(4.0, -6.0, 0.3, 84.0) == pytest.approx(np.sqrt(5**2 + 12**2 + 84**2))
+
+
+def test_numbers_are_those_of_the_study():
+    table = pd.read_csv(RESULTS / "error_bars.csv")
+    assert set(table["method"]) == set(CALIBRATIONS)
+    for row in table.itertuples():
+        assert CALIBRATIONS[row.method][row.quantity] == (row.spread, row.again, row.floor, row.noise)
+
+
+def test_noise_share_does_not_depend_on_units_or_on_the_size_of_the_field():
+    cells = CellSimulator("adhesion", shape=64, random_state=0).sample(1)
+    noisy = add_noise(cells.displacement, 0.1, unit="rms", random_state=0)
+    share = noise_shares(noisy, Gel())
+    level = 0.1 * np.sqrt(np.square(cells.displacement).mean())
+    assert share == pytest.approx(level / np.hypot(*noisy[0]).max(), rel=0.2)
+    np.testing.assert_allclose(noise_shares(3 * noisy, Gel(spacing=3.0)), share, rtol=1e-4)
+    assert noise_shares(np.zeros((1, 2, 16, 16)), Gel()) == 0
+
+
+def test_scales():
+    sums = {"net_force": 0.1, "net_force_length": 2.0, "total_force": 20.0, "torque": -1.0, "contractile_moment": -50.0}
+    wanted = {"net_force": 1, "net_force_length": 20, "total_force": 20, "torque": 50, "contractile_moment": 50}
+    assert quantity_scales(sums) == wanted
+
+
+def test_a_method_without_calibration_has_the_spread_of_its_draws():
+    rng = np.random.default_rng(0)
+    traction = np.zeros((1, 2, 24, 24))
+    traction[0, 0, 8:11, 8:11], traction[0, 0, 14:17, 14:17] = 900.0, -900.0
+    displacement = ForwardOperator(24).apply(traction)
+    draws = Draws(np.stack(5 * [displacement]), traction + rng.normal(scale=20.0, size=(5, *traction.shape)))
+    stds = standard_deviations("Own", displacement, traction, (draws, draws), Gel())
+    drawn = force_summary(draws.displacement[:, 0], draws.traction[:, 0], estimate=traction)
+    assert stds["total_force"] == pytest.approx(drawn["total_force"].std(ddof=1))
+    calibrated = standard_deviations("FTTC", displacement, traction, (draws, draws), Gel())
+    assert calibrated["total_force"] > stds["total_force"]
+    assert calibrated["polarity_ratio"] == stds["polarity_ratio"]
+
+
+def test_second_recovery_is_that_of_the_displacement_of_the_first():
+    cells = CellSimulator("adhesion", shape=32, noise=0.02, random_state=1).sample(2)
+    estimator = FTTC(young=8_000.0, spacing=2.0).fit(2 * cells.displacement)
+    first = estimator.predict(2 * cells.displacement)
+    again = estimator.recover_again(2 * cells.displacement, 3, random_state=0)
+    assert again.displacement.shape == again.traction.shape == (3, 2, 2, 32, 32)
+    clean = ForwardOperator(32, young=8_000.0, spacing=2.0).apply(first)
+    noise = again.displacement - clean
+    # Noise of the field: 0.02 / sqrt(2) px per component, and the same in no two recoveries.
+    assert noise.std() == pytest.approx(2 * 0.02 / np.sqrt(2), rel=0.4)
+    np.testing.assert_allclose(again.traction[0], estimator.predict(again.displacement[0]))
+    with pytest.raises(ValueError, match="n"):
+        estimator.recover_again(2 * cells.displacement, 0)
+
+
+def test_energy_of_patches_that_the_grid_does_not_resolve_lies_in_the_interval():
+    """Without noise all draws agree, and the error is bias alone."""
+    fields = PatchSimulator("hertz", shape=48, poisson=0.45, random_state=3).sample(3)
+    finer = PatchSimulator("hertz", shape=96, poisson=0.45, pixel_size=1.925 / 2, random_state=3).sample(3)
+    estimator = FTTC().fit(fields.displacement)
+    table = estimator.intervals(fields.displacement, n_samples=4, random_state=0)
+    energy = table[table.quantity == "strain_energy"]
+    truth = strain_energy(finer.displacement, finer.traction) / 8
+    assert ((energy.low < truth) & (truth < energy.high)).all()
+    assert (energy.high - energy.low < 0.25 * energy.estimate).all()
+    np.testing.assert_allclose((energy.high - energy.low) / 2, INTERVAL * energy["std"])
