@@ -80,7 +80,8 @@ def free_motions(sheet: Sheet, held: NDArray[np.bool_]) -> Iterator[Motions]:
         of_nodes = np.moveaxis(corners, 1, 3).reshape(3, -1)[:, first]
         size = np.linalg.norm(of_nodes, axis=1, keepdims=True)
         combined = _unmoved((of_nodes / size)[:, held[freedoms]]) / size.T
-        pivots = scipy.linalg.qr(combined @ of_nodes, mode="r", pivoting=True)[1]
+        # Older versions of LAPACK refuse a matrix without rows, as of a part that is held.
+        pivots = scipy.linalg.qr(combined @ of_nodes, mode="r", pivoting=True)[1] if len(combined) else np.arange(0)
         inside = sheet.inside[elements]
         shifts = rigid_motions(x[inside], y[inside]).reshape(3, -1)
         of_pixels = _basis(combined @ shifts)
