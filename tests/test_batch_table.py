@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from tfmkit.base import Draws
-from tfmkit.batch.table import cell_record
+from tfmkit.batch.table import cell_record, complete_record
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
 from tfmkit.force_region import find_forces
@@ -84,3 +87,21 @@ def test_replaced_vectors_are_counted_inside_the_cell() -> None:
     assert record["replaced_fraction"] == pytest.approx(4 / 16)
     assert record["stds"] == {}
     assert_allclose(record["quantities"]["max_traction"], 100.0)
+
+
+def test_flags_are_counted_by_their_names() -> None:
+    flags = np.full((SIDE, SIDE), Flag.GOOD, dtype=np.uint8)
+    flags[:2], flags[2], flags[3, :5] = Flag.OUTLIER, Flag.NO_MATCH, Flag.EXCLUDED
+    moved = pulling_pair() / 1e3
+    cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
+    seen = measurement(moved, flags)
+    record = {"cells": [cell_record(cell, seen, pulling_pair(), None, GEL)], "choice": {}, "noise_px": 0.1}
+    item: Any = SimpleNamespace(key="a", position="p", frame=3)
+    complete = complete_record(record, item, seen, 0.5, 60.0)
+    assert complete["flags"] == {"GOOD": SIDE**2 - 77, "OUTLIER": 48, "NO_MATCH": 24, "EXCLUDED": 5}
+    assert complete["grid"] == {"shape": [SIDE, SIDE], "spacing_px": 4.0, "x0_px": 1.5, "y0_px": 1.5}
+    (row,) = complete["rows"]
+    assert (row["item"], row["position"], row["frame"], row["cell"]) == ("a", "p", 3, "cell")
+    # 96 px of 0.5 micrometres a side; forces of 24 points of 4 px a side under 100 Pa.
+    assert row["area_um2"] == pytest.approx(48.0**2)
+    assert row["total_force_N"] == pytest.approx(24 * 100 * (4 * 0.5e-6) ** 2)
