@@ -65,5 +65,6 @@ for name, label in (("train_loss", "loss"), ("valid_loss", "validation error")):
     axes.plot(model.history_[:, "epoch"], model.history_[:, name], label=label)
 axes.axhline(errors["packaged network"], color="0.5", linestyle=":", label="before training (new cells)")
 axes.set(xlabel="epoch", ylabel="relative error", ylim=(0, None))
-axes.legend()
+axes.xaxis.get_major_locator().set_params(integer=True)
+figure.legend(loc="outside upper center", frameon=False)
 figure.savefig(folder / "train_network.png", dpi=150)

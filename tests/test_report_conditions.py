@@ -23,8 +23,9 @@ SIDE, EFFECT = 24, 0.7
 def write_experiment(folder, conditions=("WT", "KO"), n_replicates=3, n_cells=8, seed=0):
     """Write displacement files of cells that pull 30 % less in the second condition; dishes and cells differ too."""
     rng = np.random.default_rng(seed)
-    pair = np.zeros((1, 2, SIDE, SIDE))
-    pair[0, 0, 10:13, 6:9], pair[0, 0, 10:13, 15:18] = 800.0, -800.0
+    y, x = np.mgrid[:SIDE, :SIDE]
+    left, right = (800 * np.exp(-((x - place) ** 2 + (y - 11) ** 2) / 6) for place in (7, 16))
+    pair = np.stack([left - right, np.zeros_like(left)])[None]
     displacement = ForwardOperator(SIDE, young=8000, poisson=0.4).apply(pair)[0]
     for number, condition in enumerate(conditions):
         for replicate in range(n_replicates):
