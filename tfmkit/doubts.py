@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from tfmkit._validation import FloatArray
-from tfmkit.noise.measure import tapered_spectrum
+from tfmkit.noise.measure import taper
 
 SEPARATOR = "; "
 # Frequencies of the finest waves, in waves per grid point, and of the waves beside them.
-_FINEST, _BESIDE_FINEST = 0.45, (0.3, 0.425)
-_LEAST_WOVEN = 16
+_FINEST, _BESIDE_FINEST = (0.45, 0.5), (0.3, 0.425)
+_LEAST_WOVEN = 32
+# Noise of this share of the displacement is not worth a doubt.
+_LEAST_NOISE = 2e-3
 # Names of the options behind the remedies, for each of those who read a sentence.
 OPTIONS: dict[str, dict[str, str]] = {
     "displacement": {
@@ -120,7 +122,7 @@ SIGNS = (
     ),
     Sign(
         "woven",
-        2.0,
+        3.0,
         True,
         "vectors alternate from one grid point to the next (the finest waves have {woven:.1f} times the power of those "
         "beside them): a woven pattern, as windows that overlap make it. Measure with a wider spacing, or leave out "
@@ -244,7 +246,7 @@ def displacement_fraction(displacement: ArrayLike, spacing: float) -> FloatArray
 
 
 def woven(displacement: ArrayLike) -> FloatArray:
-    """Return how much the finest waves of each field stand out of the waves beside them.
+    """Return how much the finest waves of each field stand out of the waves beside them, all over the field.
 
     Parameters
     ----------
@@ -254,27 +256,33 @@ def woven(displacement: ArrayLike) -> FloatArray:
     Returns
     -------
     ndarray of shape (n_fields,)
-        Power of the waves of 2 to 2.2 grid points along x or y, over that of the waves of 2.4 to 3.3 grid points; the
-        larger of both directions. White noise has 1 and smooth noise less. NaN for a field of zeros, and for one with
-        a side under 16 grid points.
+        Median squared length of the waves of 2 to 2.2 grid points along x or y, over that of the waves of 2.4 to 3.3
+        grid points, each over its share of all waves; the larger of both directions. White noise has 1. Smooth noise
+        has less, and so have cells: their fine waves are in few places. NaN for a field of zeros, and for one with a
+        side under 16 grid points.
     """
     field = np.asarray(displacement, dtype=float)
     height, width = field.shape[2:]
     if min(height, width) < _LEAST_WOVEN:
         return np.full(len(field), np.nan)
-    spectrum = tapered_spectrum(field)
-    power = (spectrum.real**2 + spectrum.imag**2).sum(axis=1)
-    along_x, along_y = np.abs(np.fft.rfftfreq(width)), np.abs(np.fft.fftfreq(height))
-    ratios = [_finest(power.sum(axis=1), along_x), _finest(power.sum(axis=2), along_y)]
+    least = np.square(_LEAST_NOISE) * np.square(field).mean(axis=(1, 2, 3))
+    ratios = []
+    for turned in (field, field.swapaxes(2, 3)):
+        finest, beside = (_median_power(turned, *band) for band in (_FINEST, _BESIDE_FINEST))
+        # Below this, a pattern is not worth a doubt.
+        ratios.append(np.divide(finest, beside + least, out=np.full(len(field), np.nan), where=least > 0))
     return np.asarray(np.max(ratios, axis=0))
 
 
-def _finest(power: FloatArray, frequency: FloatArray) -> FloatArray:
-    """Ratio of the power per wave of the finest waves to that of those beside them."""
-    low, high = _BESIDE_FINEST
-    finest = power[:, frequency > _FINEST].mean(axis=1)
-    beside = power[:, (frequency > low) & (frequency <= high)].mean(axis=1)
-    return np.divide(finest, beside, out=np.full_like(finest, np.nan), where=beside > 0)
+def _median_power(field: FloatArray, low: float, high: float) -> FloatArray:
+    """Median squared length of the waves along x between two frequencies, over their share of all waves."""
+    width = field.shape[3]
+    inside = (np.fft.rfftfreq(width) > low) & (np.fft.rfftfreq(width) <= high)
+    waves = np.fft.irfft(np.fft.rfft(field * taper(field.shape[2:]), axis=3) * inside, n=width, axis=3)
+    middle = np.s_[:, :, field.shape[2] // 4 : -(field.shape[2] // 4), width // 4 : -(width // 4)]
+    power = np.square(waves[middle]).sum(axis=1)
+    share = np.fft.irfft(inside, n=width)[0]
+    return np.asarray(np.median(power, axis=(1, 2)) / share)
 
 
 def _is_beyond(sign: Sign, known: Mapping[str, float]) -> bool:

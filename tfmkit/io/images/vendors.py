@@ -13,8 +13,6 @@ from numpy.typing import NDArray
 from tfmkit.io.images.scale import Scale, both, length, seconds
 from tfmkit.io.images.series import Planes, ZChoice, arrange, choose_position
 
-_ELSE = "or save it as OME-TIFF"
-
 
 def open_czi(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
     """Open a `.czi` file.
