@@ -95,7 +95,7 @@ def test_flags_are_counted_by_their_names() -> None:
     moved = pulling_pair() / 1e3
     cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
     seen = measurement(moved, flags)
-    record = {"cells": [cell_record(cell, seen, pulling_pair(), None, GEL)], "choice": {}, "noise_px": 0.1}
+    record = {"cells": [cell_record(cell, seen, pulling_pair(), GEL, "Own", None)], "choice": {}, "noise_px": 0.1}
     item: Any = SimpleNamespace(key="a", position="p", frame=3)
     complete = complete_record(record, item, seen, 0.5, 60.0)
     assert complete["flags"] == {"GOOD": SIDE**2 - 77, "OUTLIER": 48, "NO_MATCH": 24, "EXCLUDED": 5}

@@ -20,10 +20,15 @@ DEFAULT = re.compile(r"default=(.+)$")
 
 def members() -> Iterator[tuple[str, Callable[..., Any], str]]:
     """Yield the name, the signature's owner and the docstring of all that is public."""
-    for info in pkgutil.walk_packages(tfmkit.__path__, "tfmkit."):
+    for info in pkgutil.walk_packages(tfmkit.__path__, "tfmkit.", onerror=lambda _: None):
         if any(part.startswith("_") for part in info.name.split(".")):
             continue
-        module = importlib.import_module(info.name)
+        try:
+            module = importlib.import_module(info.name)
+        except ModuleNotFoundError as error:
+            if (error.name or "").startswith("tfmkit"):
+                raise
+            continue  # a window needs packages that are not installed everywhere
         for name, value in vars(module).items():
             if name.startswith("_") or getattr(value, "__module__", "") != info.name or not callable(value):
                 continue
