@@ -65,10 +65,11 @@ def measured_predictions(name: str, folder: Path) -> list[Bunch]:
     """Return what the network gives on measured fields, one Bunch a file; intervals are to hold near traction."""
     groups = []
     for path in field_files(folder):
-        displacement, truth, header = read_fields(path)
+        fields, header = read_fields(path)
         model = DeepTFM.from_pretrained(name, poisson=header["poisson"])
-        displacement, truth = displacement.float().numpy(), model.young * truth.float().numpy()
-        traction, half_width = model.evaluate(displacement)
+        displacement, truth = fields["displacement"].astype(np.float32), model.young * fields["traction"].astype(float)
+        noise = fields["noise"].astype(np.float32) if model.takes_noise else None
+        traction, half_width = model.evaluate(displacement, noise)
         length = np.hypot(truth[:, 0], truth[:, 1])
         least = NEAR_LENGTH * length.max(axis=(1, 2), keepdims=True)
         groups.append(

@@ -5,7 +5,9 @@
 
 ``images.csv`` has the whole-field error of each pipeline by family, beads per node, largest displacement and photons.
 The images have 512 x 512 px, and a node every 8 px. The family "arc" has bands of traction along a wavy border; no part
-of tfmkit draws them. FTTC is told the lambda that suits the truth best; the others choose for themselves.
+of tfmkit draws them. FTTC is told the lambda that suits the truth best; the others choose for themselves. Estimators
+that take the noise of the displacement are told the standard deviations that PIV states. openpiv (GPL, no dependency of
+tfmkit) takes part where it is installed.
 
 ``images_real.csv`` has, for each pair of ``bead_pairs`` in the measured data, the share of the squared traction that
 lies inside the outline of the cell (widened by 2 nodes), and the net force inside as a share of the summed lengths.
@@ -15,6 +17,7 @@ There is no truth.
 from __future__ import annotations
 
 import time
+from importlib.util import find_spec
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -24,15 +27,18 @@ import pandas as pd
 from scipy.ndimage import distance_transform_edt
 from skimage.draw import polygon2mask
 from skimage.io import imread
+from sklearn.utils import Bunch
 from tqdm.auto import tqdm
 
+from benchmarks.beads import openpiv_windef
 from benchmarks.command import DATA, study_parser
 from benchmarks.families import family_fields
 from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
+from tfmkit.base import noise_for
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM
-from tfmkit.displacement import PIV, DisplacementTransformer, Flag, OpticalFlow
+from tfmkit.displacement import PIV, Flag, OpticalFlow
 from tfmkit.displacement.measure import measure_pair
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel.operator import ForwardOperator
@@ -43,7 +49,7 @@ from tfmkit.sparse import ElasticNetTFM
 SIDE, SPACING = 512, 8
 NODES = SIDE // SPACING
 FAMILIES = ("adhesion", "disc", "hertz", "cell", "arc")
-BEADS_PER_NODE, PEAKS, PHOTONS = (0.5, 2.0, 4.0), (0.5, 2.0, 5.0, 20.0), (200.0,)
+BEADS_PER_NODE, PEAKS, PHOTONS = (0.5, 2.0, 4.0), (0.5, 2.0, 5.0, 20.0, 50.0), (200.0,)
 # Gel and image of the real pairs; their nodes are 8 px apart.
 YOUNG, POISSON, WIDENED = 8_000.0, 0.48, 2
 # Pairs whose replaced vectors are fewer than this match.
@@ -80,11 +86,24 @@ def fields(family: str, n_fields: int, seed: int) -> tuple[FloatArray, FloatArra
     return found.noise_free_displacement, found.traction
 
 
-def pipelines(weights: list[str], **gel: float) -> dict[str, tuple[DisplacementTransformer, Any]]:
+class OpenPIV:
+    """Window deformation of openpiv, from 64 to 16 px, interpolated to tfmkit's nodes."""
+
+    def measure(self, pairs: FloatArray) -> Bunch:
+        """Return displacement and flags of pairs, as tfmkit's transformers do."""
+        nodes = np.arange(NODES) * SPACING + (SPACING - 1) / 2
+        parts = [openpiv_windef(Bunch(pairs=pair[None], grid_x=nodes, grid_y=nodes), (64, 32, 16)) for pair in pairs]
+        displacement = np.nan_to_num(np.stack(parts))
+        return Bunch(displacement=displacement, std=None, flags=np.zeros((len(pairs), NODES, NODES)))
+
+
+def pipelines(weights: list[str], **gel: float) -> dict[str, tuple[Any, Any]]:
     """Return transformers and estimators by name; an estimator that is an `OracleLambda` needs the truth."""
     piv, flow, gel = PIV(spacing=SPACING), OpticalFlow(spacing=SPACING), {"spacing": SPACING, **gel}
     networks = {f"PIV, DeepTFM {Path(name).stem}": (piv, DeepTFM.from_pretrained(name, **gel)) for name in weights}
+    rivals = {"openpiv, FTTC, oracle lambda": (OpenPIV(), OracleLambda(FTTC(**gel)))} if find_spec("openpiv") else {}
     return {
+        **rivals,
         "ILK, FTTC, oracle lambda": (flow, OracleLambda(FTTC(**gel))),
         "PIV, FTTC, oracle lambda": (piv, OracleLambda(FTTC(**gel))),
         "PIV, FTTCCV": (piv, FTTCCV(**gel)),
@@ -104,14 +123,16 @@ def simulated_rows(family: str, condition: tuple[float, float, float], options: 
     measured: dict[str, Any] = {}
     rows = []
     for name, (transformer, estimator) in pipelines(options.weights).items():
-        if repr(transformer) not in measured:
-            measured[repr(transformer)] = transformer.measure(pairs)
-        found, start = measured[repr(transformer)], time.process_time()
+        start = time.process_time()
+        if transformer not in measured:
+            measured[transformer] = transformer.measure(pairs), time.process_time() - start
+        (found, spent), start = measured[transformer], time.process_time()
         told = isinstance(estimator, OracleLambda)
         estimate = estimator.fit(found.displacement, traction * scale) if told else estimator
-        recovered = (estimate if told else estimate.fit(found.displacement)).predict(found.displacement)
+        noise = {} if told else noise_for(estimator, found.std)
+        recovered = (estimate if told else estimate.fit(found.displacement)).predict(found.displacement, **noise)
         error = np.asarray(relative_rmse(traction * scale, recovered, multioutput="raw_values"))
-        seconds = (time.process_time() - start) / options.fields
+        seconds = (spent + time.process_time() - start) / options.fields
         rows.append(
             {"family": family, "beads_per_node": beads, "peak_px": peak, "photons": photons, "pipeline": name}
             | {"error": error.mean(), "std": error.std(ddof=1), "seconds": seconds}
@@ -132,7 +153,7 @@ def real_rows(folder: Path, weights: list[str]) -> list[dict[str, Any]]:
             continue
         displacement = found.displacement[None]
         model = estimator if isinstance(estimator, DeepTFM) else estimator.fit(displacement)
-        traction = model.predict(displacement)[0]
+        traction = model.predict(displacement, **noise_for(model, found.std[None]))[0]
         squared, lengths = np.square(traction).sum(axis=0), np.hypot(*traction)
         net = np.hypot(*traction[:, inside].sum(axis=1)) / lengths[inside].sum()
         rows.append(

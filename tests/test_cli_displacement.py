@@ -58,8 +58,9 @@ def test_everything_is_written(files, tmp_path, beads, capsys):
     assert archive.spacing == 8
     np.testing.assert_array_equal(archive.displacement[0], table.displacement[0].astype(np.float32))
     np.testing.assert_array_equal(archive.y, expected.grid_y)
+    np.testing.assert_allclose(archive.std[:1], expected.std, rtol=1e-6)
     with open_images(output / "displacement.ome.tif") as images:
-        assert images.channels == ("ux_px", "uy_px", "flag", "quality")
+        assert images.channels == ("ux_px", "uy_px", "sx_px", "sy_px", "flag", "quality")
         assert (images.n_frames, images.pixel_size, images.interval) == (2, pytest.approx(1.6), 30.0)
         np.testing.assert_allclose(images.read(0, 1), expected.displacement[0, 1], rtol=1e-6)
     assert str(output) in capsys.readouterr().out
@@ -293,7 +294,9 @@ def test_bad_images_end_in_a_message(files, tmp_path, capsys):
     assert "got one image" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("change", [{"x": np.zeros(12)}, {"x": np.arange(5.0)}, {"measured": np.ones(7)}])
+@pytest.mark.parametrize(
+    "change", [{"x": np.zeros(12)}, {"x": np.arange(5.0)}, {"measured": np.ones(7)}, {"std": np.ones(7)}]
+)
 def test_damaged_archives_end_in_a_message(tmp_path, capsys, change):
     arrays = {"displacement": np.ones((2, 12, 12)), "x": np.arange(12.0), "y": np.arange(12.0)}
     np.savez(tmp_path / "a.npz", **{**arrays, "measured": np.ones((12, 12), dtype=bool), **change})

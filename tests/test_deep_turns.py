@@ -8,6 +8,7 @@ import pytest
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.turns import average_over_turns, turn, turn_back
 from tfmkit.gel import ForwardOperator
+from tfmkit.simulate import CellSimulator
 
 TURNS = list(itertools.product(range(4), (False, True)))
 
@@ -37,7 +38,7 @@ def test_the_eight_turns_differ(traction):
 
 
 def test_the_average_of_what_has_no_direction_is_itself(traction):
-    parts = average_over_turns(lambda u: (2 * u, np.abs(u)), traction)
+    parts = average_over_turns(lambda u, noise: (2 * u, np.abs(u)), traction)
     np.testing.assert_allclose(parts[0], 2 * traction)
     np.testing.assert_allclose(parts[1], np.abs(traction))
 
@@ -56,3 +57,14 @@ def test_averaged_predictions_turn_with_the_field(traction):
     predicted, std = averaged.predict(displacement, return_std=True)
     assert std.shape == predicted.shape
     assert (std > 0).all()
+
+
+def test_balanced_traction_has_no_net_force_and_changes_where_it_is_uncertain():
+    cells = CellSimulator("adhesion", shape=32, oversample=3, random_state=0).sample(2)
+    plain, balanced = (DeepTFM.from_pretrained("small", balanced=each) for each in (False, True))
+    traction, half_width = plain.evaluate(cells.displacement)
+    found = balanced.predict(cells.displacement)
+    size = np.hypot(traction[:, 0], traction[:, 1]).sum(axis=(1, 2))
+    assert (np.hypot(*found.sum(axis=(2, 3)).T) < 1e-6 * size).all()
+    change = (traction - found) / half_width**2
+    np.testing.assert_allclose(change, change[..., :1, :1] * np.ones_like(change), rtol=0.05)

@@ -124,7 +124,10 @@ def test_frames_show_all_maps(page, results):
     keys = list(results.table["item"].unique())
     frames = [article for article in page.all("article") if "id" in article.attributes]
     assert [article.attributes["id"] for article in frames] == keys
-    titles = ["Beads", "Cell", "Displacement", "Traction", "Traction vectors", "Error bar of the traction", "Residual"]
+    titles = [
+        "Beads", "Cell", "Displacement", "Error bar of the displacement", "Traction", "Traction vectors",
+        "Error bar of the traction", "Residual",
+    ]  # fmt: skip
     for article in frames:
         captions = [caption.text for caption in page.all("b") if article in caption.parents]
         assert captions == [f"{title}." for title in (*titles, "Quality of vectors", "Choice of λ")]

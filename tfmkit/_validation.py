@@ -172,6 +172,34 @@ def check_mask(mask: ArrayLike, shape: tuple[int, ...], *, soft: bool = False) -
     return np.broadcast_to(array.astype(float if soft else bool), wanted)
 
 
+def check_noise(noise: ArrayLike, shape: tuple[int, ...]) -> FloatArray:
+    """Return the standard deviation of a displacement as an array of its shape.
+
+    Parameters
+    ----------
+    noise : array-like of shape (n_fields, 2, height, width)
+        Standard deviation of each component of each vector, NaN where it is not known.
+    shape : tuple of int
+        Shape of the displacement.
+
+    Returns
+    -------
+    ndarray of shape (n_fields, 2, height, width)
+        The standard deviation.
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit, or a value is negative or infinite.
+    """
+    array = _as_float(unmasked(noise), "noise", None)
+    if array.shape != shape:
+        raise ValueError(f"Expected noise of the shape of the displacement, {shape}, got {array.shape}.")
+    if np.isinf(array).any() or (array < 0).any():
+        raise ValueError("Expected standard deviations >= 0 as noise, and NaN where they are not known.")
+    return array
+
+
 def check_number(
     value: Any,
     name: str,

@@ -20,6 +20,7 @@ from tfmkit._validation import (
     check_data,
     check_field,
     check_mask,
+    check_noise,
     check_random_state,
     check_result,
     unmasked,
@@ -160,10 +161,13 @@ class TractionEstimator(FieldRegressor):
     """
 
     # A mask on its way to a filter or a score is not a support prior, unless set_predict_request(mask=True) says so.
-    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": False}
+    # Noise reaches the estimators that take it.
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": False, "noise": False}
 
     # Whether `predict` takes `return_std`, a keyword, and then returns a standard deviation too.
     gives_std: ClassVar[bool] = False
+    # Whether `predict` takes `noise`, the standard deviation of each vector, and hands it on to `_recover`.
+    takes_noise: ClassVar[bool] = False
     # Names of the parameters that the estimator chooses in `fit`; each is stored under its name and an underscore.
     _chosen: ClassVar[tuple[str, ...]] = ()
     gel_: Gel
@@ -195,7 +199,7 @@ class TractionEstimator(FieldRegressor):
         self._learn(displacement, y)
         return self
 
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None) -> Any:
+    def predict(self, X: ArrayLike, mask: ArrayLike | None = None, *, noise: ArrayLike | None = None) -> Any:
         """Recover traction from displacement.
 
         Parameters
@@ -204,6 +208,9 @@ class TractionEstimator(FieldRegressor):
             Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
         mask : array-like of shape (n_fields, height, width) or (height, width), optional
             Where traction is expected, from 0 (none) to 1.
+        noise : array-like of shape (n_fields, 2, height, width), optional
+            Standard deviation of each component of the displacement, in its unit, as the transformers of
+            `tfmkit.displacement` state it; NaN where it is not known. Only for estimators with `takes_noise`.
 
         Returns
         -------
@@ -213,19 +220,28 @@ class TractionEstimator(FieldRegressor):
         Raises
         ------
         ValueError
-            If `X` is not a batch of finite fields, the mask does not fit, or the traction is too large for its
-            precision.
+            If `X` is not a batch of finite fields, the mask or the noise does not fit, the estimator takes no noise,
+            or the traction is too large for its precision.
         """
         check_is_fitted(self)
         displacement = check_field(X)
+        told = self._check_told(noise, displacement)
         if mask is None:
-            return self._finite(displacement, None)
+            return self._finite(displacement, None, told)
         weight = check_mask(mask, displacement.shape, soft=True)
         if getattr(self, "support", "cut") == "fit":
-            return self._finite(displacement, weight)
-        return cut(self._finite(displacement, None), weight)
+            return self._finite(displacement, weight, told)
+        return cut(self._finite(displacement, None, told), weight)
 
-    def draw(self, X: ArrayLike, n: int = 32, random_state: Any = None, *, predicted: Any = None) -> Draws:
+    def draw(
+        self,
+        X: ArrayLike,
+        n: int = 32,
+        random_state: Any = None,
+        *,
+        predicted: Any = None,
+        noise: ArrayLike | None = None,
+    ) -> Draws:
         """Draw tractions that are as likely as the predicted one, for error bars of any sum.
 
         Parameters
@@ -239,6 +255,8 @@ class TractionEstimator(FieldRegressor):
         predicted : ndarray or tuple of two ndarrays, optional
             The result of `predict` for `X` (with `return_std` where the estimator has it), if it is at hand. It is
             computed otherwise.
+        noise : array-like of shape (n_fields, 2, height, width), optional
+            Standard deviation of each component of the displacement, as for `predict`.
 
         Returns
         -------
@@ -252,7 +270,8 @@ class TractionEstimator(FieldRegressor):
 
         Notes
         -----
-        The noise of every field is measured on the field, and noise of the same spectrum is drawn. By default the
+        The noise of every field is measured on the field, and noise of the same spectrum is drawn; where its standard
+        deviation is given, it has that size at every vector. By default the
         displacement is inverted again under each draw. The spread of the draws is then the effect of the noise. It does
         not hold the bias of the regularisation, see `recover_again` and `tfmkit.error_bars`.
         """
@@ -260,22 +279,30 @@ class TractionEstimator(FieldRegressor):
         check_count(n, "n")
         displacement = check_field(X)
         rng = check_random_state(random_state)
+        told = self._check_told(noise, displacement)
         if predicted is None:
-            predicted = self._predicted(displacement)
+            predicted = self._predicted(displacement, told)
         moved, drawn = [], []
         with np.errstate(over="ignore", invalid="ignore"):
             for index, field in enumerate(displacement):
-                noise = draw_noise_of(field, self.gel_, n, rng)
-                moved.append(field + noise)
+                stated = None if told is None else told[index]
+                errors = draw_noise_of(field, self.gel_, n, rng, stated)
+                moved.append(field + errors)
                 own = predicted[index] if isinstance(predicted, np.ndarray) else [part[index] for part in predicted]
-                drawn.append(self._draw_field(field, own, noise, rng))
+                drawn.append(self._draw_field(field, own, errors, rng, stated))
         return Draws(
             check_result(np.stack(moved, axis=1), "draws of the displacement"),
             check_result(np.stack(drawn, axis=1), "draws of the traction"),
         )
 
     def recover_again(
-        self, X: ArrayLike, n: int = 4, random_state: Any = None, *, predicted: ArrayLike | None = None
+        self,
+        X: ArrayLike,
+        n: int = 4,
+        random_state: Any = None,
+        *,
+        predicted: ArrayLike | None = None,
+        noise: ArrayLike | None = None,
     ) -> Draws:
         """Recover the displacement of the predicted traction, for the bias of any sum.
 
@@ -289,6 +316,8 @@ class TractionEstimator(FieldRegressor):
             Seed of the noise.
         predicted : ndarray of shape (n_fields, 2, height, width), optional
             The result of `predict` for `X`, if it is at hand. It is computed otherwise.
+        noise : array-like of shape (n_fields, 2, height, width), optional
+            Standard deviation of each component of the displacement, as for `predict`.
 
         Returns
         -------
@@ -310,11 +339,15 @@ class TractionEstimator(FieldRegressor):
         check_count(n, "n")
         displacement = check_field(X)
         rng = check_random_state(random_state)
-        known = check_field(self.predict(displacement) if predicted is None else predicted, name="traction")
+        stated = self._check_told(noise, displacement)
+        told = {} if stated is None else {"noise": stated}
+        known = check_field(self.predict(displacement, **told) if predicted is None else predicted, name="traction")
         clean = ForwardOperator.of_gel(displacement.shape[2:], self.gel_).apply(known)
-        noise = [draw_noise_of(field, self.gel_, n, rng) for field in displacement]
-        moved = clean + np.stack(noise, axis=1).astype(clean.dtype)
-        return Draws(moved, np.stack([np.asarray(self.predict(each)) for each in moved]))
+        sizes = [None] * len(displacement) if stated is None else list(stated)
+        pairs = zip(displacement, sizes, strict=True)
+        errors = [draw_noise_of(field, self.gel_, n, rng, size) for field, size in pairs]
+        moved = clean + np.stack(errors, axis=1).astype(clean.dtype)
+        return Draws(moved, np.stack([np.asarray(self.predict(each, **told)) for each in moved]))
 
     def intervals(
         self, X: ArrayLike, mask: ArrayLike | None = None, *, n_samples: int = 32, random_state: Any = None
@@ -357,7 +390,7 @@ class TractionEstimator(FieldRegressor):
         tables = []
         for number in range(len(displacement)):
             field, cell = displacement[number : number + 1], inside[number]
-            predicted = self._predicted(field)
+            predicted = self._predicted(field, None)
             traction = predicted[0] if self.gives_std else predicted
             draws = self.draw(field, n_samples, rng, predicted=predicted)
             samples = (draws, self.recover_again(field, random_state=rng, predicted=traction))
@@ -423,18 +456,55 @@ class TractionEstimator(FieldRegressor):
         """Return the traction of checked displacement, in the unit of `young`. Every estimator has this method."""
         raise NotImplementedError(f"Expected {type(self).__name__} to define `_recover(displacement, mask)`.")
 
-    def _finite(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
+    def _check_told(self, noise: ArrayLike | None, displacement: FloatArray) -> FloatArray | None:
+        """Return the standard deviations that the estimator is told, checked."""
+        if noise is None:
+            return None
+        if not self.takes_noise:
+            raise ValueError(f"Expected no noise: {type(self).__name__} makes no use of it. Leave it out.")
+        return check_noise(noise, displacement.shape)
+
+    def _finite(self, displacement: FloatArray, mask: NDArray[Any] | None, noise: FloatArray | None) -> FloatArray:
+        told = {} if noise is None else {"noise": noise}
         # The check tells more than NumPy's warnings.
         with np.errstate(over="ignore", invalid="ignore"):
-            return check_result(self._recover(displacement, mask), "traction")
+            return check_result(self._recover(displacement, mask, **told), "traction")
 
-    def _predicted(self, displacement: FloatArray) -> Any:
-        settings = {"return_std": True} if self.gives_std else {}
-        return self.predict(displacement, **settings)
+    def _predicted(self, displacement: FloatArray, noise: FloatArray | None) -> Any:
+        settings: dict[str, Any] = {"return_std": True} if self.gives_std else {}
+        return self.predict(displacement, **settings, **({} if noise is None else {"noise": noise}))
 
-    def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
-        """Return tractions of shape (n, 2, height, width) for one field and its draws of noise."""
-        return np.asarray(self.predict(displacement + noise))
+    def _draw_field(
+        self,
+        displacement: FloatArray,
+        predicted: Any,  # noqa: ARG002
+        errors: FloatArray,
+        rng: Any,  # noqa: ARG002
+        noise: FloatArray | None,
+    ) -> FloatArray:
+        """Return tractions of shape (n, 2, height, width) for one field, its draws of errors and its stated noise."""
+        told = {} if noise is None else {"noise": np.broadcast_to(noise, errors.shape)}
+        return np.asarray(self.predict(displacement + errors, **told))
+
+
+def noise_for(estimator: Any, std: FloatArray | None) -> dict[str, FloatArray]:
+    """Return the metadata that tell an estimator how exact a displacement is.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Any estimator of traction.
+    std : ndarray of shape (n_fields, 2, height, width) or None
+        Standard deviation of the displacement, if it is known.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``{"noise": std}`` for `predict` and `draw`. It is empty if nothing is known, the estimator takes no
+        noise, or its own parameter `noise` says the level.
+    """
+    told = std is not None and estimator.takes_noise and getattr(estimator, "noise", None) is None
+    return {"noise": std} if told and std is not None else {}
 
 
 def find_gel(estimator: Any) -> Gel | None:

@@ -100,6 +100,14 @@ SIGNS = (
         "{exclude} for debris, or a longer exposure",
     ),
     Sign(
+        "peak_replaced_fraction",
+        0.35,
+        True,
+        "{peak_replaced_fraction:.0%} of the vectors where the gel moves most were replaced: the beads there cannot be "
+        "followed, because the strain is near 1 or the images differ, and the traction there is too small. Take a "
+        "stiffer gel, or images at a larger magnification",
+    ),
+    Sign(
         "excluded_fraction",
         0.5,
         True,

@@ -19,13 +19,14 @@ from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
 
 from tfmkit._validation import FloatArray
+from tfmkit.base import noise_for
 from tfmkit.batch.config import Config
 from tfmkit.batch.items import Failure, Item
 from tfmkit.batch.sheets import sheet_results
 from tfmkit.batch.store import ItemFiles, Store, read_channels, write_fields
 from tfmkit.batch.table import FIELD, cell_record, complete_record
 from tfmkit.displacement import Flag, undo_drift
-from tfmkit.displacement.measure import Measurement, measure_pair, read_relaxed
+from tfmkit.displacement.measure import Measurement, finite_std, measure_pair, read_relaxed
 from tfmkit.gel import Gel
 from tfmkit.io import Cells, open_images, read_cells, read_displacement, write_ome_tiff
 from tfmkit.io.images.series import doubt_pixel_size
@@ -283,7 +284,7 @@ def invert_item(
     Returns
     -------
     maps : dict of str to ndarray of shape (height, width)
-        Displacement, traction, its standard deviation, flags, quality, cells and stress.
+        Displacement and traction with their standard deviations, flags, quality, cells and stress.
     record : dict
         Choices of the estimator and numbers of the cells, with the pixel as the unit of length.
     """
@@ -292,19 +293,23 @@ def invert_item(
     fields = measurement.displacement[None]
     if not get_tags(estimator).target_tags.required:
         estimator.fit(fields)
-    predicted = estimator.predict(fields, return_std=True) if estimator.gives_std else estimator.predict(fields)
+    known = None if measurement.std is None else measurement.std[None]
+    told = noise_for(estimator, known)
+    settings: dict[str, Any] = {"return_std": True} if estimator.gives_std else {}
+    predicted = estimator.predict(fields, **told, **settings)
     traction, std = predicted if estimator.gives_std else (predicted, None)
     draws, n_draws, samples = None, config.run.samples, None
     if n_draws:
         _LOG.info("error bars")
         stream = _stream(config.run.seed, item.key)
-        draws = estimator.draw(fields, n_draws, stream, predicted=predicted)
+        draws = estimator.draw(fields, n_draws, stream, predicted=predicted, **told)
         if n_draws > 1:
-            samples = (draws, estimator.recover_again(fields, random_state=stream, predicted=traction))
+            samples = (draws, estimator.recover_again(fields, random_state=stream, predicted=traction, **told))
     if std is None and samples is not None:
         std = samples[0].traction.std(axis=0, ddof=1)
     cells = _cells(item, config, measurement)
     maps = dict(zip(("ux_px", "uy_px", "tx_Pa", "ty_Pa"), (*fields[0], *traction[0]), strict=True))
+    maps |= {} if measurement.std is None else dict(zip(("sx_px", "sy_px"), finite_std(measurement.std), strict=True))
     maps |= {} if std is None else dict(zip(("sx_Pa", "sy_Pa"), std[0], strict=True))
     maps |= {"flag": measurement.flags.astype(np.float32), "quality": measurement.quality, "cell": cells.labels}
     found = estimator.choices_ | estimator.doubts(fields, traction)
@@ -312,7 +317,7 @@ def invert_item(
         "estimator": config.traction.name,
         "choice": {name: float(values[0]) for name, values in found.items()},
         "lambda_path": estimator.path(),
-        "noise_px": float(noise_level(fields, gel)[0]),
+        "noise_px": float(noise_level(fields, gel, known)[0]),
         "cells": [cell_record(cell, measurement, traction, gel, config.traction.name, samples) for cell in cells],
         "remarks": [*measurement.remarks.tolist(), *cells.remarks],
     }
@@ -333,7 +338,9 @@ def _read_measurement(item: Item, config: Config) -> Measurement:
     image_shape = np.array([round(float(axis[0] + axis[-1])) + 1 for axis in (data.y, data.x)])
     inside = np.ones(flags.shape, dtype=bool) if data.mask is None else data.mask[item.page]
     quality = np.ones(flags.shape, dtype=np.float32)
-    return Measurement(displacement, flags, quality, data.x, data.y, data.spacing, np.zeros(3), image_shape, inside)
+    std = None if data.std is None else data.std[item.page].astype(np.float32)
+    drift = np.zeros(3)
+    return Measurement(displacement, flags, quality, data.x, data.y, data.spacing, drift, image_shape, inside, std)
 
 
 def _moment(item: Item, pattern: str | None) -> int | None:

@@ -51,8 +51,9 @@ class ItemResult:
         Returns
         -------
         dict of str to ndarray of shape (height, width)
-            ``ux_px``, ``uy_px``, ``tx_Pa``, ``ty_Pa``, with error bars ``sx_Pa`` and ``sy_Pa``, ``flag``, ``quality``
-            and ``cell``.
+            ``ux_px``, ``uy_px``, ``tx_Pa``, ``ty_Pa``, with error bars ``sx_px``, ``sy_px``, ``sx_Pa`` and ``sy_Pa``
+            where they are known, ``flag``, ``quality`` and ``cell``. ``sx_px`` and ``sy_px`` are -1 at replaced
+            vectors.
 
         Raises
         ------

@@ -73,6 +73,8 @@ class BayesianFTTC(TractionEstimator):
     """
 
     gives_std: ClassVar[bool] = True
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"noise": True}
+    takes_noise: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -98,7 +100,14 @@ class BayesianFTTC(TractionEstimator):
             check_number(self.noise, "noise", low=0, include_low=False)
         check_number(self.order, "order", low=0)
 
-    def predict(self, X: ArrayLike, mask: ArrayLike | None = None, *, return_std: bool = False) -> Any:
+    def predict(
+        self,
+        X: ArrayLike,
+        mask: ArrayLike | None = None,
+        *,
+        noise: ArrayLike | None = None,
+        return_std: bool = False,
+    ) -> Any:
         """Return the posterior mean of the traction, and its standard deviation.
 
         Parameters
@@ -107,6 +116,9 @@ class BayesianFTTC(TractionEstimator):
             Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
         mask : array-like of shape (n_fields, height, width) or (height, width), optional
             Where traction is expected, from 0 (none) to 1. It multiplies the mean.
+        noise : array-like of shape (n_fields, 2, height, width), optional
+            Standard deviation of each component of the displacement, in its unit; NaN where it is not known. The root
+            of their mean square is the noise level, in the place of the parameter `noise`.
         return_std : bool, default=False
             Whether to return the standard deviation too.
 
@@ -120,23 +132,26 @@ class BayesianFTTC(TractionEstimator):
         Raises
         ------
         ValueError
-            If `X` is not a batch of finite fields, or the mask does not fit.
+            If `X` is not a batch of finite fields, or the mask or the noise does not fit.
         """
         if not return_std:
-            return super().predict(X, mask)
+            return super().predict(X, mask, noise=noise)
         check_is_fitted(self)
-        fields, noise, lams = self._evidence(check_field(X))
+        displacement = check_field(X)
+        fields, levels, lams = self._evidence(displacement, self._check_told(noise, displacement))
         shape = (fields.shape[-2], fields.shape[-1])
         with np.errstate(over="ignore", invalid="ignore"):
             mean = self._mean(fields, lams)
             if mask is not None:
                 mean = cut(mean, check_mask(mask, fields.shape, soft=True))
-            modes = [posterior_std(shape, *pair) for pair in self._modes(noise, lams)]
+            modes = [posterior_std(shape, *pair) for pair in self._modes(levels, lams)]
             std = np.stack(modes) * self.gel_.young
             std = np.broadcast_to(std[:, :, None, None], mean.shape).astype(mean.dtype)
         return check_result(mean, "traction"), check_result(std, "standard deviation of the traction")
 
-    def sample_y(self, X: ArrayLike, n_samples: int = 32, random_state: Any = None) -> NDArray[Any]:
+    def sample_y(
+        self, X: ArrayLike, n_samples: int = 32, random_state: Any = None, *, noise: ArrayLike | None = None
+    ) -> NDArray[Any]:
         """Draw tractions from the posterior.
 
         Parameters
@@ -147,6 +162,8 @@ class BayesianFTTC(TractionEstimator):
             Number of draws per field.
         random_state : None, int, numpy Generator or RandomState, optional
             Seed of the draws.
+        noise : array-like of shape (n_fields, 2, height, width), optional
+            Standard deviation of the displacement, as for `predict`.
 
         Returns
         -------
@@ -161,30 +178,46 @@ class BayesianFTTC(TractionEstimator):
         """
         check_is_fitted(self)
         check_count(n_samples, "n_samples")
-        fields, noise, lams = self._evidence(check_field(X))
+        displacement = check_field(X)
+        fields, levels, lams = self._evidence(displacement, self._check_told(noise, displacement))
         shape, rng = (fields.shape[-2], fields.shape[-1]), check_random_state(random_state)
         with np.errstate(over="ignore", invalid="ignore"):
-            mean, modes = self._mean(fields, lams), self._modes(noise, lams)
+            mean, modes = self._mean(fields, lams), self._modes(levels, lams)
             draws = np.stack([posterior_samples(shape, *pair, n_samples=n_samples, rng=rng) for pair in modes], axis=1)
             return check_result((mean + self.gel_.young * draws).astype(mean.dtype), "draws of the traction")
 
-    def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:  # noqa: ARG002
-        fields, _, lams = self._evidence(displacement)
+    def _recover(
+        self,
+        displacement: FloatArray,
+        mask: NDArray[Any] | None,  # noqa: ARG002
+        noise: FloatArray | None = None,
+    ) -> FloatArray:
+        fields, _, lams = self._evidence(displacement, noise)
         return self._mean(fields, lams)
 
-    def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
-        return self.sample_y(displacement[None], len(noise), rng)[:, 0]
+    def _draw_field(
+        self,
+        displacement: FloatArray,
+        predicted: Any,  # noqa: ARG002
+        errors: FloatArray,
+        rng: Any,
+        noise: FloatArray | None,
+    ) -> FloatArray:
+        told = None if noise is None else noise[None]
+        return self.sample_y(displacement[None], len(errors), rng, noise=told)[:, 0]
 
     def _told(self) -> float | None:
         """Noise level in pixels, where the user knows it."""
         return None if self.noise is None else self.noise / self.gel_.spacing
 
-    def _evidence(self, displacement: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    def _evidence(
+        self, displacement: FloatArray, noise: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Return the fields in pixels, their noise and their lambda."""
         fields = self.gel_.in_pixels(displacement)
-        levels = noise_level(fields, self.gel_, self._told())
-        noise = np.array([effective_noise(*pair) for pair in zip(fields, levels.tolist(), strict=True)])
-        return fields, noise, evidence_lam(fields, noise, self.gel_, order=self.order)
+        levels = noise_level(fields, self.gel_, self._told() if noise is None else self.gel_.in_pixels(noise))
+        effective = np.array([effective_noise(*pair) for pair in zip(fields, levels.tolist(), strict=True)])
+        return fields, effective, evidence_lam(fields, effective, self.gel_, order=self.order)
 
     def _modes(self, noise: FloatArray, lams: FloatArray) -> list[tuple[float, Gel, Penalty]]:
         """Noise, gel and prior of every field."""

@@ -9,14 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmkit._validation import FloatArray
 from tfmkit.cli.summary import count_frames
 from tfmkit.displacement import Flag
-from tfmkit.displacement.measure import Measurement
+from tfmkit.displacement.measure import Measurement, finite_std
 from tfmkit.doubts import find_doubts, join_doubts, woven
 from tfmkit.io import write_csv, write_fiji_displacement, write_ome_tiff, write_settings, writing_folder
+from tfmkit.noise.measure import stated_level
 
 BLANK = "the image is blank and was left out"
-_CHANNELS = ("ux_px", "uy_px", "flag", "quality")
+_CHANNELS = ("ux_px", "uy_px", "sx_px", "sy_px", "flag", "quality")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +69,9 @@ def save_measured(measured: Measured, output: Path) -> dict[str, NDArray[Any]]:
             )
         with (folder / "displacement.npz").open("wb") as file:
             np.savez(file, allow_pickle=False, **_arrays(measured))
-        images = np.stack([[*frame.displacement, frame.flags, frame.quality] for frame in frames])
+        images = np.stack(
+            [[*frame.displacement, *finite_std(_std(frame)), frame.flags, frame.quality] for frame in frames]
+        )
         write_ome_tiff(
             folder / "displacement.ome.tif", images, channels=_CHANNELS, pixel_size=step, interval=first.interval
         )
@@ -81,11 +85,16 @@ def save_measured(measured: Measured, output: Path) -> dict[str, NDArray[Any]]:
     return summary
 
 
+def _std(frame: Measurement) -> FloatArray:
+    return np.full_like(frame.displacement, np.nan) if frame.std is None else frame.std
+
+
 def _arrays(measured: Measured) -> dict[str, Any]:
     frames = list(measured.frames.values())
     first = frames[0]
     arrays = {
         "displacement": np.stack([frame.displacement for frame in frames]),
+        "std": np.stack([_std(frame) for frame in frames]),
         "measured": np.stack([frame.flags == Flag.GOOD for frame in frames]),
         "flags": np.stack([frame.flags for frame in frames]),
         "quality": np.stack([frame.quality for frame in frames]),
@@ -105,6 +114,7 @@ def _summarise(measured: Measured) -> dict[str, NDArray[Any]]:
         "max_displacement_px": np.array([np.hypot(*frame.displacement).max() for frame in frames]),
         "replaced_fraction": np.array([(frame.flags != Flag.GOOD).mean() for frame in frames]),
         "quality_median": np.array([np.median(frame.quality) for frame in frames]),
+        "noise_px": np.concatenate([stated_level(_std(frame)[None]) for frame in frames]),
         "drift_x_px": drift[:, 0],
         "drift_y_px": drift[:, 1],
         "drift_rotation_rad": drift[:, 2],

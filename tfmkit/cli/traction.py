@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import check_number
+from tfmkit.base import noise_for
 from tfmkit.cli.image_choice import add_image_choice
 from tfmkit.methods import TRACTION
 
@@ -198,7 +199,8 @@ def _invert(
     estimator = TRACTION[name].on_gel(gel, **params)
     if not estimator.__sklearn_tags__().target_tags.required:
         estimator.fit(data.displacement)
-    traction = estimator.predict(data.displacement)
+    told = noise_for(estimator, data.std)
+    traction = estimator.predict(data.displacement, **told)
     columns = {key: np.broadcast_to(values, len(traction)) for key, values in estimator.choices_.items()}
     columns |= estimator.doubts(data.displacement, traction)
     return traction, describe_method(name, TRACTION[name].parameters(), estimator, params), columns

@@ -49,7 +49,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="take two chunks of three from this folder of `tfmkit train fields`",
     )
-    parser.add_argument("--alone", action="store_true", help="train on the measured fields alone")
+    parser.add_argument(
+        "--alone",
+        action="store_true",
+        help="train on the measured fields alone, a network that is told the standard deviation of every vector",
+    )
     parser.add_argument(
         "--files", type=int, metavar="N", help=f"files of measured fields to make ({_N_FILES}) or to use (all)"
     )
@@ -137,7 +141,7 @@ def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     if unknown or len(set(options.leave_out)) == len(FAMILIES):
         raise ValueError(f"Expected some of the families {', '.join(FAMILIES)} to leave out, got {options.leave_out}.")
     recipe = RECIPES[options.recipe]
-    start = None if options.start is None else _weights_to_refine(options.start, recipe)
+    start = None if options.start is None else _weights_to_refine(options.start, recipe, options.alone)
     if start is not None:
         changes = REFINEMENT if options.measured is None else MEASURED_REFINEMENT
         recipe = replace(recipe, start=start.checksum, **changes)
@@ -159,11 +163,15 @@ def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     write_weights(path, Weights("fourier_unet", network.config, settings, network.state_dict()), half=True)
 
 
-def _weights_to_refine(name: str, recipe: Recipe) -> Weights:
+def _weights_to_refine(name: str, recipe: Recipe, alone: bool) -> Weights:
     from tfmkit.deep.files import find_weights, read_weights
+    from tfmkit.deep.networks.fourier_unet import tell_noise
 
     weights = read_weights(find_weights(name))
     wanted = {"widths": list(recipe.widths), "blocks": recipe.blocks, "steps": recipe.steps}
+    if alone and weights.params == wanted:
+        return weights._replace(tensors=tell_noise(weights.tensors, recipe.widths))
+    wanted |= {"noise": True} if alone else {}
     if weights.network != "fourier_unet" or weights.params != wanted:
         raise ValueError(f"Expected weights of a fourier_unet {wanted}, got {weights.network} {weights.params}.")
     return weights

@@ -129,20 +129,24 @@ class FieldNet(NeuralNetRegressor):
         unit = (displacement / amplitude.where(amplitude > 0, 1.0)).float()
         if self.knows_poisson():
             fit_params["poisson"] = self.gel_.poisson
+        if fit_params.get("noise") is not None:
+            fit_params["noise"] = (fit_params["noise"].to(amplitude) / amplitude.where(amplitude > 0, 1.0)).float()
         factor = self._traction_scale(amplitude)
         output = self.module_(unit, **fit_params)
         if isinstance(output, tuple):
             return tuple((part * factor).to(displacement.dtype) for part in output)
         return (output * factor).to(displacement.dtype)
 
-    def evaluate(self, displacement: NDArray[Any]) -> tuple[NDArray[Any], ...]:
+    def evaluate(self, displacement: NDArray[Any], noise: NDArray[Any] | None = None) -> tuple[NDArray[Any], ...]:
         """Run the trained network on fields in physical units, `batch_size` at a time."""
         self._set_training(False)
         batches = []
         # Not in inference mode: filters that are made here stay in a cache, and a training may use them next.
         with torch.no_grad():
             for start in range(0, len(displacement), self.batch_size):
-                parts = self.infer(_tensor(displacement[start : start + self.batch_size]))
+                some = slice(start, start + self.batch_size)
+                told = {} if noise is None else {"noise": _tensor(noise[some])}
+                parts = self.infer(_tensor(displacement[some]), **told)
                 parts = parts if isinstance(parts, tuple) else (parts,)
                 batches.append([part.cpu().contiguous().numpy() for part in parts])
         return tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))

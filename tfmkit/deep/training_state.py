@@ -26,8 +26,18 @@ FILE_NAME = "training.safetensors"
 # Parameters of DeepTFM that may change between the start of a training and its continuation. The weights are described
 # by their checksum, not by their name.
 _FREE = frozenset(
-    {"average_turns", "callbacks", "checkpoint_dir", "device", "max_epochs", "use_caching", "verbose", "warm_start"}
-    | {"weights"}
+    {
+        "average_turns",
+        "balanced",
+        "callbacks",
+        "checkpoint_dir",
+        "device",
+        "max_epochs",
+        "use_caching",
+        "verbose",
+        "warm_start",
+    }
+    | {"balanced", "weights"}
 )
 
 

@@ -52,16 +52,20 @@ def turn_back(field: Array, quarters: int, mirror: bool) -> Array:
     return turn(_quarter_turns(field, -quarters), 0, mirror)
 
 
-def average_over_turns(evaluate: Callable[[Array], tuple[Array, ...]], displacement: Array) -> tuple[Array, ...]:
+def average_over_turns(
+    evaluate: Callable[[Array, Array | None], tuple[Array, ...]], displacement: Array, noise: Array | None = None
+) -> tuple[Array, ...]:
     """Average the predictions of a network for the eight turns of fields.
 
     Parameters
     ----------
     evaluate : callable
-        Function from displacement to a tuple of traction and, where the network knows it, the half-width of its
-        interval. A half-width is not a vector: its components have no sign.
+        Function from displacement and noise to a tuple of traction and, where the network knows it, the half-width of
+        its interval. A half-width is not a vector: its components have no sign. Neither have those of the noise.
     displacement : ndarray of shape (n_fields, 2, height, width)
         Displacement.
+    noise : ndarray of shape (n_fields, 2, height, width), optional
+        Standard deviation of the displacement, for a network that is told it.
 
     Returns
     -------
@@ -71,7 +75,9 @@ def average_over_turns(evaluate: Callable[[Array], tuple[Array, ...]], displacem
     sums: list[Array] = []
     for quarters in range(4):
         for mirror in (False, True):
-            traction, *half_width = evaluate(np.ascontiguousarray(turn(displacement, quarters, mirror)))
+            turned = np.ascontiguousarray(turn(displacement, quarters, mirror))
+            told = None if noise is None else np.ascontiguousarray(abs(turn(noise, quarters, mirror)))
+            traction, *half_width = evaluate(turned, told)
             parts = [turn_back(traction, quarters, mirror), *(abs(turn_back(w, quarters, mirror)) for w in half_width)]
             sums = [total + part for total, part in zip(sums, parts, strict=True)] if sums else parts
     return tuple(total / 8 for total in sums)

@@ -71,20 +71,40 @@ class Measurement:
         Returns
         -------
         dict of str to float
-            Share of excluded vectors, share of replaced ones and median quality among the others, and largest
-            displacement and drift as shares of the longer side of the image.
+            Share of excluded vectors, share of replaced ones and median quality among the others, share of replaced
+            ones among those at least half as long as the longest, and largest displacement and drift as shares of the
+            longer side of the image.
         """
         counted = self.flags != Flag.EXCLUDED
+        length = np.hypot(*self.displacement)
         side = float(self.image_shape.max())
         shares = {
             "excluded_fraction": 1 - float(counted.mean()),
-            "displacement_fraction": float(np.hypot(*self.displacement).max()) / side,
+            "displacement_fraction": float(length.max()) / side,
             "drift_fraction": float(np.hypot(*self.drift[:2])) / side,
         }
         if counted.any():
             shares["replaced_fraction"] = float((self.flags[counted] != Flag.GOOD).mean())
+            most = counted & (length >= length[counted].max() / 2)
+            shares["peak_replaced_fraction"] = float((self.flags[most] != Flag.GOOD).mean())
             shares["quality_median"] = float(np.median(self.quality[counted]))
         return shares
+
+
+def finite_std(std: FloatArray) -> FloatArray:
+    """Return standard deviations for images, which hold no NaN.
+
+    Parameters
+    ----------
+    std : ndarray of shape (2, height, width)
+        Standard deviation of a displacement, NaN for vectors that are not good.
+
+    Returns
+    -------
+    ndarray of shape (2, height, width)
+        The same with -1 in the place of NaN.
+    """
+    return np.nan_to_num(std, nan=-1.0)
 
 
 def is_blank(image: FloatArray) -> bool:

@@ -134,5 +134,12 @@ class FTTC(TractionEstimator):
         penalty = Penalty(self.lam_, float(self.order), float(self.noise_correlation))
         return invert(displacement, self.gel_, penalty, Solver.of(self), mask)
 
-    def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
-        return np.asarray(predicted + self._recover(noise, None))
+    def _draw_field(
+        self,
+        displacement: FloatArray,  # noqa: ARG002
+        predicted: Any,
+        errors: FloatArray,
+        rng: Any,  # noqa: ARG002
+        noise: FloatArray | None,  # noqa: ARG002
+    ) -> FloatArray:
+        return np.asarray(predicted + self._recover(errors, None))

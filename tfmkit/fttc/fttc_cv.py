@@ -194,9 +194,16 @@ class FTTCCV(TractionEstimator):
             traction[fields] = invert(displacement[fields], self.gel_, Penalty(*choice.tolist()), solver, some)
         return traction
 
-    def _draw_field(self, displacement: FloatArray, predicted: Any, noise: FloatArray, rng: Any) -> FloatArray:  # noqa: ARG002
+    def _draw_field(
+        self,
+        displacement: FloatArray,
+        predicted: Any,
+        errors: FloatArray,
+        rng: Any,  # noqa: ARG002
+        noise: FloatArray | None,  # noqa: ARG002
+    ) -> FloatArray:
         penalty = Penalty(*self._penalties(displacement[None])[0].tolist())
-        return np.asarray(predicted + invert(noise, self.gel_, penalty, Solver.of(self)))
+        return np.asarray(predicted + invert(errors, self.gel_, penalty, Solver.of(self)))
 
     def _penalties(self, displacement: FloatArray) -> NDArray[np.float64]:
         """Lambda, order and noise correlation for every field; shape (n_fields, 3)."""

@@ -194,7 +194,9 @@ def draw_noise(power: Array, like: Array, rng: np.random.Generator) -> Array:
     return np.asarray(scipy.fft.irfft2(amplitude * white, s=shape).astype(like.dtype))
 
 
-def draw_noise_of(displacement: Array, gel: Gel, n: int, rng: np.random.Generator) -> Array:
+def draw_noise_of(
+    displacement: Array, gel: Gel, n: int, rng: np.random.Generator, stated: Array | None = None
+) -> Array:
     """Measure the noise of a displacement field and draw more of the same spectrum.
 
     Parameters
@@ -207,12 +209,18 @@ def draw_noise_of(displacement: Array, gel: Gel, n: int, rng: np.random.Generato
         Number of draws.
     rng : numpy.random.Generator
         Source of randomness.
+    stated : ndarray of shape (2, height, width), optional
+        Standard deviation of each component of each vector, where it is known: the noise has this size then.
 
     Returns
     -------
     ndarray of shape (n, 2, height, width)
         Noise in the unit and precision of `displacement`, periodic on the field.
     """
-    return draw_noise(
+    drawn = draw_noise(
         noise_spectrum(displacement[None], gel)[0], np.broadcast_to(displacement, (n, *displacement.shape)), rng
     )
+    if stated is None or not np.isfinite(stated).any() or not drawn.any():
+        return drawn
+    level = drawn.std(axis=(2, 3), keepdims=True)
+    return drawn / np.where(level > 0, level, 1) * np.nan_to_num(stated, nan=float(np.nanmax(stated)))

@@ -478,7 +478,26 @@ def level_of(power: Array, shape: Shape) -> NDArray[np.float64]:
     return np.sqrt(rings_of(shape).mean(power))
 
 
-def noise_level(displacement: Fields, gel: Gel, noise: float | None = None) -> NDArray[np.float64]:
+def stated_level(noise: Fields) -> NDArray[np.float64]:
+    """Return the noise level of fields whose vectors have a standard deviation each.
+
+    Parameters
+    ----------
+    noise : ndarray of shape (n_fields, 2, height, width)
+        Standard deviation of each component of each vector, NaN where it is not known.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Root of the mean square of those that are known; NaN for a field without any.
+    """
+    known = np.isfinite(noise)
+    count = known.sum(axis=(1, 2, 3))
+    squares = np.where(known, np.square(noise, dtype=float), 0).sum(axis=(1, 2, 3))
+    return np.sqrt(np.divide(squares, count, out=np.full(len(count), np.nan), where=count > 0))
+
+
+def noise_level(displacement: Fields, gel: Gel, noise: float | Fields | None = None) -> NDArray[np.float64]:
     """Return the noise level of fields: measured, or a known one.
 
     Parameters
@@ -487,14 +506,22 @@ def noise_level(displacement: Fields, gel: Gel, noise: float | None = None) -> N
         Displacement.
     gel : Gel
         The gel.
-    noise : float, optional
-        As for `noise_spectrum`.
+    noise : float or ndarray of shape (n_fields, 2, height, width), optional
+        Standard deviation per component, of all vectors or of each, NaN where it is not known. By default, and for
+        fields where nothing is known, the noise is measured.
 
     Returns
     -------
     ndarray of shape (n_fields,)
         Standard deviation per component, in the unit of `displacement`.
     """
+    if isinstance(noise, np.ndarray):
+        stated = stated_level(noise)
+        return (
+            stated
+            if np.isfinite(stated).all()
+            else np.where(np.isfinite(stated), stated, noise_level(displacement, gel))
+        )
     if noise is not None:
         return np.full(len(displacement), float(noise))
     return level_of(noise_spectrum(displacement, gel), (displacement.shape[-2], displacement.shape[-1]))

@@ -38,6 +38,8 @@ class Maps:
         Traction in Pa.
     std : ndarray of shape (height, width) or None
         Standard deviation of the traction in Pa, both components together.
+    uncertain : ndarray of shape (height, width) or None
+        Standard deviation of the displacement in `unit`, both components together; NaN for replaced vectors.
     misfit : ndarray of shape (height, width)
         Length of the displacement that the traction does not explain, in `unit`.
     flags : ndarray of shape (height, width)
@@ -59,6 +61,7 @@ class Maps:
     displacement: FloatArray
     traction: FloatArray
     std: FloatArray | None
+    uncertain: FloatArray | None
     misfit: FloatArray
     flags: NDArray[np.int64]
     cells: NDArray[np.bool_] | None
@@ -185,6 +188,7 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
         length * displacement,
         traction,
         np.hypot(fields["sx_Pa"], fields["sy_Pa"]) if "sx_Pa" in fields else None,
+        length * _uncertain(fields["sx_px"], fields["sy_px"]) if "sx_px" in fields else None,
         length * np.hypot(*misfit),
         fields["flag"].astype(int),
         None if cells.all() or not cells.any() else cells,
@@ -194,6 +198,11 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
         image_extent(tuple(item.record["image_shape"]), spacing, grid["x0_px"], grid["y0_px"]),
         sheet_stress(fields) if IN_SHEET in fields else None,
     )
+
+
+def _uncertain(x: FloatArray, y: FloatArray) -> FloatArray:
+    """Return the standard deviation of both components together; files hold -1 where it is not known."""
+    return np.where(x < 0, np.nan, np.hypot(x, y))
 
 
 def load_frames(results: Results, keys: Collection[str]) -> Iterator[tuple[ItemResult, Maps]]:

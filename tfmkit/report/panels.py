@@ -132,6 +132,10 @@ def around_peak(displacement: FloatArray, shape: tuple[int, ...]) -> tuple[slice
 def _field_panels(maps: Maps, tops: Tops) -> Iterator[Panel]:
     moved, unit = np.hypot(*maps.displacement), maps.unit
     yield _map_panel("Displacement", "displacement |u|", moved, unit, maps, tops.displacement)
+    if maps.uncertain is not None and np.isfinite(maps.uncertain).any():
+        # Nothing is known of replaced vectors: they have the largest error bar.
+        known = np.nan_to_num(maps.uncertain, nan=float(np.nanmax(maps.uncertain)))
+        yield _map_panel("Error bar of the displacement", "standard deviation of u", known, unit, maps, None)
     pulled = f"{_largest(np.hypot(*maps.traction), maps)} Pa."
     yield Panel(
         "Traction", *embed_figure(draw_map(maps, tops)), f"Heat map of the length of the traction. {pulled}", pulled

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -22,6 +23,8 @@ from tfmkit.gel import Gel
 from tfmkit.gel.operator import convolve
 
 _FLOOR = 1e-12
+# Bounds of the noise that a network is told, over the RMS of the displacement. Replaced vectors have the upper one.
+_LEAST_NOISE, _MOST_NOISE = 1e-4, 3.0
 
 
 class FourierUNet(nn.Module):
@@ -35,6 +38,8 @@ class FourierUNet(nn.Module):
         Residual blocks per level on either side.
     steps : int, default=2
         Number of unrolled steps; each after the first looks at the residual of the one before.
+    noise : bool, default=False
+        Whether the network is told the standard deviation of every vector. Such a network needs it, always.
 
     Raises
     ------
@@ -51,22 +56,23 @@ class FourierUNet(nn.Module):
 
     gives_interval = True
 
-    def __init__(self, widths: Any = (24, 48, 64), blocks: int = 1, steps: int = 2) -> None:
+    def __init__(self, widths: Any = (24, 48, 64), blocks: int = 1, steps: int = 2, noise: bool = False) -> None:
         super().__init__()
         widths = [check_count(width, "each of widths") for width in widths]
         blocks, steps = check_count(blocks, "blocks"), check_count(steps, "steps")
-        self.config = {"widths": widths, "blocks": blocks, "steps": steps}
-        n = len(FILTERS)
+        self.config = {"widths": widths, "blocks": blocks, "steps": steps} | ({"noise": True} if noise else {})
+        self.takes_noise = bool(noise)
+        n, told = len(FILTERS), 2 * self.takes_noise
         self.gate = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, n))
-        unets = [UNet(2 + 2 * n + 3, 2 + n, widths, blocks)]
-        unets += [UNet(4 + 2 * n + n + 4 + widths[0], 4 + n, widths, blocks) for _ in range(steps - 1)]
+        unets = [UNet(2 + 2 * n + 3 + told, 2 + n, widths, blocks)]
+        unets += [UNet(4 + 2 * n + n + 4 + told + widths[0], 4 + n, widths, blocks) for _ in range(steps - 1)]
         self.unets = nn.ModuleList(unets)
         self.spread = nn.Conv2d(widths[0], 2, 3, padding=1)
         nn.init.constant_(self.spread.bias, -2.0)  # type: ignore[arg-type]
         # Convolutions follow the layout of their weights; this layout saves a quarter of the time on a CPU.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, displacement: Tensor, poisson: float) -> tuple[Tensor, Tensor]:
+    def forward(self, displacement: Tensor, poisson: float, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Predict traction and the half-width of its 90 % interval.
 
         Parameters
@@ -75,6 +81,9 @@ class FourierUNet(nn.Module):
             Displacement in pixels, scaled to unit RMS per field.
         poisson : float
             Poisson ratio of the gel.
+        noise : Tensor of shape (n, 2, height, width), optional
+            Standard deviation of the displacement on the same scale, NaN for replaced vectors. Only for a network that
+            was made with `noise`.
 
         Returns
         -------
@@ -83,10 +92,12 @@ class FourierUNet(nn.Module):
         half_width : Tensor of shape (n, 2, height, width)
             Half-width of the central 90 % interval of its error, per component.
         """
-        steps, half_width = self.trajectory(displacement, poisson)
+        steps, half_width = self.trajectory(displacement, poisson, noise)
         return steps[-1], half_width
 
-    def trajectory(self, displacement: Tensor, poisson: float) -> tuple[list[Tensor], Tensor]:
+    def trajectory(
+        self, displacement: Tensor, poisson: float, noise: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor]:
         """Predict, and keep the traction of every step for the loss of a training.
 
         Parameters
@@ -94,6 +105,8 @@ class FourierUNet(nn.Module):
         displacement : Tensor of shape (n, 2, height, width)
             As in `forward`.
         poisson : float
+            As in `forward`.
+        noise : Tensor of shape (n, 2, height, width), optional
             As in `forward`.
 
         Returns
@@ -103,9 +116,9 @@ class FourierUNet(nn.Module):
         half_width : Tensor of shape (n, 2, height, width)
             As in `forward`.
         """
-        known, base, inverses = self._prepare(displacement, poisson)
+        known, base, inverses = self._prepare(displacement, poisson, noise)
         constants = _planes(displacement, known.noise, known.nu, known.one)
-        inputs = torch.cat([displacement, (inverses / _rms(inverses)).flatten(1, 2), constants], 1)
+        inputs = torch.cat([displacement, (inverses / _rms(inverses)).flatten(1, 2), constants, known.told], 1)
         out, hidden = self.unets[0](inputs)
         steps = [base + known.scale * out[:, :2] + _gated(out[:, 2:], inverses)]
         for unet in self.unets[1:]:
@@ -114,7 +127,7 @@ class FourierUNet(nn.Module):
         half_width = known.scale * functional.softplus(self.spread(hidden).to(displacement.dtype))
         return steps, half_width[..., : displacement.shape[-2], : displacement.shape[-1]]
 
-    def _prepare(self, u: Tensor, poisson: float) -> tuple[_Known, Tensor, Tensor]:
+    def _prepare(self, u: Tensor, poisson: float, told: Tensor | None) -> tuple[_Known, Tensor, Tensor]:
         noise = noise_level(u)
         inverses = filtered_inverses(u, poisson)
         # In half precision the inverse would lose its digits: only the U-Nets may run in it.
@@ -122,7 +135,16 @@ class FourierUNet(nn.Module):
             weights = self.gate(noise.view(-1, 1)).softmax(-1)
         base = (weights[:, :, None, None, None] * inverses).sum(1)
         one = torch.ones_like(noise)
-        return _Known(u, poisson, poisson * one, noise, one, _rms(base)), base, inverses
+        known = _Known(u, poisson, poisson * one, noise, one, _rms(base), self._told(u, told))
+        return known, base, inverses
+
+    def _told(self, u: Tensor, noise: Tensor | None) -> Tensor:
+        """Logarithm of the noise that the network is told; no plane for a network that is told nothing."""
+        if not self.takes_noise:
+            return u[:, :0]
+        if noise is None:
+            raise ValueError("Expected the standard deviation of the displacement as `noise`, got None.")
+        return torch.nan_to_num(noise, nan=_MOST_NOISE).clamp(_LEAST_NOISE, _MOST_NOISE).log().to(u.dtype)
 
 
 class _Known(NamedTuple):
@@ -134,6 +156,7 @@ class _Known(NamedTuple):
     noise: Tensor
     one: Tensor
     scale: Tensor
+    told: Tensor
 
 
 def _refine(unet: nn.Module, known: _Known, traction: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
@@ -144,7 +167,7 @@ def _refine(unet: nn.Module, known: _Known, traction: Tensor, hidden: Tensor) ->
     logs = [known.noise, known.nu, known.one, size.flatten().log()]
     logs += (sizes.flatten(1) / known.scale.flatten(1)).log().unbind(1)
     parts = [traction / known.scale, residual / size, (inverses / sizes).flatten(1, 2), _planes(known.u, *logs)]
-    out, hidden = unet(torch.cat(parts, 1), hidden)
+    out, hidden = unet(torch.cat([*parts, known.told], 1), hidden)
     step = known.scale * out[:, :2] + sizes[:, 1] * out[:, 2:4] + _gated(out[:, 4:], inverses)
     return traction + step, hidden
 
@@ -243,6 +266,31 @@ class ResidualBlock(nn.Module):
             Features of the same shape.
         """
         return self.second(self.first(x).relu_()).add_(x)
+
+
+def tell_noise(state: Mapping[str, Tensor], widths: Sequence[int]) -> dict[str, Tensor]:
+    """Make a network that is told the noise out of one that is not.
+
+    Parameters
+    ----------
+    state : mapping of str to Tensor
+        State of a :class:`FourierUNet` without `noise`.
+    widths : sequence of int
+        Its channels.
+
+    Returns
+    -------
+    dict of str to Tensor
+        State of one with `noise` that gives the same traction, whatever the noise: the new weights are zero.
+    """
+    changed = dict(state)
+    for name, weight in state.items():
+        if name.endswith("enter.weight"):
+            # The features of the step before come last.
+            last = weight.shape[1] - (0 if name == "unets.0.enter.weight" else widths[0])
+            parts = [weight[:, :last], weight.new_zeros(weight.shape[0], 2, *weight.shape[2:]), weight[:, last:]]
+            changed[name] = torch.cat(parts, 1)
+    return changed
 
 
 def noise_level(displacement: Tensor) -> Tensor:

@@ -59,7 +59,7 @@ class Recipe:
     measured : int
         Files of measured fields, of which two chunks of three come; 0 for a training on the stream alone.
     alone : bool
-        Whether all chunks are measured fields, for weights that serve measured displacement only.
+        Whether all chunks are measured fields, for a network that is told the standard deviation of every vector.
     """
 
     widths: tuple[int, ...]
@@ -83,6 +83,8 @@ RECIPES = {
     "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
     "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
 }
+# Weight of the error of the net force in the loss of measured fields.
+_NET_FORCE = 0.2
 # Changes of a recipe for a training that goes on from weights: small enough for a CPU, and gentle.
 REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
 # Measured fields are new to weights that have seen white noise alone, and ask for larger steps.
@@ -132,9 +134,13 @@ def train(
     sources = _sources(recipe, cells, measured, device)
     training = FourierTraining(recipe, sources, device, start)
     run_training(training, folder, save_every=save_every)
-    network = FourierUNet(recipe.widths, recipe.blocks, recipe.steps)
+    network = _network(recipe)
     network.load_state_dict(training.averaged())
     return network
+
+
+def _network(recipe: Recipe) -> FourierUNet:
+    return FourierUNet(recipe.widths, recipe.blocks, recipe.steps, noise=recipe.alone)
 
 
 class FourierTraining(Training):
@@ -160,7 +166,7 @@ class FourierTraining(Training):
         start: Mapping[str, Tensor] | None,
     ) -> None:
         self.recipe, self.sources = recipe, sources
-        network = seeded_network(recipe.seed, lambda: FourierUNet(recipe.widths, recipe.blocks, recipe.steps), start)
+        network = seeded_network(recipe.seed, lambda: _network(recipe), start)
         network.to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(
             network.parameters(),
@@ -206,8 +212,12 @@ class FourierTraining(Training):
             The loss, and the mean relative RMSE.
         """
         with self.autocast():
-            steps, half_width = self.network.trajectory(batch.displacement, batch.poisson)
-        return _loss(steps, half_width, batch.traction)
+            noise = batch.noise if self.recipe.alone else None
+            steps, half_width = self.network.trajectory(batch.displacement, batch.poisson, noise)
+        loss, error = _loss(steps, half_width, batch.traction)
+        if self.recipe.alone:
+            loss = loss + _NET_FORCE * _net_force(steps[-1], batch.traction)
+        return loss, error
 
 
 def _sources(
@@ -244,6 +254,12 @@ def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tenso
     return loss, errors[-1].detach().mean()
 
 
+def _net_force(traction: Tensor, truth: Tensor) -> Tensor:
+    """Error of the net force as a share of the summed lengths: what is left of a drift must not pass for a pull."""
+    total = truth.square().sum(1).sqrt().sum((1, 2)) + _EPS
+    return ((traction - truth).sum((2, 3)).square().sum(1).add(_EPS).sqrt() / total).clamp(max=1).mean()
+
+
 def _interval_loss(half_width: Tensor, error: Tensor, truth: Tensor) -> Tensor:
     """Pinball loss of 90 % intervals over the error, half of it from near traction, where they have to hold."""
     miss = error - half_width
@@ -260,5 +276,6 @@ def _schedule(progress: float) -> float:
 
 
 def _minibatches(chunk: Batch, n: int) -> Iterator[Batch]:
-    for part, truth in zip(chunk.displacement.chunk(n), chunk.traction.chunk(n), strict=True):
-        yield Batch(part, truth, chunk.poisson)
+    noise = [None] * n if chunk.noise is None else chunk.noise.chunk(n)
+    for part, truth, known in zip(chunk.displacement.chunk(n), chunk.traction.chunk(n), noise, strict=True):
+        yield Batch(part, truth, chunk.poisson, known)

@@ -1,7 +1,8 @@
 """Training fields that tfmkit has measured itself: traction moves simulated beads, and PIV finds the displacement.
 
 White noise on a true displacement is not the error of a displacement that was measured in images: PIV smooths, here
-more, there less. A network that has seen both does not take the smoothing for the cell.
+more, there less. A network that is trained on such fields, and told the standard deviation of every vector, does not
+take the smoothing for the cell.
 
 Fields are made once and kept in files of 32, in half precision. A file depends on the seed and its number alone, so
 that a killed run goes on where it stopped.
@@ -16,8 +17,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
+from sklearn.utils import Bunch
 from torch import Tensor
 from torch.nn import functional
 
@@ -35,13 +38,19 @@ FAMILIES = {"cell": 0.15, "adhesion": 0.22, "disc": 0.17, "hertz": 0.16, "blob":
 _SPACINGS, _NODES, _SIDES = (4, 16), (24, 104), (256, 320, 384, 448, 512)
 _BEADS_PER_NODE, _DENSITIES = (0.3, 6.0), (0.003, 0.1)
 _PEAKS = (0.3, 20.0)
+_TINY = 1e-12
 # Largest slope of the displacement: neighbouring beads would change places.
 _MOST_STRAIN = 0.5
 # Share of vectors without a match from which a field teaches nothing.
 _MOST_FLAGGED = 0.3
 # So does a field whose displacement is mostly wrong.
 _MOST_ERROR = 1.0
-_PLAIN_IMAGES, _DEFAULT_PIV, _DRIFTING = 0.4, 0.75, 0.3
+_PLAIN_IMAGES, _DEFAULT_PIV = 0.4, 0.75
+# Share of fields whose forces balance, as those of single cells do.
+_BALANCED = 0.75
+# Share of pairs with drift, and its standard deviation in pixels and as a share of the longest vector: what is left of
+# a drift that was measured beside a cell.
+_DRIFTING, _DRIFT = 0.5, (0.05, 0.03)
 
 
 def make_files(cells: tuple[Tensor, Tensor], folder: Path, numbers: range, *, seed: int = 0) -> Iterator[Path]:
@@ -84,20 +93,29 @@ def _make(stream: FieldStream, rng: np.random.Generator) -> tuple[dict[str, Tens
     margin = int(0.25 * min(shape)) if rng.random() < 0.2 else 0
     draw = Draw(torch.Generator().manual_seed(int(rng.integers(2**62))))
     fine, family = stream.traction(draw, FIELDS_PER_FILE, (shape[0] + 2 * margin, shape[1] + 2 * margin), rng)
+    fine = _balanced(fine, torch.from_numpy(rng.random(len(fine)) < _BALANCED))
     moved = push(fine, poisson, varies_inside(family))
     rows, columns = (slice(ZOOM * margin, ZOOM * (margin + side)) for side in shape)
     truth = functional.avg_pool2d(fine[..., rows, columns], ZOOM).numpy()
-    displacements, tractions, fields = [], [], []
+    displacements, deviations, tractions, fields = [], [], [], []
     for name, field, traction in zip(family, moved[..., rows, columns].numpy(), truth, strict=True):
         found = _measure(rng, field * spacing, spacing) if traction.any() else None
         if found is not None:
-            displacements.append(found[0] / spacing)
+            displacements.append(found[0].displacement[0] / spacing)
+            deviations.append(found[0].std[0] / spacing)
             tractions.append(traction * found[1])
             fields.append({"family": str(name), **found[2]})
     if not fields:
         return _make(stream, rng)
-    tensors = {"displacement": _half(displacements), "traction": _half(tractions)}
+    tensors = {"displacement": _half(displacements), "noise": _half(deviations), "traction": _half(tractions)}
     return tensors, {"poisson": poisson, "spacing": spacing, "fields": fields}
+
+
+def _balanced(traction: Tensor, chosen: Tensor) -> Tensor:
+    """Take the net force out of chosen fields (n, 2, height, width), in proportion to the lengths of the vectors."""
+    length = traction.square().sum(1, keepdim=True).sqrt()
+    net = traction.sum((2, 3), keepdim=True) / (length.sum((2, 3), keepdim=True) + _TINY)
+    return torch.where(chosen[:, None, None, None], traction - net * length, traction)
 
 
 def _grid(rng: np.random.Generator, spacing: int) -> tuple[int, int]:
@@ -105,17 +123,15 @@ def _grid(rng: np.random.Generator, spacing: int) -> tuple[int, int]:
     return (most[0], most[0]) if rng.random() < 0.7 else (most[0], most[1])
 
 
-def _measure(
-    rng: np.random.Generator, field: FloatArray, spacing: int
-) -> tuple[FloatArray, float, dict[str, Any]] | None:
+def _measure(rng: np.random.Generator, field: FloatArray, spacing: int) -> tuple[Bunch, float, dict[str, Any]] | None:
     """Scale a displacement (2, height, width) on the fine grid, photograph it and measure it.
 
-    Returns the measured displacement in pixels, the scale, and the conditions; None where too little was found.
+    Returns the measurement in pixels, the scale, and the conditions; None where too little was found.
     """
     longest = float(np.hypot(*field).max())
     slope = max(np.abs(np.diff(field, axis=axis)).max() for axis in (1, 2)) * ZOOM / spacing
     scale = float(min(_log_uniform(rng, *_PEAKS) / longest, _MOST_STRAIN / slope))
-    drift = rng.normal(0, 0.05, (2, 1, 1)) * (rng.random() < _DRIFTING)
+    drift = rng.normal(0, _DRIFT[0] + _DRIFT[1] * scale * longest, (2, 1, 1)) * (rng.random() < _DRIFTING)
     conditions = draw_conditions(rng, spacing)
     shape = tuple(side // ZOOM * spacing for side in field.shape[1:])
     simulator = BeadSimulator(shape, spacing=spacing, **conditions, random_state=int(rng.integers(2**31)))
@@ -130,7 +146,7 @@ def _measure(
     if (found.flags > 0).mean() > _MOST_FLAGGED or not error < _MOST_ERROR:
         return None
     results = {"peak": scale * longest, "error": error, "method": repr(method)}
-    return found.displacement[0], scale, results | conditions
+    return found, scale, results | conditions
 
 
 def draw_conditions(rng: np.random.Generator, spacing: int) -> dict[str, Any]:
@@ -186,7 +202,7 @@ def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 
 def _half(fields: Sequence[FloatArray]) -> Tensor:
-    return torch.from_numpy(np.stack(fields).astype(np.float16))
+    return torch.from_numpy(np.stack(fields).astype(np.float16, order="C"))
 
 
 class MeasuredFields:
@@ -239,17 +255,20 @@ class MeasuredFields:
         epoch, place = divmod(number, len(self.paths))
         order = np.random.default_rng((self.seed, 2, epoch)).permutation(len(self.paths))
         rng = np.random.default_rng((self.seed, 3, number))
-        displacement, traction, header = read_fields(self.paths[order[place]])
+        fields, header = read_fields(self.paths[order[place]])
         kept = np.flatnonzero([field["family"] not in self.left_out for field in header["fields"]])
         if len(kept) == 0:
             return self.chunk(number + 1)
         # Repeated until they are as many as the parts share evenly.
         kept = np.resize(rng.permutation(kept), -(-len(kept) // self.parts) * self.parts)
         quarters, mirror = int(rng.integers(4)), bool(rng.integers(2))
-        fields = [turn(part.numpy()[kept].astype(np.float32), quarters, mirror) for part in (displacement, traction)]
-        rms = np.sqrt(np.square(fields[0]).mean(axis=(1, 2, 3), keepdims=True))
-        scaled = [torch.from_numpy(np.ascontiguousarray(part / rms)).to(self.device) for part in fields]
-        return Batch(scaled[0], scaled[1], header["poisson"])
+        turned = {name: turn(part[kept].astype(np.float32), quarters, mirror) for name, part in fields.items()}
+        rms = np.sqrt(np.square(turned["displacement"]).mean(axis=(1, 2, 3), keepdims=True))
+        scaled = {
+            name: torch.from_numpy(np.ascontiguousarray(part / rms)).to(self.device) for name, part in turned.items()
+        }
+        # Turns change signs, which standard deviations have none of.
+        return Batch(scaled["displacement"], scaled["traction"], header["poisson"], scaled["noise"].abs())
 
 
 def field_files(folder: Path) -> list[Path]:
@@ -268,7 +287,7 @@ def field_files(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.safetensors"))
 
 
-def read_fields(path: Path) -> tuple[Tensor, Tensor, dict[str, Any]]:
+def read_fields(path: Path) -> tuple[dict[str, NDArray[np.float16]], dict[str, Any]]:
     """Read a file of measured fields.
 
     Parameters
@@ -278,13 +297,12 @@ def read_fields(path: Path) -> tuple[Tensor, Tensor, dict[str, Any]]:
 
     Returns
     -------
-    displacement : Tensor of shape (n, 2, height, width), float16
-        Measured displacement in pixels of the field.
-    traction : Tensor of shape (n, 2, height, width), float16
-        True traction over Young's modulus, mean over each pixel.
+    fields : dict of str to ndarray of shape (n, 2, height, width), float16
+        ``"displacement"``, as measured, and ``"noise"``, its standard deviation (NaN where a vector was replaced), in
+        pixels of the field; ``"traction"``, the true one over Young's modulus, mean over each pixel.
     header : dict
         ``poisson``, ``spacing`` (image pixels per pixel of the field) and ``fields``, the conditions of each field.
     """
-    with safe_open(path, "pt") as file:
+    with safe_open(path, "numpy") as file:
         header = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-        return file.get_tensor("displacement"), file.get_tensor("traction"), header
+        return {name: file.get_tensor(name) for name in ("displacement", "noise", "traction")}, header

@@ -42,11 +42,15 @@ class Batch:
         Noisy displacement and true traction (over Young's modulus), both divided by the displacement's RMS.
     poisson : float
         Poisson ratio.
+    noise : Tensor of shape (n, 2, height, width) or None
+        Standard deviation of the displacement, divided by its RMS too, NaN for replaced vectors; None if nothing is
+        known of it.
     """
 
     displacement: Tensor
     traction: Tensor
     poisson: float
+    noise: Tensor | None = None
 
 
 class FieldStream:

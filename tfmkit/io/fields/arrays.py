@@ -19,7 +19,7 @@ from tfmkit.io.limits import most_in_file
 
 _NAMES = ("displacement", "strain", "X")
 _COMPONENTS = (("u", "v"), ("ux", "uy"))
-_GRID = ("x", "y", "measured", "spacing", "pixel_size_um")
+_GRID = ("x", "y", "measured", "spacing", "pixel_size_um", "std")
 _ARCHIVE_START = b"PK\3\4"
 _HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
@@ -35,8 +35,8 @@ def read_arrays(
     path : str or path-like
         An array of shape (2, height, width) or (n_fields, 2, height, width), in tfmkit's convention. An archive
         must hold it under the name ``displacement``, ``strain`` or ``X``, or as its only array, or the components as
-        ``u`` and ``v`` or ``ux`` and ``uy``. It may also hold the positions ``x`` and ``y``, ``measured``, the
-        ``spacing`` and ``pixel_size_um``, as an archive of `tfmkit displacement` does.
+        ``u`` and ``v`` or ``ux`` and ``uy``. It may also hold the positions ``x`` and ``y``, ``measured``, ``std``,
+        the ``spacing`` and ``pixel_size_um``, as an archive of `tfmkit displacement` does.
     spacing : float, optional
         Distance between grid points in the unit of the displacement; by default that of the file, or else 1, which
         means that this unit is the grid pixel.
@@ -73,7 +73,8 @@ def read_arrays(
     if own and spacing is not None:
         raise ValueError(f"{file} holds the positions of its vectors: leave spacing out.")
     step, x, y = _axes(grid, fields.shape, 1.0 if spacing is None else spacing, file)
-    return DisplacementData(fields, step, x, y, (file,), "numpy", measured, pixel_size=scale)
+    std = _std(grid["std"], fields, file) if "std" in grid else None
+    return DisplacementData(fields, step, x, y, (file,), "numpy", measured, pixel_size=scale, std=std)
 
 
 def fill_missing(fields: FloatArray, path: Path, *, interpolate: bool) -> tuple[FloatArray, NDArray[np.bool_] | None]:
@@ -117,6 +118,12 @@ def _measured(flags: NDArray[Any], fields: FloatArray, present: NDArray[np.bool_
         raise ValueError(f"Expected a flag for each vector of {fields.shape} in {path}, got {flags.shape}.")
     shaped = flags.reshape(-1, *fields.shape[2:])
     return shaped if present is None else shaped.astype(bool) & present
+
+
+def _std(values: NDArray[Any], fields: FloatArray, path: Path) -> FloatArray:
+    if values.size != fields.size:
+        raise ValueError(f"Expected a standard deviation for each of {fields.shape} in {path}, got {values.shape}.")
+    return values.reshape(fields.shape).astype(fields.dtype)
 
 
 def _axes(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit._validation import FloatArray, check_field, check_mask, check_number
+from tfmkit._validation import FloatArray, check_field, check_mask, check_noise, check_number
 
 # For readers: numbers that leave their range on the way are found at the end, and need no warning of NumPy.
 quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -43,6 +43,9 @@ class DisplacementData:
         Traction in Pa that the file gives beside the displacement.
     pixel_size : float or None
         Micrometres per pixel of the file, where `tfmkit displacement` stored it.
+    std : ndarray of shape (n_fields, 2, height, width) or None
+        Standard deviation of each component of each vector in the same pixels, NaN for vectors that were filled in,
+        where `tfmkit displacement` stored it.
 
     Raises
     ------
@@ -61,6 +64,7 @@ class DisplacementData:
     noise: FloatArray | None = None
     traction: FloatArray | None = None
     pixel_size: float | None = None
+    std: FloatArray | None = None
 
     def __post_init__(self) -> None:
         """Check that the parts fit together."""
@@ -77,5 +81,7 @@ class DisplacementData:
                 check_mask(flags, shape)
         if self.noise is not None and (self.noise.shape != shape[:1] or not np.isfinite(self.noise).all()):
             raise ValueError(f"Expected one finite noise level per field, got {self.noise}.")
+        if self.std is not None:
+            check_noise(self.std, shape)
         if self.traction is not None and check_field(self.traction, name="traction").shape != shape:
             raise ValueError(f"Expected traction of shape {shape}, got {self.traction.shape}.")
