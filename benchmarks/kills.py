@@ -34,8 +34,8 @@ PATIENCE = 5.0
 TRAINING = """
 import sys
 from tfmkit.cli import main
-from tfmkit.deep.pretraining import loop
-loop.RECIPES["small"] = loop.Recipe(widths=(4, 6), blocks=1, n_updates=60, steps=1, pixels=2048, chunk=2)
+from tfmkit.deep.pretraining.fourier_unet import RECIPES, Recipe
+RECIPES["small"] = Recipe(widths=(4, 6), blocks=1, n_updates=12, steps=1, pixels=2048, chunk=2)
 sys.exit(main(sys.argv[1:]))
 """
 # These say when, where and by which files a result was made.
