@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
 from tfmkit import mechanics
 from tfmkit.force_region import find_forces
@@ -221,3 +222,15 @@ def test_all_counts_where_nothing_stands_out(scale):
     noise = np.random.default_rng(1).normal(size=(1, 2, 64, 64))
     assert mechanics.significant_force(even) == pytest.approx(mechanics.total_force(even))
     assert find_forces(noise).core.all()
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_strong_spot_of_a_sheet_is_not_all_of_it(seed):
+    """A sheet pulls everywhere. The forces beside its strongest spot count, also as the spot grows in a movie."""
+    sheet = gaussian_filter(np.random.default_rng(seed).normal(size=(2, 32, 54)), (0, 2, 2))
+    spot = np.zeros_like(sheet)
+    spot[0, 14:18, 25:29] = sheet.std()
+    force = mechanics.significant_force(np.stack([sheet + strength * spot for strength in range(8)]))
+    # The spot covers one hundredth of the sheet.
+    np.testing.assert_allclose(force, mechanics.significant_force(sheet[None])[0], rtol=0.1)
+    assert force[0] > 0.9 * mechanics.total_force(sheet[None])[0]
