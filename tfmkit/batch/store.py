@@ -135,11 +135,16 @@ class Store:
             return known
         measurement = measure()
         values = {part.name: getattr(measurement, part.name) for part in fields(Measurement)}
+        # The last digits of sums depend on the order in memory, and a file keeps this one.
+        values = {
+            name: np.asarray(value, order="C") if isinstance(value, np.ndarray) else value
+            for name, value in values.items()
+        }
         # NumPy has no None without pickle.
         arrays: dict[str, Any] = {name: np.nan if value is None else value for name, value in values.items()}
         with writing(self.files.displacement) as temporary:
             np.savez(temporary, allow_pickle=False, fingerprint=np.array(fingerprint), **arrays)
-        return measurement
+        return Measurement(**values)
 
     def load_record(self, gel: Gel, pixel_size: float | None) -> tuple[dict[str, Any], set[str]]:
         """Return the record of the item, and the steps that have to be done for it to hold.
@@ -190,7 +195,8 @@ class Store:
 
     def _load_measurement(self, fingerprint: str) -> Measurement | None:
         try:
-            with np.load(self.files.displacement, allow_pickle=False) as archive:
+            # NumPy leaves a damaged file open.
+            with self.files.displacement.open("rb") as file, np.load(file, allow_pickle=False) as archive:
                 if str(archive["fingerprint"]) != fingerprint:
                     return None
                 arrays = {part.name: archive[part.name] for part in fields(Measurement)}
