@@ -172,7 +172,8 @@ def test_scheduler_that_is_not_there(tmp_path):
 
     write_position(tmp_path / "p1")
     with dask.config.set({"distributed.comm.timeouts.connect": "100ms"}), pytest.raises(OSError, match="127.0.0.1"):
-        run(settings(tmp_path), dask="tcp://127.0.0.1:9")
+        run(settings(tmp_path), results=tmp_path / "results", dask="tcp://127.0.0.1:9")
+    assert not (tmp_path / "results").exists()
     assert not list(tmp_path.rglob("*.parquet"))
 
 

@@ -17,7 +17,7 @@ from test_batch_resume import toml
 from tfmkit.batch import process, read_config, read_results, run
 from tfmkit.batch.folder import running
 from tfmkit.batch.items import list_items
-from tfmkit.batch.run import _on_cluster
+from tfmkit.batch.run import _connect, _on_cluster
 from tfmkit.cli import main
 from tfmkit.io import write_fiji_displacement
 
@@ -160,8 +160,9 @@ def test_lost_workers_of_a_cluster(config):
     patience = {"distributed.comm.timeouts.connect": "300s", "distributed.scheduler.allowed-failures": 1}
     options = {"n_workers": 1, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
     with dask.config.set(patience), distributed.LocalCluster(**options, silence_logs=50) as cluster:
-        outcomes = {each.key: each.failure for each in _on_cluster(ends_once, items, cluster.scheduler_address)}
-        (lost,) = _on_cluster(ends_always, items[:1], cluster.scheduler_address)
+        address = cluster.scheduler_address
+        outcomes = {each.key: each.failure for each in _on_cluster(ends_once, items, _connect(address))}
+        (lost,) = _on_cluster(ends_always, items[:1], _connect(address))
     assert outcomes == dict.fromkeys(("all_0001", "all_0002", "all_0003"))
     assert mark.exists()
     assert lost.key == "all_0001"

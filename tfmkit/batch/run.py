@@ -84,9 +84,10 @@ def run(
     items, failures = list_items(settings)
     task = partial(process, plan=Plan(settings, folder, _weights(settings)))
     outcomes: dict[str, Outcome] = {}
+    cluster = None if dask is None else _connect(dask)
     with running(folder):
         # A run that is cut off ends its workers before it tidies the folder.
-        with closing(_on_cores(task, items, n_jobs) if dask is None else _on_cluster(task, items, dask)) as each:
+        with closing(_on_cores(task, items, n_jobs) if cluster is None else _on_cluster(task, items, cluster)) as each:
             # There is no progress bar on a pipe or in a log file.
             for outcome in tqdm(each, total=len(items), desc="batch", unit="item", disable=None):
                 outcomes[outcome.key] = outcome
@@ -143,12 +144,18 @@ def _lost(item: Item, reason: str) -> Outcome:
     return Outcome(item.key, [], Failure(item.key, str(item.source), reason))
 
 
-def _on_cluster(task: _Task, items: list[Item], address: str) -> Generator[Outcome]:
+def _connect(address: str) -> Any:
     try:
-        from distributed import Client, as_completed
+        from distributed import Client
     except ImportError as error:
         raise ValueError("Expected dask for a cluster: install tfmkit[dask].") from error
-    with Client(address) as client:
+    return Client(address)
+
+
+def _on_cluster(task: _Task, items: list[Item], cluster: Any) -> Generator[Outcome]:
+    from distributed import as_completed
+
+    with cluster as client:
         # Results are files: a task that ran before runs again to find out whether they still hold.
         futures = dict(zip(client.map(task, items, pure=False), items, strict=True))
         for future in as_completed(futures):
