@@ -228,7 +228,9 @@ def test_a_calibration_is_kept_with_its_weights(cell, fitted, tmp_path):
         ({"centre": [1.0]}, "Expected centre in"),
         ({"hidden": None}, "Expected hidden in"),
         ({"output": "many"}, "lacks or garbles"),
-        ({"misfit_limit": float("nan")}, "finite numbers"),
+        ({"misfit_limit": float("nan")}, r"up to 1e\+06, got nan"),
+        ({"misfit_limit": 1e300}, r"up to 1e\+06, got 1e\+300"),
+        ({"spread": [1.0, 5e-324, 1.0, 1.0, 1.0, 1.0]}, "spread above"),
     ],
 )
 def test_a_wrong_calibration_is_refused(fitted, tmp_path, change, message):

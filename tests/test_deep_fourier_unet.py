@@ -83,3 +83,9 @@ def test_noise_level_is_measured_from_a_smooth_field_with_noise(sigma):
 def test_bad_sizes_are_refused(params):
     with pytest.raises(ValueError, match="integer of at least 1"):
         FourierUNet(**params)
+
+
+@pytest.mark.parametrize("widths", [[], 4])
+def test_a_network_has_at_least_one_width(widths):
+    with pytest.raises(ValueError, match="at least one number of channels"):
+        FourierUNet(widths)

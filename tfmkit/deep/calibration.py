@@ -34,6 +34,8 @@ _STEPS = 400
 _RATE = 0.03
 _PIXELS_PER_FIELD = 80
 _FAR = 3.0
+# No number of a calibration is above this, and no spread below its inverse.
+_LARGEST = 1e6
 _SMALL = 1e-3
 
 
@@ -108,7 +110,7 @@ class Calibration:
         Raises
         ------
         ValueError
-            If an attribute is missing, of another shape, or not finite.
+            If an attribute is missing, of another shape, or too large to be that of a calibration.
         """
         n_features = 6
         shapes = {
@@ -120,10 +122,14 @@ class Calibration:
         except (KeyError, OverflowError, TypeError, ValueError) as error:
             raise ValueError(f"Expected a calibration in {source}, but it lacks or garbles {error}.") from error
         for name, array in arrays.items():
-            if array.shape != shapes[name] or not np.isfinite(array).all():
-                raise ValueError(f"Expected {name} in {source} as {shapes[name]} finite numbers, got {array.shape}.")
-        if not (arrays["spread"] > 0).all():
-            raise ValueError(f"Expected positive spread in {source}, got {arrays['spread'].min():g}.")
+            if array.shape != shapes[name]:
+                raise ValueError(f"Expected {name} in {source} as {shapes[name]} numbers, got {array.shape}.")
+            if not (np.abs(array) <= _LARGEST).all():
+                raise ValueError(
+                    f"Expected numbers of {name} in {source} up to {_LARGEST:g}, got {np.abs(array).max():g}."
+                )
+        if not (arrays["spread"] >= 1 / _LARGEST).all():
+            raise ValueError(f"Expected a spread above {1 / _LARGEST:g} in {source}, got {arrays['spread'].min():g}.")
         lists = {name: array.tolist() for name, array in arrays.items()}
         return cls(
             tuple(lists["centre"]), tuple(lists["spread"]), tuple(map(tuple, lists["hidden"])),

@@ -24,6 +24,7 @@ from torch import Tensor, nn
 
 import tfmkit
 from tfmkit.deep.calibration import Calibration
+from tfmkit.deep.networks import make_network
 from tfmkit.io import writing
 
 FORMAT = 2
@@ -167,7 +168,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     Raises
     ------
     ValueError
-        If the file is missing, damaged, not a file of weights, or holds numbers that are not finite.
+        If the file is missing, damaged, not a file of weights, or holds numbers that are not finite, or if its network
+        has other weights.
     """
     tensors, header = read_tensors(path)
     try:
@@ -177,6 +179,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     for name, value in tensors.items():
         if value.is_floating_point() and not value.isfinite().all():
             raise ValueError(f"Expected finite weights in {path}, got NaN or inf in {name}.")
+    _check_network(network, params, tensors, str(path))
     tensors = {name: value.float() if value.is_floating_point() else value for name, value in tensors.items()}
     values = header.get("calibration")
     calibration = None if values is None else Calibration.from_dict(values, str(path))
@@ -200,6 +203,22 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
     ValueError
         If the weights belong to another architecture; the network then keeps its old ones.
     """
+    _check_shapes(module, tensors, source)
+    module.load_state_dict(dict(tensors))
+
+
+def _check_network(network: str, params: Mapping[str, Any], tensors: Mapping[str, Tensor], source: str) -> None:
+    """Refuse a network that is not that of the tensors, before it takes memory."""
+    # No number of layers or channels is above that of the tensors or of their sides.
+    largest = max([len(tensors), *(side for tensor in tensors.values() for side in tensor.shape)])
+    numbers = [number for value in params.values() for number in (value if isinstance(value, list) else [value])]
+    if any(isinstance(number, int) and number > largest for number in numbers):
+        raise ValueError(f"Expected parameters of a network of {len(tensors)} tensors in {source}, got {params}.")
+    with torch.device("meta"):
+        _check_shapes(make_network(network, **params), tensors, source)
+
+
+def _check_shapes(module: nn.Module, tensors: Mapping[str, Tensor], source: str) -> None:
     wanted = {name: tuple(value.shape) for name, value in module.state_dict().items()}
     got = {name: tuple(value.shape) for name, value in tensors.items()}
     for name in sorted(wanted.keys() | got.keys()):
@@ -208,7 +227,6 @@ def load_state(module: nn.Module, tensors: Mapping[str, Tensor], source: str) ->
                 f"Expected weights of this {type(module).__name__} in {source}, but {name} has shape "
                 f"{wanted.get(name, 'none')} in the network and {got.get(name, 'none')} in the file."
             )
-    module.load_state_dict(dict(tensors))
 
 
 def write_tensors(path: str | os.PathLike[str], tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:

@@ -58,6 +58,8 @@ class FourierUNet(nn.Module):
 
     def __init__(self, widths: Any = (24, 48, 64), blocks: int = 1, steps: int = 2, noise: bool = False) -> None:
         super().__init__()
+        if not isinstance(widths, (tuple, list)) or not widths:
+            raise ValueError(f"Expected widths to be at least one number of channels, got {widths!r}.")
         widths = [check_count(width, "each of widths") for width in widths]
         blocks, steps = check_count(blocks, "blocks"), check_count(steps, "steps")
         self.config = {"widths": widths, "blocks": blocks, "steps": steps} | ({"noise": True} if noise else {})
