@@ -39,7 +39,7 @@ def test_average_over_turns_takes_a_constant_push_away() -> None:
     # A network that always pushes to the right: of the eight turned back, as many push to the left, up and down.
     field = one_vector(2, 9, (1.0, 0.0))
 
-    def pushes_right(u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def pushes_right(u: np.ndarray, _: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
         return u + np.array([1.0, 0.0])[:, None, None], np.full_like(u, 2.0) * np.array([1.0, 3.0])[:, None, None]
 
     traction, half_width = average_over_turns(pushes_right, field)

@@ -272,8 +272,9 @@ def test_panels_say_what_they_show(item):
     result, _ = item
     maps = load_maps(*item, in_pixels=False)
     panels = {panel.title: panel for panel in draw_panels(result, maps, Tops().widened(maps), "risk")}
-    # Neither error bars nor masks nor lambdas to choose from: what is not known is not drawn.
-    assert list(panels) == ["Beads", "Displacement", "Traction", "Traction vectors", "Residual", "Quality of vectors"]
+    # Neither error bars of the traction nor masks nor lambdas to choose from: what is not known is not drawn.
+    displacement = ["Displacement", "Error bar of the displacement"]
+    assert list(panels) == ["Beads", *displacement, "Traction", "Traction vectors", "Residual", "Quality of vectors"]
     sizes = {name: (panel.width, panel.height) for name, panel in panels.items() if panel.shape == "map"}
     assert len(set(sizes.values())) == 1
     images = {(panel.width, panel.height) for panel in panels.values() if panel.shape == "image"}
