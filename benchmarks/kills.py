@@ -30,12 +30,17 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGKILL")
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
 # Seconds after which a process counts as left behind.
 PATIENCE = 5.0
-# A network that is trained in seconds.
+# A network that is trained in seconds. Whatever takes long to import is imported by the command itself, as ever: signals
+# are answered from its start.
 TRAINING = """
 import sys
-from tfmkit.cli import main
-from tfmkit.deep.pretraining.fourier_unet import RECIPES, Recipe
-RECIPES["small"] = Recipe(widths=(4, 6), blocks=1, n_updates=12, steps=1, pixels=2048, chunk=2)
+from tfmkit.cli import main, train
+train_network = train._train_fourier_unet
+def train_small(*arguments):
+    from tfmkit.deep.pretraining.fourier_unet import RECIPES, Recipe
+    RECIPES["small"] = Recipe(widths=(4, 6), blocks=1, n_updates=12, steps=1, pixels=2048, chunk=2)
+    train_network(*arguments)
+train._train_fourier_unet = train_small
 sys.exit(main(sys.argv[1:]))
 """
 # These say when, where and by which files a result was made.
