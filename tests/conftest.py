@@ -28,6 +28,7 @@ def measured_data() -> Path:
 def same_style() -> Iterator[None]:
     """Give every test the style of matplotlib. Figures of the paper change it for their process."""
     with mpl.rc_context():
+        mpl.rcdefaults()
         yield
 
 
