@@ -30,8 +30,8 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGKILL")
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
 # Seconds after which a process counts as left behind.
 PATIENCE = 5.0
-# A network that is trained in seconds. Whatever takes long to import is imported by the command itself, as ever: signals
-# are answered from its start.
+# A network that is trained in seconds. The command itself imports the slow packages, so that it answers signals
+# from its start.
 TRAINING = """
 import sys
 from tfmkit.cli import main, train
