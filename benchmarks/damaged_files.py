@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -250,9 +249,3 @@ SUBJECTS: dict[str, Subject] = {
     "experiment.toml": Subject(_config, _read_config),
     "experiment_values.json": Subject(_values, _read_values, mutate_json),
 }
-
-
-def copy_to(source: Path, folder: Path) -> None:
-    """Replace a folder by a copy of another."""
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(source, folder)

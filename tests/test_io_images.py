@@ -10,33 +10,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import tifffile
+from image_files import HEIGHT, N_CHANNELS, N_FRAMES, WIDTH, imagej, ome, plain, random_stack
 from PIL import Image
 from skimage.io import imsave
 
 from tfmkit.io import open_images, write_ome_tiff
 
-N_FRAMES, N_CHANNELS, HEIGHT, WIDTH = 5, 2, 12, 17
-
 
 @pytest.fixture
 def stack() -> np.ndarray:
-    """Return images whose pixels all differ from image to image."""
-    rng = np.random.default_rng(0)
-    return rng.integers(0, 2**16, (N_FRAMES, N_CHANNELS, HEIGHT, WIDTH)).astype(np.uint16)
-
-
-def imagej(path, stack, unit="micron", per_unit=4.0, **metadata):
-    tifffile.imwrite(
-        path, stack, imagej=True, resolution=(per_unit, per_unit), metadata={"axes": "TCYX", "unit": unit, **metadata}
-    )
-
-
-def ome(path, stack, **metadata):
-    tifffile.imwrite(path, stack, ome=True, photometric="minisblack", metadata={"axes": "TCYX", **metadata})
-
-
-def plain(path, stack, **options):
-    tifffile.imwrite(path, stack, metadata=None, photometric="minisblack", **options)
+    return random_stack()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
