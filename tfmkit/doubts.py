@@ -104,8 +104,8 @@ SIGNS = (
         0.35,
         True,
         "{peak_replaced_fraction:.0%} of the vectors where the gel moves most were replaced: the beads there cannot be "
-        "followed, because the strain is near 1 or the images differ, and the traction there is too small. Take a "
-        "stiffer gel, or images at a larger magnification",
+        "followed, because the strain is near 1 or the cell glows over them, and the traction there is not to be "
+        "trusted. Look at both images. Take a stiffer gel, a larger magnification, or a filter that blocks the cell",
     ),
     Sign(
         "excluded_fraction",
