@@ -93,6 +93,9 @@ def test_tracnet_is_trained_as_the_paper_says_and_refined(tmp_path, monkeypatch)
         (["tracnet", "--recipe", "paper", "--updates", "3"], "numbers of cells and updates"),
         (["small", "--recipe", "paper"], "tracnet alone"),
         (["small", "--bfloat16"], "tracnet alone"),
+        (["small", "--paper-cells"], "tracnet alone"),
+        (["tracnet", "--paper-cells"], "beside --start"),
+        (["tracnet", "--paper-cells", "--start", "tracnet", "--cells", "200"], "without --cells"),
     ],
 )
 def test_options_of_another_training_are_refused(arguments, message, tmp_path, capsys):

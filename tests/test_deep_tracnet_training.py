@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -180,6 +182,17 @@ def test_a_refinement_sees_windows_on_the_scale_of_whole_fields(narrow):
     training = RefinementTraining(recipe, tracnet.TracNet(), tracnet.TracNet().state_dict(), "cpu", bfloat16=False)
     batch = next(training.batches())
     torch.testing.assert_close(batch.displacement.square().mean((1, 2, 3)), torch.ones(8), rtol=1e-4, atol=1e-5)
+
+
+def test_a_refinement_on_the_papers_cells_sees_the_fields_of_the_papers_recipe(narrow, monkeypatch):
+    small = partial(PaperRecipe, n_cells=2, n_angles=3, n_round=1)
+    monkeypatch.setattr(tracnet, "PaperRecipe", small)
+    fields = Refinement("", paper_cells=True, side=24, seed=5).fields()
+    wanted = turned_cells(2, 3, 1, 24, np.random.default_rng(5))
+    assert np.array_equal(fields.displacement, wanted.displacement)
+    assert np.array_equal(fields.traction, wanted.traction)
+    training = PaperTraining(small(side=24, batch=2, seed=5), "cpu", bfloat16=False)
+    assert np.array_equal(training.fields.traction, wanted.traction)
 
 
 def test_a_loss_of_16_bit_numbers_is_nearly_that_of_32_bit_ones(narrow):

@@ -78,6 +78,11 @@ def _add_options_of_tracnet(parser: argparse.ArgumentParser) -> None:
         help="training of tracnet from random weights: by Adam with noise, or as the paper says (default: adam)",
     )
     parser.add_argument(
+        "--paper-cells",
+        action="store_true",
+        help=f"refine tracnet (--start) on the {_PAPER_CELLS} fields of --recipe paper with this seed",
+    )
+    parser.add_argument(
         "--bfloat16",
         action="store_true",
         help="compute the convolutions of tracnet with 16-bit numbers (--recipe paper and --start): twice as fast on "
@@ -129,8 +134,8 @@ def _make_fields(options: argparse.Namespace) -> None:
 
 
 def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
-    if options.tracnet_recipe != "adam" or options.bfloat16:
-        raise ValueError(f"Expected --recipe and --bfloat16 beside tracnet alone, got {options.recipe}.")
+    if options.tracnet_recipe != "adam" or options.bfloat16 or options.paper_cells:
+        raise ValueError(f"Expected --recipe, --bfloat16 and --paper-cells beside tracnet alone, got {options.recipe}.")
     from tfmkit.deep.files import Weights, write_weights
     from tfmkit.deep.pretraining.cells import training_cells
     from tfmkit.deep.pretraining.fourier_unet import MEASURED_REFINEMENT, RECIPES, REFINEMENT, train
@@ -181,6 +186,8 @@ def _train_tracnet(options: argparse.Namespace, path: Path) -> None:
     """Train the paper's network on the paper's cells: circuit-model cells on the pixels, one Poisson ratio."""
     if options.leave_out:
         raise ValueError(f"Expected tracnet to be trained on its one family, got --leave-out {options.leave_out}.")
+    if options.paper_cells and (options.start is None or options.cells is not None):
+        raise ValueError("Expected --paper-cells beside --start and without --cells.")
     if options.start is not None:
         if options.tracnet_recipe == "paper":
             raise ValueError(f"Expected the paper's recipe to begin with random weights, got --start {options.start}.")
@@ -210,8 +217,9 @@ def _refine_tracnet(options: argparse.Namespace, path: Path) -> None:
     start = read_weights(find_weights(options.start))
     if start.network != "tracnet":
         raise ValueError(f"Expected weights of tracnet to start from, got those of {start.network}.")
-    recipe = Refinement(start.checksum, seed=options.seed)
-    recipe = replace(recipe, n_cells=options.cells or recipe.n_cells, n_updates=options.updates or recipe.n_updates)
+    recipe = Refinement(start.checksum, paper_cells=options.paper_cells, seed=options.seed)
+    n_cells = _PAPER_CELLS if options.paper_cells else options.cells or recipe.n_cells
+    recipe = replace(recipe, n_cells=n_cells, n_updates=options.updates or recipe.n_updates)
     how = {"device": options.device, "bfloat16": options.bfloat16}
     network = refine(recipe, start.tensors, options.output, params=start.params, **how)
     _write_tracnet(path, start.params, {"recipe": asdict(recipe), "start": start.settings}, network)

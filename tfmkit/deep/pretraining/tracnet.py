@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tfmkit.deep.networks.tracnet import TracNet
 from tfmkit.deep.pretraining.loop import Training, default_device, describe, run_training, seeded_network
-from tfmkit.deep.pretraining.turned_cells import simulated_cells, turned_cells
+from tfmkit.deep.pretraining.turned_cells import Fields, simulated_cells, turned_cells
 from tfmkit.deep.turns import turn
 
 _EPS = 1e-8
@@ -77,6 +77,17 @@ class PaperRecipe:
     spread: float = 0.01
     seed: int = 0
 
+    def fields(self) -> Fields:
+        """Simulate the fields of the training.
+
+        Returns
+        -------
+        Fields
+            The noise-free fields, always the same ones for one recipe.
+        """
+        rng = np.random.default_rng(self.seed)
+        return turned_cells(self.n_cells, self.n_angles, self.n_round, self.side, rng)
+
 
 @dataclass(frozen=True)
 class Refinement:
@@ -87,7 +98,9 @@ class Refinement:
     start : str
         Checksum of the weights that it goes on from.
     n_cells : int
-        Cells to simulate; each has eight turns and reflections.
+        Cells to simulate, half of them by each protocol; each has eight turns and reflections.
+    paper_cells : bool
+        Whether the fields are those of the paper's recipe with this seed instead, in place of `n_cells` cells.
     side, window : int
         Pixels along a side of the fields, and of the part of them that a minibatch shows.
     batch, n_updates : int
@@ -106,6 +119,7 @@ class Refinement:
 
     start: str
     n_cells: int = 4_000
+    paper_cells: bool = False
     side: int = 104
     window: int = 64
     batch: int = 12
@@ -116,6 +130,18 @@ class Refinement:
     noise: tuple[float, float] = (0.003, 0.4)
     noise_free: float = 0.3
     seed: int = 0
+
+    def fields(self) -> Fields:
+        """Simulate the fields of the training.
+
+        Returns
+        -------
+        Fields
+            The noise-free fields, always the same ones for one recipe.
+        """
+        if self.paper_cells:
+            return PaperRecipe(side=self.side, seed=self.seed).fields()
+        return simulated_cells(self.n_cells, self.side, np.random.default_rng(self.seed))
 
 
 def train_as_paper(
@@ -204,9 +230,7 @@ class PaperTraining(Training):
 
     def __init__(self, recipe: PaperRecipe, device: str, *, bfloat16: bool) -> None:
         self.recipe = recipe
-        self.fields = turned_cells(
-            recipe.n_cells, recipe.n_angles, recipe.n_round, recipe.side, np.random.default_rng(recipe.seed)
-        )
+        self.fields = recipe.fields()
         network = seeded_network(recipe.seed, lambda: _narrow_normal(TracNet(second_norm=False), recipe.spread))
         network.to(device)
         optimizer = torch.optim.SGD(_groups(network, recipe.weight_decay), lr=recipe.lr, momentum=recipe.momentum)
@@ -317,7 +341,7 @@ class RefinementTraining(Training):
         self, recipe: Refinement, network: TracNet, start: Mapping[str, Tensor], device: str, *, bfloat16: bool
     ) -> None:
         self.recipe = recipe
-        self.fields = simulated_cells(recipe.n_cells, recipe.side, np.random.default_rng(recipe.seed))
+        self.fields = recipe.fields()
         network.load_state_dict(dict(start))
         network.to(device).eval()
         optimizer = torch.optim.AdamW(network.parameters(), lr=recipe.lr, weight_decay=1e-4, betas=(0.9, 0.99))
