@@ -8,7 +8,9 @@ import sys
 import pytest
 
 from tfmkit.cli import main
+from tfmkit.cli import simulate as simulate_command
 from tfmkit.cli.main import COMMANDS
+from tfmkit.simulate import CELL_FAMILIES, PATCH_FAMILIES
 
 HEAVY = {"numpy", "scipy", "sklearn", "pandas", "torch", "matplotlib"}
 
@@ -21,12 +23,29 @@ def help_of(*arguments, capsys):
     return " ".join(capsys.readouterr().out.split())
 
 
+def loaded_by(*arguments):
+    """Return the packages that a fresh Python has imported after a help text."""
+    program = "import sys; from tfmkit.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
+    return {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+
+
 def test_help_imports_no_command():
-    program = "import sys; from tfmkit.cli import main\ntry: main(['--help'])\nexcept SystemExit: print(*sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    loaded = {name.partition(".")[0] for name in done.stdout.splitlines()[-1].split()}
+    loaded = loaded_by("--help")
     assert "argparse" in loaded
     assert not loaded & HEAVY
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_a_command_imports_no_more_than_numpy(command):
+    loaded = loaded_by(command, "--help")
+    assert "argparse" in loaded
+    assert not loaded & HEAVY - {"numpy"}
+
+
+def test_simulate_offers_every_family():
+    assert tuple(CELL_FAMILIES) == simulate_command.CELLS
+    assert tuple(PATCH_FAMILIES) == simulate_command.PATCHES
 
 
 def test_help_lists_every_command(capsys):

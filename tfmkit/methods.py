@@ -12,13 +12,15 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tfmkit._validation import check_choice
-from tfmkit.gel import Gel
 from tfmkit.literature import BUTLER, HUANG, LE_BESNERAIS, LUCAS, SABASS, SCARANO, WANG, WESTERWEEL, ZACH, Reference
+
+if TYPE_CHECKING:
+    from tfmkit.gel import Gel
 
 # A batch sets these itself, or they mean nothing for one field without known traction.
 _RESERVED = {
@@ -196,6 +198,8 @@ TRACTION = {
         error_bars="errors as large as the network expects at every grid point",
     ),
 }
+# Those of them that need neither a choice of the user nor training: the ones that comparisons run by default.
+DEFAULT_TRACTION = ("FTTCCV", "ElasticNetTFM", "DeepTFM")
 
 
 def check_displacement(name: Any, params: Mapping[str, Any]) -> None:
@@ -237,6 +241,8 @@ def check_traction(name: Any, params: Mapping[str, Any], gel: Gel | None = None)
         If the method, a parameter or the gel is refused.
     """
     from sklearn.utils import get_tags
+
+    from tfmkit.gel import Gel
 
     wanted = gel or Gel()
     with _blaming({**params, "estimator": name}):

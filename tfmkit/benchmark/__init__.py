@@ -13,12 +13,11 @@
 ['mean', 'std', 'n_cells', 'seconds']
 """
 
-from tfmkit.benchmark.comparison import DEFAULT_METHODS, METRICS, add_vector_noise, compare, default_estimators
+from tfmkit.benchmark.comparison import METRICS, add_vector_noise, compare, default_estimators
 from tfmkit.benchmark.oracle import OracleLambda
 from tfmkit.benchmark.tables import format_summary, paired_tests, summarise
 
 __all__ = [
-    "DEFAULT_METHODS",
     "METRICS",
     "OracleLambda",
     "add_vector_noise",

@@ -28,8 +28,6 @@ from tfmkit.simulate import add_noise
 NoiseModel = Callable[[FloatArray, float, np.random.Generator], FloatArray]
 Metric = Callable[[FloatArray, FloatArray], Any]
 
-# Methods that need neither a choice of the user nor training, in the table of methods.
-DEFAULT_METHODS = ("FTTCCV", "ElasticNetTFM", "DeepTFM")
 ORACLE_ORDERS = (0.0, 0.5, 1.0, 1.5, 2.0)
 
 # Name -> metric and the metadata that it needs.
@@ -86,7 +84,7 @@ def default_estimators(*, young: float = 10_670.0, poisson: float = 0.45, spacin
         `FTTCCV`, `ElasticNetTFM`, and `DeepTFM` with its packaged weights.
     """
     gel = {"young": young, "poisson": poisson, "spacing": spacing}
-    return {name: methods.TRACTION[name].make(**gel) for name in DEFAULT_METHODS}
+    return {name: methods.TRACTION[name].make(**gel) for name in methods.DEFAULT_TRACTION}
 
 
 def compare(

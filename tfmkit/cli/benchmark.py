@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmkit.methods import DEFAULT_TRACTION, TRACTION
+
 _KEYS = ("displacement", "traction", "mask", "young", "poisson")
 
 
@@ -20,9 +22,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser : argparse.ArgumentParser
         Parser of the command.
     """
-    from tfmkit.benchmark import DEFAULT_METHODS
-    from tfmkit.methods import TRACTION
-
     parser.description = (
         "Compare methods on the cells of `tfmkit simulate`. The oracle is FTTC with the lambda and the order that give "
         "each cell the least error over the whole field, chosen with the true traction."
@@ -32,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--method",
         nargs="*",
         choices=tuple(TRACTION),
-        default=list(DEFAULT_METHODS),
+        default=list(DEFAULT_TRACTION),
         metavar="NAME",
         help=f"methods to compare, out of {', '.join(TRACTION)}",
     )
@@ -83,8 +82,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _estimators(options: argparse.Namespace, gel: dict[str, float]) -> dict[str, Any]:
-    from tfmkit.methods import TRACTION
-
     fixed = {f"FTTC (lam={lam:g})": TRACTION["FTTC"].make(lam=lam, **gel) for lam in options.lam}
     named = {name: TRACTION[name].make(**gel) for name in options.method}
     trained = {f"DeepTFM ({name})": TRACTION["DeepTFM"].make(weights=name, **gel) for name in options.weights}

@@ -8,9 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfmkit.io import writing
-from tfmkit.quantities import read_young
-from tfmkit.simulate import CELL_FAMILIES, PATCH_FAMILIES, CellSimulator, PatchSimulator
+# The families of `tfmkit.simulate`, whose import takes longer than the help may.
+CELLS, PATCHES = ("generic", "keratocyte", "neuron", "fibroblast", "adhesion"), ("disc", "hertz")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,9 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ".npz file, which `tfmkit traction` and `tfmkit benchmark` read."
     )
     parser.add_argument("-n", "--number", type=int, default=28, help="number of cells")
-    parser.add_argument(
-        "--family", choices=(*CELL_FAMILIES, *PATCH_FAMILIES), default="generic", help="family of cells or patches"
-    )
+    parser.add_argument("--family", choices=(*CELLS, *PATCHES), default="generic", help="family of cells or patches")
     parser.add_argument("--shape", type=int, nargs="+", default=[104], metavar="PX", help="side, or height and width")
     parser.add_argument("--young", default="10670", metavar="PA", help="Young's modulus of the gel in Pa, or 10kPa")
     parser.add_argument("--poisson", type=float, default=0.45, metavar="NU", help="Poisson ratio of the gel")
@@ -49,9 +46,13 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If an argument is refused; nothing is written then.
     """
+    from tfmkit.io import writing
+    from tfmkit.quantities import read_young
+    from tfmkit.simulate import CellSimulator, PatchSimulator
+
     if options.output.suffix != ".npz":
         raise ValueError(f"Expected an output file that ends in .npz, got {options.output}.")
-    simulator = PatchSimulator if options.family in PATCH_FAMILIES else CellSimulator
+    simulator = PatchSimulator if options.family in PATCHES else CellSimulator
     shape = tuple(options.shape) if len(options.shape) > 1 else options.shape[0]
     gel: dict[str, Any] = {"young": read_young(options.young), "poisson": options.poisson}
     cells = simulator(options.family, shape=shape, **gel, random_state=options.seed).sample(options.number)

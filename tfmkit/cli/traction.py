@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import check_number
-from tfmkit.base import noise_for
 from tfmkit.cli.image_choice import add_image_choice
 from tfmkit.methods import TRACTION
 
@@ -194,6 +193,7 @@ def _invert(
     data: DisplacementData, name: str, params: dict[str, Any], gel: Gel
 ) -> tuple[NDArray[Any], dict[str, Any], dict[str, NDArray[Any]]]:
     """Return the traction, the settings of the method, and its choices and doubts for every frame."""
+    from tfmkit.base import noise_for
     from tfmkit.cli.provenance import describe_method
 
     estimator = TRACTION[name].on_gel(gel, **params)
