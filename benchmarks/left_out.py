@@ -16,7 +16,7 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut, cross_valida
 from tqdm.auto import tqdm
 
 from benchmarks.families import FAMILIES, family_fields
-from benchmarks.paper.panels import new_figure
+from benchmarks.paper.panels import in_style, new_figure
 from benchmarks.saving import save_figure, save_table
 from benchmarks.stages import Settings, Stage
 from tfmkit.deep import DeepTFM
@@ -59,6 +59,7 @@ def families(n_fields: int, poisson: float, seed: int) -> tuple[Any, Any, Any]:
     return np.concatenate(noisy), np.concatenate([part.traction for part in parts]), np.repeat(FAMILIES, n_fields)
 
 
+@in_style
 def _make(folder: Path, settings: Settings) -> None:
     displacement, traction, groups = families(settings["n_fields"], settings["poisson"], settings["seed"])
     compared = estimators(settings["poisson"])

@@ -27,7 +27,7 @@ from benchmarks import left_out
 from benchmarks.command import study_parser
 from benchmarks.families import CORRELATION, family_fields
 from benchmarks.paper.methods import Once, weights_digest
-from benchmarks.paper.panels import letter, new_figure
+from benchmarks.paper.panels import in_style, letter, new_figure
 from benchmarks.saving import save_figure, save_table
 from benchmarks.stages import Settings, Stage, digests, run_stages
 from tfmkit.benchmark import OracleLambda, compare, summarise
@@ -197,6 +197,7 @@ def _run_sweep(folder: Path, settings: Settings, *, name: str) -> None:
     save_table(pd.concat(tables, ignore_index=True), name, folder, settings)
 
 
+@in_style
 def _draw(folder: Path, settings: Settings) -> None:
     figure = new_figure(7.2, 6.0)
     axes = figure.subplots(3, 3).ravel()

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
-import matplotlib as mpl
 import pytest
 
 
@@ -22,14 +20,6 @@ def measured_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no measured data: {folder} does not exist (set TFMKIT_DATA)")
     return folder
-
-
-@pytest.fixture(autouse=True)
-def same_style() -> Iterator[None]:
-    """Give every test the style of matplotlib. Figures of the paper change it for their process."""
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        yield
 
 
 @pytest.fixture

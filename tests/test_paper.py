@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
@@ -110,11 +111,23 @@ def test_digests_change_with_the_file(tmp_path):
     assert digests(tmp_path, ["a.csv"]) != before
 
 
+@panels.in_style
+def write_figure(name, folder):
+    figure = panels.new_figure(1, 1)
+    figure.subplots().plot([0, 1])
+    save_figure(figure, name, folder, {})
+
+
+def test_a_figure_of_the_paper_leaves_the_style_of_the_process_alone(tmp_path):
+    with mpl.rc_context({"font.size": 9.5}):
+        before = dict(mpl.rcParams)
+        write_figure("a", tmp_path)
+        assert dict(mpl.rcParams) == before
+
+
 def test_saved_figures_are_the_same_bytes(tmp_path):
     for name in ("a", "b"):
-        figure = panels.new_figure(1, 1)
-        figure.subplots().plot([0, 1])
-        save_figure(figure, name, tmp_path, {})
+        write_figure(name, tmp_path)
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 

@@ -19,7 +19,7 @@ from benchmarks.paper.methods import (
     paper_cells,
     with_cutoff,
 )
-from benchmarks.paper.panels import COLOURS, letter, new_figure
+from benchmarks.paper.panels import COLOURS, in_style, letter, new_figure
 from benchmarks.saving import save_figure, save_table
 from benchmarks.stages import Settings, Stage, digests
 from tfmkit.benchmark import add_vector_noise, compare, paired_tests
@@ -85,6 +85,7 @@ def _measure(folder: Path, settings: Settings, *, level: float) -> None:
     save_table(wide, table_name(level), folder, settings)
 
 
+@in_style
 def _summarise(folder: Path, settings: Settings) -> None:
     errors = read_errors(folder)
     groups = errors.groupby(["metric", *_KEYS], sort=False)

@@ -27,6 +27,7 @@ from benchmarks.paper.panels import (
     draw_vectors,
     draw_window,
     head,
+    in_style,
     letter,
     new_figure,
     strongest_window,
@@ -50,6 +51,7 @@ def stages(settings: Settings) -> list[Stage]:
     ]
 
 
+@in_style
 def _make(folder: Path, settings: Settings, *, name: str, level: float) -> None:
     cell = paper_cells(1, settings["seed"])
     noisy = add_vector_noise(cell.displacement, level, np.random.default_rng(settings["seed"]))

@@ -13,7 +13,7 @@ from tqdm.auto import tqdm
 
 from benchmarks.command import DATA
 from benchmarks.paper.methods import DEEP, FTTC_NAMES, PAPER_LAMBDAS, fttc_at_paper_lambdas, networks
-from benchmarks.paper.panels import COLOURS, draw_heat, draw_scale_bar, head, letter, new_figure
+from benchmarks.paper.panels import COLOURS, draw_heat, draw_scale_bar, head, in_style, letter, new_figure
 from benchmarks.saving import save_figure, save_table
 from benchmarks.stages import Settings, Stage
 from tfmkit.datasets import DATASETS, fetch
@@ -83,6 +83,7 @@ def _find(source: Source) -> Path | None:
         return None
 
 
+@in_style
 def _make(folder: Path, settings: Settings, found: dict[str, Path]) -> None:
     rows, tractions, pixels = [], {}, {}
     for name, path in tqdm(found.items(), desc="measured fields", disable=None):

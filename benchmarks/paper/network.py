@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from benchmarks.paper.panels import new_figure
+from benchmarks.paper.panels import in_style, new_figure
 from benchmarks.saving import save_figure, save_table
 from benchmarks.stages import Settings, Stage
 from tfmkit.deep.networks import TracNet
@@ -91,6 +91,7 @@ def _coupling(network: TracNet, seed: int) -> tuple[float, float]:
     return parts[0], parts[1]
 
 
+@in_style
 def _make(folder: Path, settings: Settings) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings["seed"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import matplotlib as mpl
 import numpy as np
 from numpy.typing import NDArray
 
@@ -43,16 +44,16 @@ _STYLE: dict[str, Any] = {
     "ytick.labelsize": 7,
     "ytick.major.width": 0.6,
 }
+# A decorator of the functions that draw and write a figure. Only inside them does matplotlib have this style.
+in_style = mpl.rc_context(_STYLE)
 
 _BACKING = {"facecolor": "black", "edgecolor": "none", "alpha": 0.6, "pad": 0.6}
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches; no window opens."""
-    import matplotlib as mpl
+    """Return an empty figure of a size in inches; no window opens. Call it from a function that is `in_style`."""
     from matplotlib.figure import Figure
 
-    mpl.rcParams.update(_STYLE)
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0.01, hspace=0.01)
     return figure

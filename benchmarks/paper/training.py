@@ -17,7 +17,7 @@ from skorch.callbacks import Callback, LRScheduler
 from torch import Tensor, nn
 from tqdm.auto import tqdm
 
-from benchmarks.paper.panels import new_figure
+from benchmarks.paper.panels import in_style, new_figure
 from benchmarks.saving import save_figure, save_table
 from benchmarks.stages import Settings, Stage
 from tfmkit.deep import DeepTFM
@@ -74,6 +74,7 @@ def stage(settings: Settings, **changes: Any) -> Stage:
     return Stage(("figure_s2.csv", "figure_s2.png"), {**SETTINGS, "seed": settings["seed"], **changes}, _make)
 
 
+@in_style
 def _make(folder: Path, settings: Settings) -> None:
     held_out = settings["n_cells"] + _SHOWN
     simulator = CellSimulator("generic", shape=settings["side"], random_state=settings["seed"] + 1)
