@@ -4,7 +4,7 @@
 2. The displacement is measured in the images, as in an experiment.
 3. Four methods recover the traction: FTTC with a cross-validated lambda, FTTCCV, the trained network of the package,
    and the same network after a few epochs on cells of this kind.
-4. A measured colony follows, if the data are at hand.
+4. A measured colony follows, if its data are at hand or can be fetched.
 
 It takes a few minutes on two cores. Results go to `out/demo`.
 """
@@ -23,10 +23,12 @@ from sklearn.model_selection import GridSearchCV, KFold
 from sklearn.utils import Bunch
 from tqdm import tqdm
 
-from benchmarks.command import DATA, study_parser
+from benchmarks.command import study_parser
+from benchmarks.paper.measured import SOURCES, find_file
 from tfmkit import FTTC, FTTCCV, PIV, CellSimulator, DeepTFM
 from tfmkit.cli import main as command_line
-from tfmkit.io import write_csv, writing
+from tfmkit.datasets import DATASETS
+from tfmkit.io import read_displacement, write_csv, writing
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import BeadSimulator
 
@@ -89,10 +91,38 @@ def tabulate(recovered: dict[str, NDArray[Any]], cells: Bunch) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def draw(recovered: dict[str, NDArray[Any]], cells: Bunch, image: NDArray[Any], table: pd.DataFrame) -> Figure:
-    """Draw traction and error of one test cell, side by side for all methods."""
+def draw(
+    recovered: dict[str, NDArray[Any]],
+    cells: Bunch,
+    image: NDArray[Any],
+    table: pd.DataFrame,
+    colony: dict[str, NDArray[Any]],
+) -> Figure:
+    """Draw traction and error of one test cell, side by side for all methods, and the measured colony."""
+    widths = [2.7 * (1 + len(recovered)), *([3.8] if colony else [])]
+    figure = Figure(figsize=(sum(widths), 6.0), layout="constrained")
+    parts = figure.subfigures(1, len(widths), width_ratios=widths, squeeze=False)[0]
+    _draw_cell(parts[0], recovered, cells, image, table)
+    if colony:
+        _draw_colony(parts[1], colony)
+    return figure
+
+
+def _draw_colony(figure: Any, colony: dict[str, NDArray[Any]]) -> None:
+    axes = figure.subplots(2, 1)
+    top = max(float(np.percentile(np.hypot(*field), 99.8)) for field in colony.values())
+    for axis, (name, field) in zip(axes, colony.items(), strict=True):
+        shown = axis.imshow(np.hypot(*field), cmap="magma", vmin=0, vmax=top)
+        axis.set(xticks=[], yticks=[])
+        axis.set_title(name, fontsize=9)
+    figure.colorbar(shown, ax=axes, label="traction (Pa)", extend="max")
+    figure.suptitle("A measured colony")
+
+
+def _draw_cell(
+    figure: Any, recovered: dict[str, NDArray[Any]], cells: Bunch, image: NDArray[Any], table: pd.DataFrame
+) -> None:
     truth, mask = cells.traction[0], cells.mask[0]
-    figure = Figure(figsize=(2.7 * (1 + len(recovered)), 6.0), layout="constrained")
     axes = figure.subplots(2, 1 + len(recovered))
     fields = {"true traction": truth} | {name: field[0] for name, field in recovered.items()}
     errors = {name: np.hypot(*(field - truth)) for name, field in fields.items()}
@@ -115,18 +145,24 @@ def draw(recovered: dict[str, NDArray[Any]], cells: Bunch, image: NDArray[Any], 
     figure.colorbar(shown, ax=axes[0], label="traction (Pa)")
     figure.colorbar(wrong, ax=axes[1], label="length of the error (Pa)")
     figure.suptitle("From bead images to traction: one simulated cell that no method has seen")
-    return figure
 
 
-def run_measured(folder: Path) -> None:
-    """Make the traction map of a measured colony, where the data are at hand."""
-    source = DATA / "pytfm" / "KO_04u.npy"
-    if not source.is_file():
-        print(f"\nA measured colony is left out: there are no data at {source} (set TFMKIT_DATA to their folder).")
-        return
-    arguments = ["--young", "49e3", "--poisson", "0.49", "--pixel-size", "0.201", "--spacing", "10.5"]
-    print(f"\nA measured colony of MDCK cells: tfmkit traction {source.name} {' '.join(arguments)}")
-    command_line(["traction", str(source), *arguments, "-o", str(folder / "measured_colony")])
+def recover_colony(folder: Path) -> dict[str, NDArray[Any]]:
+    """Return the traction of a measured colony by two methods, and write its maps; none without the data."""
+    source = SOURCES["MDCK colony, knock-out"]
+    path, known = find_file(source), DATASETS[source.dataset]
+    if path is None:
+        print(f"\nThe measured colony is left out: put {source.path} below a folder, and set TFMKIT_DATA to it.")
+        return {}
+    gel = {"--young": known.young, "--poisson": known.poisson}
+    lengths = {"--pixel-size": known.pixel_size, "--spacing": known.spacing}
+    arguments = [f"{word}" for pair in (gel | lengths).items() for word in pair]
+    print(f"\nA measured colony of MDCK cells: tfmkit traction {path.name} {' '.join(arguments)}")
+    command_line(["traction", str(path), *arguments, "-o", str(folder / "measured_colony")])
+    data = read_displacement(path, spacing=known.spacing)
+    surface: dict[str, Any] = {"young": known.young, "poisson": known.poisson, "spacing": data.spacing}
+    methods = {"FTTCCV": FTTCCV(**surface), "DeepTFM, packaged": DeepTFM.from_pretrained("small", **surface)}
+    return {name: method.fit(data.displacement).predict(data.displacement)[0] for name, method in methods.items()}
 
 
 def main() -> None:
@@ -153,10 +189,10 @@ def main() -> None:
     print(shown.pivot(index="method", columns="metric", values="value").loc[list(recovered)].to_string())
     columns = table.rename(columns={"mean": "mean_percent", "std": "std_percent"})
     write_csv(options.output / "errors.csv", dict(columns.items()))
+    colony = recover_colony(options.output)
     with writing(options.output / "demo.png") as temporary:
         image = take_images(testing.displacement[0], first_test)[0, 1]
-        draw(recovered, testing, image, table).savefig(temporary, dpi=150)
-    run_measured(options.output)
+        draw(recovered, testing, image, table, colony).savefig(temporary, dpi=150)
     print(f"\nThe figure is {(options.output / 'demo.png').resolve()}; the table is errors.csv beside it.")
 
 

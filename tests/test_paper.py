@@ -240,7 +240,7 @@ def test_claims_without_measured_fields_say_so(tmp_path):
 
 
 def test_measured_stage_is_left_out_without_fields(monkeypatch, capsys):
-    monkeypatch.setattr(measured, "_find", lambda source: None)
+    monkeypatch.setattr(measured, "find_file", lambda source: None)
     assert measured.stage(SETTINGS) is None
     assert "TFMKIT_DATA" in capsys.readouterr().out
 

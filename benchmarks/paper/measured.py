@@ -60,7 +60,7 @@ METHODS = (DEEP, *FTTC_NAMES, CHOSEN)
 
 def stage(settings: Settings) -> Stage | None:
     """Return the stage, or None where there is not a single measured field."""
-    found = {name: path for name, source in SOURCES.items() if (path := _find(source)) is not None}
+    found = {name: path for name, source in SOURCES.items() if (path := find_file(source)) is not None}
     for name in SOURCES.keys() - found.keys():
         tqdm.write(f"figure 5 without {name}: no file {SOURCES[name].path} (set TFMKIT_DATA to its folder)")
     if not found:
@@ -69,7 +69,7 @@ def stage(settings: Settings) -> Stage | None:
     return Stage(("figure_5.csv", "figure_5.png"), settings, lambda folder, chosen: _make(folder, chosen, found))
 
 
-def _find(source: Source) -> Path | None:
+def find_file(source: Source) -> Path | None:
     """Return the local copy, or the one that comes from its home by hash; None without either."""
     path = DATA / source.path
     if path.is_file():
