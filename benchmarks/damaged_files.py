@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import h5py
 import numpy as np
@@ -157,6 +158,16 @@ def _region(folder: Path, *, name: str) -> Path:
     return folder / name
 
 
+def _many_outlines(folder: Path, *, n: int) -> Path:
+    places = np.random.default_rng(0).uniform(0, min(IMAGE) - 5, (n, 2))
+    corners = np.array([[0, 0], [4, 0], [4, 5], [0, 5]])
+    with ZipFile(folder / "a.zip", "w") as archive:
+        for number, place in enumerate(places):
+            outline = ImagejRoi.frompoints(place + corners, name="cell")
+            archive.writestr(f"{number}.roi", outline.tobytes())
+    return folder / "a.zip"
+
+
 def _labels(folder: Path) -> Path:
     labels = np.zeros(IMAGE, dtype=np.uint8)
     labels[2:6, 2:6], labels[7:10, 8:14] = 1, 2
@@ -204,6 +215,10 @@ def _values(folder: Path) -> Path:
     return folder / "values.json"
 
 
+def _same(content: bytes, rng: np.random.Generator) -> bytes:  # noqa: ARG001 - the form of a mutation
+    return content
+
+
 def mutate_json(content: bytes, rng: np.random.Generator) -> bytes:
     """Return JSON in which one entry has another value, another name, or is gone."""
     return json.dumps(mutate_values(json.loads(content), rng)).encode()
@@ -239,6 +254,8 @@ REGIONS = {
     "cells.zip": partial(_region, name="a.zip"),
     "labels.png": _labels,
 }
+# Whole files that are far larger than usual ones.
+LARGE = {"100,000 outlines.zip": Subject(partial(_many_outlines, n=100_000), _read_regions, _same)}
 SUBJECTS: dict[str, Subject] = {
     **{name: Subject(writes, read_displacement) for name, writes in FILES.items()},
     "pytfm.npy": Subject(_pytfm, partial(read_displacement, spacing=8.0)),

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from benchmarks.damaged_files import SUBJECTS, Subject, mutate_json
+from benchmarks.damaged_vendors import VENDORS
 from benchmarks.mutators import mutate_values
 from tfmkit.batch import find_doubtful, read_results, run
 from tfmkit.deep.calibration import Calibration
@@ -130,6 +131,7 @@ def all_subjects(scratch: Path) -> dict[str, Subject]:
     forge = partial(_forge, folder=[scratch])
     return {
         **SUBJECTS,
+        **VENDORS,
         "weights": Subject(_write_weights, _read_weights),
         "weights_forged": Subject(_write_weights, _read_weights, forge),
         "checkpoint": Subject(_write_checkpoint, _read_checkpoint),

@@ -4,7 +4,7 @@
 
 Each kind of file is damaged so many times, in a process of its own that may use 6 GiB of addresses. The table says for
 each kind how many files were read nevertheless, how many were refused, the faults, the seconds of the slowest one, and
-the MiB that the process grew by.
+the MiB that the process grew by. The last row is a large file that is not damaged.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from benchmarks.command import study_parser
+from benchmarks.damaged_files import LARGE
 from benchmarks.damaged_results import all_subjects
+from benchmarks.damaged_vendors import lacking
 from benchmarks.saving import write_table
 
 # A process may have so many bytes of addresses, beyond which memory is refused to it.
@@ -38,7 +40,7 @@ def attack(name: str, n_mutations: int, seed: int, folder: Path) -> dict[str, An
     Parameters
     ----------
     name : str
-        Key of `all_subjects`.
+        Key of `all_subjects`, or of `LARGE`.
     n_mutations : int
         Number of damaged files.
     seed : int
@@ -52,13 +54,15 @@ def attack(name: str, n_mutations: int, seed: int, folder: Path) -> dict[str, An
         ``read``, ``refused``, ``seconds`` of the slowest, ``mib`` that the process grew by, and ``faults``: the number
         of the mutation and its error or warning, up to 20.
     """
-    subject = all_subjects(folder)[name]
+    subject = {**all_subjects(folder), **LARGE}[name]
     path = subject.writes(folder)
-    content = path.read_bytes()
+    content, start = path.read_bytes(), memory()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
         subject.reads(path)
-    start, ends, slowest, faults = memory(), Counter[str](), 0.0, []
+    # The first reading imports the libraries of the kind.
+    start = start if name in LARGE else memory()
+    ends, slowest, faults = Counter[str](), 0.0, []
     for number in range(n_mutations):
         # The number of a mutation is enough to make it again.
         path.write_bytes(subject.mutate(content, np.random.default_rng([seed, number])))
@@ -80,7 +84,9 @@ def attack(name: str, n_mutations: int, seed: int, folder: Path) -> dict[str, An
 
 
 def mutations_of(name: str, n_mutations: int) -> int:
-    """Return the number of damaged files of a kind: fewer where reading is a whole run of a batch."""
+    """Return the number of files of a kind: fewer where reading is a whole run of a batch, one of a large file."""
+    if name in LARGE:
+        return 1
     return max(n_mutations // 20, 1) if name.startswith("resume/") else n_mutations
 
 
@@ -118,9 +124,12 @@ def main() -> None:
     options = parser.parse_args()
     faulthandler.enable()
     with tempfile.TemporaryDirectory() as scratch:
-        names = options.subject or list(all_subjects(Path(scratch)))
+        names = options.subject or [*all_subjects(Path(scratch)), *LARGE]
     rows = []
     for name in tqdm(names, disable=None):
+        if package := lacking(name):
+            print(f"{name} is left out: {package} is not installed", file=sys.stderr)
+            continue
         count = mutations_of(name, options.mutations)
         found = in_child(name, count, options.seed)
         for number, fault in found["faults"]:

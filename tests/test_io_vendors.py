@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import sys
+from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
 
+# The benchmarks are no part of the installed package.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.vendor_files import write_czi, write_lif
 from tfmkit.batch import run
 from tfmkit.cli import main
 from tfmkit.io import find_images, open_images, read_displacement, write_ome_zarr
@@ -19,43 +25,6 @@ STACK = np.arange(np.prod(SHAPE), dtype=np.uint16).reshape(SHAPE)
 
 
 # ---------------------------------------------------------------- Leica
-
-
-def write_lif(path, images):
-    """Write images of axes T, C, Z, Y, X as a file of Leica, version 2."""
-    elements, blocks = [], b""
-    for number, stack in enumerate(images):
-        sizes = dict(zip("TCZYX", stack.shape, strict=True))
-        # Leica stores channels beside each other within an image of time and depth.
-        stored = np.moveaxis(stack, 1, 2)
-        strides, step = {}, stored.itemsize
-        for axis in "XYCZT":
-            strides[axis], step = step, step * sizes[axis]
-        lengths = {"X": 0.2e-6, "Y": 0.2e-6, "Z": 1e-6, "T": 30.0}
-        dimensions = "".join(
-            f'<DimensionDescription DimID="{"-XYZT".index(axis)}" NumberOfElements="{sizes[axis]}" Origin="0" '
-            f'Length="{lengths[axis] * (sizes[axis] - 1)}" Unit="{"s" if axis == "T" else "m"}" '
-            f'BytesInc="{strides[axis]}" BitInc="0"/>'
-            for axis in "XYZT"
-            if sizes[axis] > 1
-        )
-        channels = "".join(
-            f'<ChannelDescription DataType="0" ChannelTag="0" Resolution="16" NameOfMeasuredQuantity="" Min="0" '
-            f'Max="1" Unit="" LUTName="Gray" IsLUTInverted="0" BytesInc="{channel * strides["C"]}" BitInc="0"/>'
-            for channel in range(sizes["C"])
-        )
-        elements.append(
-            f'<Element Name="Series{number}" UniqueID="{number}"><Data><Image><ImageDescription><Channels>{channels}'
-            f"</Channels><Dimensions>{dimensions}</Dimensions></ImageDescription></Image></Data>"
-            f'<Memory Size="{stored.nbytes}" MemoryBlockID="MemBlock_{number}"/></Element>'
-        )
-        name = f"MemBlock_{number}".encode("utf-16-le")
-        head = struct.pack("<IIBQBI", 0x70, 14 + len(name), 0x2A, stored.nbytes, 0x2A, len(name) // 2)
-        blocks += head + name + stored.tobytes()
-    xml = f'<LMSDataContainerHeader Version="2"><Element Name="a"><Children>{"".join(elements)}</Children></Element>'
-    text = (xml + "</LMSDataContainerHeader>").encode("utf-16-le")
-    path.write_bytes(struct.pack("<IIBI", 0x70, 5 + len(text), 0x2A, len(text) // 2) + text + blocks)
-    return path
 
 
 def test_lif(tmp_path):
@@ -120,10 +89,8 @@ def fake_czifile(scenes):
 
 @pytest.fixture
 def czi(tmp_path):
-    """A file that begins as those of Zeiss do."""
-    path = tmp_path / "a.czi"
-    path.write_bytes(b"ZISRAWFILE".ljust(64, b"\0"))
-    return path
+    """A small file of Zeiss."""
+    return write_czi(tmp_path / "a.czi", STACK[:, :, 0])
 
 
 def test_czi(czi, monkeypatch):
@@ -135,6 +102,44 @@ def test_czi(czi, monkeypatch):
     scenes = [FakeScene(STACK[:, 0, 0], "TYX"), FakeScene(STACK[:, 1, 0], "TYX")]
     monkeypatch.setitem(sys.modules, "czifile", fake_czifile(scenes))
     with pytest.raises(ValueError, match="2 positions"):
+        open_images(czi)
+
+
+def test_czi_of_zeiss(tmp_path):
+    pytest.importorskip("czifile", minversion="2026.3", reason="optional extra, for Python 3.12")
+    with open_images(write_czi(tmp_path / "a.czi", STACK[:, :, 0])) as images:
+        assert (images.n_frames, images.channels, images.shape) == (3, ("c0", "c1"), SHAPE[3:])
+        assert images.pixel_size == pytest.approx(0.2)
+        for frame in range(3):
+            for channel in range(2):
+                np.testing.assert_array_equal(images.read(frame, channel), STACK[frame, channel, 0])
+
+
+@pytest.mark.parametrize(
+    ("place", "number"),
+    [(place, number) for place in ("directory", "position", "axes", "axes of the image") for number in (-1, 2**31 - 1)]
+    + [("count", 2**31 - 1)],
+)
+def test_czi_of_numbers_that_no_file_can_hold(czi, monkeypatch, place, number):
+    monkeypatch.setitem(sys.modules, "czifile", fake_czifile([FakeScene(STACK[:, :, 0], "TCYX")]))
+    content = bytearray(czi.read_bytes())
+    start = content.index(b"ZISRAWDIRECTORY")
+    at = {"directory": 84, "count": start + 32, "position": start + 166, "axes": start + 188, "axes of the image": 620}
+    struct.pack_into("<i", content, at[place], number)
+    czi.write_bytes(content)
+    with pytest.raises(ValueError, match=r"a\.czi.*(list of its images|list of images is damaged)"):
+        open_images(czi)
+
+
+def test_an_unlikely_number_of_frames_is_refused(czi, monkeypatch):
+    class Endless(FakeScene):
+        coords = property(lambda self: pytest.fail("arrays of all frames were asked for"))
+
+        def __init__(self, stack, axes):
+            self.sizes, self.dtype = {"T": 2**31, "Y": 24, "X": 32}, stack.dtype
+
+    monkeypatch.setitem(sys.modules, "czifile", fake_czifile([Endless(STACK, "TYX")]))
+    with pytest.raises(ValueError, match="2147483648 images, which the file is too small for"):
         open_images(czi)
 
 
@@ -231,6 +236,15 @@ def test_a_folder_that_is_no_image_is_told(tmp_path, zarr):
         open_images(tmp_path / "a.zarr")
     with pytest.raises(FileNotFoundError):
         open_images(tmp_path)
+
+
+@pytest.mark.parametrize("sizes", [{"shape": [3, 2, 2**20, 2**20]}, {"chunks": [1, 1, 2**16, 2**16]}])
+def test_an_array_that_claims_memory_is_refused(tmp_path, zarr, sizes):
+    write_ome_zarr(tmp_path / "a.zarr", STACK[:, :, 0], channels=("a", "b"))
+    described = tmp_path / "a.zarr" / "0" / ".zarray"
+    described.write_text(json.dumps(json.loads(described.read_text()) | sizes))
+    with pytest.raises(ValueError, match="are larger than 1073741824 bytes"):
+        open_images(tmp_path / "a.zarr")
 
 
 def test_commands_take_ome_zarr(tmp_path, zarr, capsys):

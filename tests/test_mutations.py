@@ -12,6 +12,7 @@ pytest.importorskip("resource", reason="the memory of a process is counted on PO
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.damaged_results import all_subjects
+from benchmarks.damaged_vendors import lacking
 from benchmarks.mutations import attack, mutations_of
 
 SEED = 16
@@ -19,6 +20,8 @@ SEED = 16
 
 @pytest.mark.parametrize("name", all_subjects(Path()))
 def test_damaged_files_are_read_or_refused(tmp_path, name, pytestconfig):
+    if package := lacking(name):
+        pytest.skip(f"optional extra: {package} is not installed")
     count = mutations_of(name, pytestconfig.getoption("mutations"))
     found = attack(name, count, SEED, tmp_path)
     assert found["faults"] == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Mapping
 from functools import partial
@@ -16,13 +17,13 @@ from tfmkit._validation import check_number
 from tfmkit.io.images.scale import Scale, both, length, seconds
 from tfmkit.io.images.series import Planes, ZChoice, arrange, choose_position
 from tfmkit.io.images.writers import check_stack
+from tfmkit.io.limits import LARGEST_IMAGE
 from tfmkit.io.writing import writing_folder
 
 # Files that make a folder a group of Zarr 2 or 3.
 _GROUPS = (".zgroup", "zarr.json")
 # Axes of images older than version 0.3, which do not name them.
 _UNNAMED = "tczyx"
-_LARGEST_IMAGE = 2**30
 _VERSION = "0.4"
 
 
@@ -78,10 +79,12 @@ def open_zarr(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Sca
     if not axes.endswith("yx"):
         raise ValueError(f"its axes are {axes}, of which the last are not rows and columns")
     height, width = array.shape[-2:]
-    if height * width * array.dtype.itemsize > _LARGEST_IMAGE:
-        raise ValueError(f"its images of {height} x {width} pixels are larger than {_LARGEST_IMAGE} bytes")
+    for name, sides in (("images", (height, width)), ("chunks", array.chunks)):
+        if math.prod(sides) * array.dtype.itemsize > LARGEST_IMAGE:
+            raise ValueError(
+                f"its {name} of {' x '.join(map(str, sides))} pixels are larger than {LARGEST_IMAGE} bytes"
+            )
     loops = tuple(array.shape[:-2])
-
     arrangement = arrange(axes[:-2].upper(), loops, z)
     planes = Planes(arrangement, (height, width), np.dtype(array.dtype), partial(_plane, array), lambda: None)
     return planes, _scale(_metadata(image), (described, level), axes, units)

@@ -182,27 +182,30 @@ def _parse(path: Path, read: _Reader, n_channels: int) -> Iterator[tuple[str, Im
 def _from_rois(
     path: Path, regions: list[tuple[str, ImagejRoi, Place]], shape: tuple[int, int], *, found_any: bool
 ) -> Regions:
-    masks: dict[str, NDArray[np.bool_]] = {}
+    names: list[str] = []
     places, skipped = [], []
+    # Memory that is never written is never taken.
+    masks = np.zeros((min(len(regions), _LARGEST_MASKS // (shape[0] * shape[1])), *shape), dtype=bool)
     for name, region, place in regions:
-        _check_size(len(masks) + 1, shape, path)
+        _check_size(len(names) + 1, shape, path)
         try:
             mask = rasterise(region, shape)
         except Exception as error:  # noqa: BLE001 - damaged outlines raise errors of any kind
             skipped.append(f"region {name!r} is no cell: {str(error).rstrip('.')}")
             continue
         if mask.any():
-            masks[name] = mask
+            masks[len(names)] = mask
+            names.append(name)
             places.append(place)
         else:
             skipped.append(f"region {name!r} is without a pixel in it: it lies outside of the image or is too small")
-    if not masks and not found_any:
+    if not names and not found_any:
         got = "; ".join(skipped[:_MOST_SKIPPED]) or "none"
         raise ValueError(f"Expected regions in {shape[0]} x {shape[1]} pixels from {path}, got {got}.")
     left_out = tuple(f"{path}: {sentence}. It is left out." for sentence in skipped[:_MOST_SKIPPED])
     if len(skipped) > _MOST_SKIPPED:
         left_out += (f"{path}: {len(skipped) - _MOST_SKIPPED} more regions are no cells. They are left out.",)
-    return Regions(tuple(masks), _stack(list(masks.values()), shape), tuple(places), left_out)
+    return Regions(tuple(names), masks[: len(names)], tuple(places), left_out)
 
 
 def _from_image(path: Path, shape: tuple[int, int], frame: int | None) -> Regions:

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tfmkit.io.images.czi_header import check_directory
 from tfmkit.io.images.scale import Scale, both, length, seconds
 from tfmkit.io.images.series import Planes, ZChoice, arrange, choose_position
+from tfmkit.io.limits import most_decoded
+from tfmkit.io.silence import silence
 
 
 def open_czi(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
@@ -49,15 +52,17 @@ def open_czi(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scal
             "reading .czi needs czifile 2026.3 or newer and Python 3.12: pip install tfmkit[czi], or save it as "
             "OME-TIFF"
         )
-    file = CziFile(path)
-    try:
-        scenes = list(file.scenes.values())
-        image = scenes[choose_position(position, len(scenes))]
-        planes = _planes(image, lambda at, _: np.asarray(image(**at).asarray()), file.close, z)
-        return planes, _scale(image.coords, tuple(image.channels))
-    except BaseException:
-        file.close()
-        raise
+    check_directory(path)
+    with silence("czifile"):
+        file = CziFile(path)
+        try:
+            scenes = list(file.scenes.values())
+            image = scenes[choose_position(position, len(scenes))]
+            planes = _planes(image, lambda at, _: np.asarray(image(**at).asarray()), file.close, z, path)
+            return planes, _scale(image.coords, tuple(image.channels))
+        except BaseException:
+            file.close()
+            raise
 
 
 def open_lif(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
@@ -90,20 +95,24 @@ def open_lif(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Scal
         raise ValueError(
             "reading .lif needs the package liffile: pip install tfmkit[lif], or save it as OME-TIFF"
         ) from error
-    file = LifFile(path)
-    try:
-        images = list(file.images)
-        image = images[choose_position(position, len(images))]
-        return _planes(image, lambda _, number: np.asarray(image.frames[number]), file.close, z), _scale(
-            image.coords, ()
-        )
-    except BaseException:
-        file.close()
-        raise
+    with silence("liffile"):
+        file = LifFile(path)
+        try:
+            images = list(file.images)
+            image = images[choose_position(position, len(images))]
+            planes = _planes(image, lambda _, number: np.asarray(image.frames[number]), file.close, z, path)
+            return planes, _scale(image.coords, ())
+        except BaseException:
+            file.close()
+            raise
 
 
 def _planes(
-    image: Any, read_frame: Callable[[dict[str, int], int], NDArray[Any]], close: Callable[[], None], z: ZChoice
+    image: Any,
+    read_frame: Callable[[dict[str, int], int], NDArray[Any]],
+    close: Callable[[], None],
+    z: ZChoice,
+    path: Path,
 ) -> Planes:
     """Return the planes of an image whose axes have names; samples of a pixel are the last axis."""
     sizes = dict(image.sizes)
@@ -111,6 +120,7 @@ def _planes(
         raise ValueError(f"its axes are {', '.join(sizes)}, not one each of rows, columns, time, channel and depth")
     loops = {axis: size for axis, size in sizes.items() if axis not in "YXS"}
     height, width, samples = sizes["Y"], sizes["X"], sizes.get("S", 1)
+    _check_sizes(tuple(loops.values()), height * width * samples * np.dtype(image.dtype).itemsize, path)
     arrangement = arrange("".join([*loops, "S"]), (*loops.values(), samples), z)
 
     def read(number: int) -> NDArray[Any]:
@@ -119,6 +129,15 @@ def _planes(
         return np.array(read_frame(at, frame).reshape(height, width, samples)[:, :, sample])
 
     return Planes(arrangement, (height, width), np.dtype(image.dtype), read, close)
+
+
+def _check_sizes(loops: tuple[int, ...], n_bytes: int, path: Path) -> None:
+    """Refuse sizes that the file cannot hold, before the packages make arrays of them."""
+    size, n_images = path.stat().st_size, math.prod(loops)
+    if n_bytes > most_decoded(size):
+        raise ValueError(f"its header tells of images of {n_bytes} bytes, which the file is too small for")
+    if n_images > size:
+        raise ValueError(f"its header tells of {n_images} images, which the file is too small for")
 
 
 def _scale(coords: Mapping[str, NDArray[Any]], channels: tuple[str, ...]) -> Scale:
