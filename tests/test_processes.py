@@ -79,6 +79,19 @@ def test_an_ended_batch_leaves_no_process_and_goes_on_to_the_same_bytes(images, 
     assert contents(results) == whole
 
 
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_children_start_deaf_although_a_helper_of_python_starts_with_them():
+    # The helper that multiprocessing starts once lets Ctrl-C through again.
+    code = (
+        "import signal\nfrom multiprocessing import resource_tracker\nfrom tfmkit.processes import deaf_children\n"
+        "with deaf_children():\n    resource_tracker.ensure_running()\n"
+        "    print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))\n"
+        "print(signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))\n"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.split() == ["True", "False"]
+
+
 def test_a_signal_becomes_a_code(monkeypatch, capsys):
     before = signal.getsignal(signal.SIGTERM)
 

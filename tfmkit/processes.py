@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from types import FrameType
 
 _LOOKS_PER_SECOND = 4
@@ -49,6 +50,8 @@ def deaf_children() -> Iterator[None]:
     if os.name == "nt":
         yield
         return
+    # Python lets Ctrl-C through again after it started this helper of multiprocessing. So it is started first.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
