@@ -130,3 +130,14 @@ def test_rounding_of_the_data_stays_rounding(patches: Any) -> None:
     rounding = 1 + 1e-15 * np.random.default_rng(1).standard_normal(displacement.shape)
     again = ElasticNetTFM().fit(displacement).predict(displacement * rounding)
     assert np.abs(again - base).max() < 1e-9 * np.abs(base).max()
+
+
+def test_stated_noise_counts_up_to_a_quarter_of_the_displacement(patches: Any) -> None:
+    displacement = patches[0][:1]
+    rms = np.sqrt(np.square(displacement).mean())
+    few, quarter, most = (
+        ElasticNetTFM().fit(displacement).predict(displacement, noise=np.full_like(displacement, share * rms))
+        for share in (0.15, 0.25, 0.9)
+    )
+    assert_allclose(most, quarter, rtol=1e-4, atol=1e-3 * np.abs(quarter).max())
+    assert not np.array_equal(few, quarter)

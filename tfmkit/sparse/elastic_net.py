@@ -13,10 +13,15 @@ from sklearn.exceptions import ConvergenceWarning
 from tfmkit._validation import FloatArray, check_choice, check_count, check_number
 from tfmkit.base import TractionEstimator
 from tfmkit.fttc.inverse import SUPPORTS
+from tfmkit.gel import Gel
 from tfmkit.noise.measure import effective_noise, noise_level
 from tfmkit.sparse.problem import SparseProblem
 from tfmkit.sparse.solver import SparseSolution, elastic_net
 from tfmkit.sparse.weights import LENGTH_WEIGHT, adaptive_elastic_net
+
+# Most of the noise that is stated vector by vector, over the RMS of the displacement. On 12 published pairs of bead
+# images the net force inside the outline is 38 % of the total force without a limit, and 11 % with it.
+_MOST_STATED = 0.25
 
 
 class ElasticNetTFM(TractionEstimator):
@@ -33,8 +38,10 @@ class ElasticNetTFM(TractionEstimator):
     noise : float, optional
         Standard deviation of the noise per component, >= 0, in the unit of `spacing`. By default it is measured in
         every field, as for `FTTCCV`, whether neighbouring vectors share it or not. The `noise` of `predict`, a standard
-        deviation for every vector, takes the place of both: the root of its mean square counts. Errors of displacement
-        from images are smooth, and no field shows their size; to state it lowers the error by 2 to 45 %.
+        deviation for every vector, takes the place of both: the root of its mean square counts, up to a quarter of
+        the RMS of the displacement. Errors of displacement from images are smooth, and no field shows their size; to
+        state it lowers the error by 2 to 45 %. The limit is for noise that is nearly as strong as the displacement:
+        a penalty that follows it leaves traction on one side of the cell alone.
     order : float, default=1.0
         Order of the quadratic penalty: 0 penalises the traction, as the elastic net of statistics does, 1 its gradient.
     support : {"cut", "fit"}, default="cut"
@@ -150,6 +157,8 @@ class ElasticNetTFM(TractionEstimator):
         support = np.ones((len(fields), *fields.shape[2:])) if mask is None else mask
         known = self.noise if noise is None else noise
         levels = noise_level(fields, gel, None if known is None else known / gel.spacing)
+        if noise is not None:
+            levels = _believed(levels, fields, gel)
         solutions = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(self._solve)(*data) for data in zip(fields, support, levels.tolist(), strict=True)
         )
@@ -166,3 +175,9 @@ class ElasticNetTFM(TractionEstimator):
         if self.lam2 is None:
             return adaptive_elastic_net(problem, noise, tol=self.tol, max_iter=self.max_iter)[1]
         return elastic_net(problem, tol=self.tol, max_iter=self.max_iter)
+
+
+def _believed(stated: NDArray[np.float64], fields: FloatArray, gel: Gel) -> NDArray[np.float64]:
+    """Return stated noise levels, limited to a share of the displacement where the field does not show more noise."""
+    most = _MOST_STATED * np.sqrt(np.square(fields, dtype=float).mean(axis=(1, 2, 3)))
+    return stated if (stated <= most).all() else np.minimum(stated, np.maximum(most, noise_level(fields, gel)))
