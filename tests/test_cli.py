@@ -169,7 +169,11 @@ def test_mask_of_the_file_limits_the_summary(tmp_path):
         ([*GEL, "--pixel-size", "0.1", "--thickness", "0"], "thickness"),
         ([*GEL, "--pixel-size", "0.1", "--thickness", "inf"], "thickness"),
         ([*GEL, "--pixel-size", "0.1", "--thickness", "5", "--depth", "5"], "depth"),
-        ([*GEL, "--pixel-size", "0.1", "--method", "DeepTFM", "--thickness", "5"], "half-space"),
+        (
+            [*GEL, "--pixel-size", "0.1", "--method", "DeepTFM", "--weights", "tracnet", "--thickness", "5"],
+            "half-space",
+        ),
+        ([*GEL, "--pixel-size", "0.1", "--method", "DeepTFM", "--depth", "5"], "surface"),
         ([*GEL, "--method", "DeepTFM", "--lam", "1"], "--lam: unknown key"),
         ([*GEL, "--method", "DeepTFM", "--weights", "no/such.safetensors"], "no/such.safetensors"),
         ([*GEL, "--method", "FTTC", "--weights", "default"], "--weights: unknown key"),

@@ -218,18 +218,18 @@ def test_bad_parameters_are_refused(fields, params):
 
 
 class Spread(torch.nn.Module):
-    """A network that is told the Poisson ratio and returns an uncertainty."""
+    """A network that is told the gel and returns an uncertainty."""
 
     def __init__(self):
         super().__init__()
         self.gain = torch.nn.Parameter(torch.ones(()))
 
-    def forward(self, displacement, poisson):
-        traction = self.gain * displacement * poisson
+    def forward(self, displacement, gel):
+        traction = self.gain * displacement * gel.poisson
         return traction, torch.full_like(traction, 1.6448536269514722)
 
 
-def test_a_network_may_know_the_poisson_ratio_and_its_error(fields):
+def test_a_network_may_know_the_gel_and_its_error(fields):
     model = DeepTFM(Spread, young=2.0, poisson=0.25, spacing=0.5, max_epochs=1, lr=1e-9, verbose=0).fit(*fields)
     traction, std = model.predict(fields[0], return_std=True)
     np.testing.assert_allclose(traction, fields[0] / 0.5 * 2.0 * 0.25, rtol=1e-5, atol=1e-12)

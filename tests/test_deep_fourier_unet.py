@@ -28,7 +28,7 @@ def network():
 
 @pytest.mark.parametrize("shape", [(16, 16), (17, 16), (19, 33), (40, 24)])
 def test_any_grid_gives_traction_and_positive_interval(network, shape):
-    traction, half_width = network(unit_fields(shape=shape), 0.3)
+    traction, half_width = network(unit_fields(shape=shape), Gel(poisson=0.3))
     assert traction.shape == half_width.shape == (2, 2, *shape)
     assert torch.isfinite(traction).all()
     assert (half_width > 0).all()
@@ -39,24 +39,24 @@ def test_untrained_network_is_the_gated_inverse():
     with torch.random.fork_rng():
         torch.manual_seed(1)
         network = FourierUNet((8, 12), blocks=1, steps=2)
-    traction, _ = network(fields, 0.45)
+    traction, _ = network(fields, Gel(poisson=0.45))
     weights = network.gate(noise_level(fields).view(-1, 1)).softmax(-1)
-    inverses = filtered_inverses(fields, 0.45)
+    inverses = filtered_inverses(fields, Gel(poisson=0.45))
     expected = (weights[:, :, None, None, None] * inverses).sum(1)
     assert torch.allclose(traction, expected, atol=1e-6)
 
 
 def test_one_field_alone_is_the_field_in_a_batch(network):
     fields = unit_fields(3)
-    together, _ = network(fields, 0.45)
-    alone, _ = network(fields[1:2], 0.45)
+    together, _ = network(fields, Gel(poisson=0.45))
+    alone, _ = network(fields[1:2], Gel(poisson=0.45))
     assert torch.allclose(together[1:2], alone, atol=1e-5)
 
 
 def test_poisson_ratio_reaches_the_physics(network):
     fields = unit_fields(1)
-    soft, _ = network(fields, 0.1)
-    incompressible, _ = network(fields, 0.5)
+    soft, _ = network(fields, Gel(poisson=0.1))
+    incompressible, _ = network(fields, Gel(poisson=0.5))
     assert (soft - incompressible).abs().max() > 0.1
 
 
@@ -66,7 +66,7 @@ def test_weakest_filter_undoes_the_operator_away_from_the_border():
     y, x = torch.meshgrid(*(torch.arange(n) - n / 2 for n in shape), indexing="ij")
     bump = torch.exp(-(x**2 + y**2) / 18)
     traction[0, 0], traction[0, 1] = x * bump, y * bump
-    inverses = filtered_inverses(convolve(traction, Gel(poisson=0.45)), 0.45)
+    inverses = filtered_inverses(convolve(traction, Gel(poisson=0.45)), Gel(poisson=0.45))
     assert inverses.shape == (1, len(FILTERS), 2, *shape)
     assert (inverses[:, 0] - traction).norm() < 0.02 * traction.norm()
 

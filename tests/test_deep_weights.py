@@ -5,7 +5,7 @@ import pytest
 
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM, packaged_weights
-from tfmkit.fttc import FTTC
+from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
 from tfmkit.simulate import CellSimulator, add_noise
@@ -43,6 +43,18 @@ def test_one_set_of_weights_serves_every_gel(name, cells):
         displacement = ForwardOperator((40, 47), **gel).apply(tau * young)
         model = DeepTFM.from_pretrained(name, **gel)
         assert relative_rmse(tau * young, model.predict(displacement)) < 0.15
+
+
+@pytest.mark.parametrize("name", ["default", "small"])
+def test_thin_gels_need_no_training_of_their_own(name, cells):
+    tau = cells.traction.astype(float)
+    layer = ForwardOperator(64, young=10_670.0, thickness=4.0)
+    displacement = add_noise(layer.apply(tau), 0.04, unit="rms", random_state=0)
+    thin, half_space = (DeepTFM(weights=name, max_epochs=0, thickness=h).fit(displacement) for h in (4.0, None))
+    error, wrong = (relative_rmse(tau, model.predict(displacement)) for model in (thin, half_space))
+    best = relative_rmse(tau, FTTCCV(thickness=4.0).fit(displacement).predict(displacement))
+    assert error < 0.7 * best
+    assert error < 0.5 * wrong
 
 
 def test_prediction_scales_exactly_with_amplitude(small, cells):
@@ -99,3 +111,5 @@ def test_fine_tuning_starts_from_the_weights(cells):
 def test_the_papers_network_serves_its_own_poisson_ratio():
     with pytest.raises(ValueError, match=r"Poisson ratio of 0\.3"):
         DeepTFM.from_pretrained("tracnet", poisson=0.3)
+    with pytest.raises(ValueError, match="half-space"):
+        DeepTFM.from_pretrained("tracnet", thickness=5.0)

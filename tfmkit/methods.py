@@ -108,7 +108,7 @@ class TractionMethod(Method):
         Parameters
         ----------
         gel : Gel
-            The gel. Thickness and depth are handed on only if it is not a half-space.
+            The gel. Thickness and depth are handed on only where they are not those of a half-space.
         **params : dict
             Other parameters of the estimator.
 
@@ -118,19 +118,30 @@ class TractionMethod(Method):
             Ready to be fitted; a network with its trained weights is fitted already.
         """
         surface = {"young": gel.young, "poisson": gel.poisson, "spacing": gel.spacing}
-        layer = {"thickness": None if gel.thickness == np.inf else gel.thickness, "depth": gel.depth}
-        return self.make(**surface, **({} if gel.is_half_space else layer), **params)
+        layer = {} if gel.thickness == np.inf else {"thickness": gel.thickness}
+        return self.make(**surface, **layer, **({"depth": gel.depth} if gel.depth else {}), **params)
 
     @property
     def knows_layers(self) -> bool:
-        """Return whether the method knows gels of finite thickness and beads below the surface.
+        """Return whether the method knows gels of finite thickness.
 
         Returns
         -------
         bool
-            False if it knows the half-space only.
+            False if it knows gels without end only.
         """
         return "thickness" in super().parameters()
+
+    @property
+    def knows_depth(self) -> bool:
+        """Return whether the method knows beads below the surface.
+
+        Returns
+        -------
+        bool
+            False if it knows beads at the surface only.
+        """
+        return "depth" in super().parameters()
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters that a user may set; the gel and the grid are settings of their own.
@@ -144,7 +155,13 @@ class TractionMethod(Method):
 
 
 def load_network(
-    weights: str = "default", *, young: float = 10_670.0, poisson: float = 0.45, spacing: float = 1.0
+    weights: str = "default",
+    *,
+    balanced: bool = False,
+    young: float = 10_670.0,
+    poisson: float = 0.45,
+    spacing: float = 1.0,
+    thickness: float | None = None,
 ) -> Any:
     """Return `DeepTFM` with trained weights.
 
@@ -152,12 +169,16 @@ def load_network(
     ----------
     weights : str, default="default"
         Name of packaged weights, or a ``.safetensors`` file.
+    balanced : bool, default=False
+        Whether the net force of every field is taken out, for single cells that lie in the field as a whole.
     young : float, default=10670.0
         Young's modulus; traction comes out in its unit.
     poisson : float, default=0.45
         Poisson ratio in [0, 0.5].
     spacing : float, default=1.0
         Distance between grid points in the unit of the displacement.
+    thickness : float, optional
+        Thickness of the gel, in the unit of `spacing`; by default the half-space.
 
     Returns
     -------
@@ -171,7 +192,9 @@ def load_network(
     """
     from tfmkit.deep import DeepTFM
 
-    return DeepTFM.from_pretrained(weights, young=young, poisson=poisson, spacing=spacing)
+    return DeepTFM.from_pretrained(
+        weights, balanced=balanced, young=young, poisson=poisson, spacing=spacing, thickness=thickness
+    )
 
 
 _FTTC = (BUTLER, SABASS)
@@ -248,9 +271,13 @@ def check_traction(name: Any, params: Mapping[str, Any], gel: Gel | None = None)
     with _blaming({**params, "estimator": name}):
         method = TRACTION[check_choice(name, "estimator", tuple(TRACTION))]
         _refuse_foreign(params, method)
-        if not wanted.is_half_space and not method.knows_layers:
-            raise ValueError(f"{name} knows the half-space only: leave thickness and depth of the gel out.")
-        estimator = method.on_gel(Gel(young=1.0, poisson=wanted.poisson), **params)
+        if wanted.thickness != np.inf and not method.knows_layers:
+            raise ValueError(f"{name} knows the half-space only: leave the thickness of the gel out.")
+        if wanted.depth and not method.knows_depth:
+            raise ValueError(f"{name} knows beads at the surface only: leave the depth of the beads out.")
+        # The unit of the lengths is not known here: any layer shows whether the method knows layers.
+        layer = {} if wanted.thickness == np.inf else {"thickness": float(_TRIAL_SIDE)}
+        estimator = method.on_gel(Gel(young=1.0, poisson=wanted.poisson, **layer), **params)
         if not get_tags(estimator).target_tags.required:
             # Estimators check their parameters when they are fitted: a small field of noise brings that forward.
             estimator.fit(np.random.default_rng(0).standard_normal((1, 2, _TRIAL_SIDE, _TRIAL_SIDE)))

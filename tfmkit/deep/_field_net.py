@@ -81,7 +81,7 @@ class FieldNet(NeuralNetRegressor):
             start = start._replace(tensors={})
         self.origin_ = Origin(network, params, start)
         self.module_ = module.to(self.device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._check_poisson()
+        self._check_gel()
         return self
 
     def start_name(self) -> Any:
@@ -113,10 +113,17 @@ class FieldNet(NeuralNetRegressor):
             )
         return start.network
 
-    def _check_poisson(self) -> None:
+    def _check_gel(self) -> None:
+        if self.knows_gel():
+            return
+        if not Gel.of(self).is_half_space:
+            raise ValueError(
+                f"Expected no thickness, got one for a {type(self.module_).__name__}, which knows the half-space "
+                'only; a "fourier_unet", the network of the weights "small" and "default", knows layers.'
+            )
         start = self.origin_.start
         trained_at = self.poisson if start is None else start.settings.get("poisson", self.poisson)
-        if trained_at != self.poisson and not self.knows_poisson():
+        if trained_at != self.poisson:
             raise ValueError(
                 f"Expected weights for a Poisson ratio of {self.poisson}, but {self.weights} is for {trained_at} and a "
                 f"{type(self.module_).__name__} serves only the one it was trained for."
@@ -127,8 +134,8 @@ class FieldNet(NeuralNetRegressor):
         displacement = to_tensor(x, device=next(self.module_.parameters()).device)
         amplitude = _amplitude(displacement)
         unit = (displacement / amplitude.where(amplitude > 0, 1.0)).float()
-        if self.knows_poisson():
-            fit_params["poisson"] = self.gel_.poisson
+        if self.knows_gel():
+            fit_params["gel"] = self.gel_.dimensionless
         if fit_params.get("noise") is not None:
             fit_params["noise"] = (fit_params["noise"].to(amplitude) / amplitude.where(amplitude > 0, 1.0)).float()
         factor = self._traction_scale(amplitude)
@@ -184,9 +191,9 @@ class FieldNet(NeuralNetRegressor):
     def _default_callbacks(self) -> list[tuple[str, Any]]:
         return default_callbacks()
 
-    def knows_poisson(self) -> bool:
-        """Tell whether the network is given the Poisson ratio."""
-        return "poisson" in inspect.signature(self.module_.forward).parameters
+    def knows_gel(self) -> bool:
+        """Tell whether the network is given the gel."""
+        return "gel" in inspect.signature(self.module_.forward).parameters
 
     def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
         """Return the parameters; those of skorch that have its defaults only if `deep`, so that repr is short."""

@@ -69,6 +69,10 @@ class DeepTFM(TractionEstimator, FieldNet):
         Whether the net force of every field is taken out (`tfmkit.deep.balance`). It suits single cells that touch
         only the gel and lie in the field as a whole. In 12 published pairs of bead images it halves the net force
         inside the outline of the cell, from 21 to 11 % of the total force.
+    thickness : float, optional
+        Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
+        the half-space. Only for networks that are given the gel, such as ``"fourier_unet"``. Beads lie at the surface:
+        no network was trained on others.
     warm_start : bool, default=False
         Whether `fit` goes on with the present weights.
     device : str, optional
@@ -168,6 +172,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         checkpoint_dir: str | os.PathLike[str] | None = None,
         average_turns: bool = False,
         balanced: bool = False,
+        thickness: float | None = None,
         warm_start: bool = False,
         device: str | None = None,
         random_state: Any = None,
@@ -194,6 +199,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         self.checkpoint_dir = checkpoint_dir
         self.average_turns = average_turns
         self.balanced = balanced
+        self.thickness = thickness
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> DeepTFM:

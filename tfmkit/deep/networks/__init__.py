@@ -3,7 +3,7 @@
 A network works in grid px with Young's modulus 1. It takes a displacement ``(n_fields, 2, height, width)`` of unit RMS
 and returns the traction in units of Young's modulus on the same scale, or a pair of the traction and the half-width of
 its 90 % interval. A network that returns the pair says so by ``gives_interval = True``. A network whose ``forward`` has
-a second parameter ``poisson`` gets the Poisson ratio of the gel.
+a second parameter ``gel`` gets the :class:`tfmkit.gel.Gel`, whose Poisson ratio and layer it is to know.
 """
 
 from __future__ import annotations

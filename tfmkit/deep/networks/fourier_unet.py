@@ -74,15 +74,15 @@ class FourierUNet(nn.Module):
         # Convolutions follow the layout of their weights; this layout saves a quarter of the time on a CPU.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def forward(self, displacement: Tensor, poisson: float, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, displacement: Tensor, gel: Gel, noise: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Predict traction and the half-width of its 90 % interval.
 
         Parameters
         ----------
         displacement : Tensor of shape (n, 2, height, width)
             Displacement in pixels, scaled to unit RMS per field.
-        poisson : float
-            Poisson ratio of the gel.
+        gel : Gel
+            The gel; lengths in its own `spacing`.
         noise : Tensor of shape (n, 2, height, width), optional
             Standard deviation of the displacement on the same scale, NaN for replaced vectors. Only for a network that
             was made with `noise`.
@@ -94,19 +94,17 @@ class FourierUNet(nn.Module):
         half_width : Tensor of shape (n, 2, height, width)
             Half-width of the central 90 % interval of its error, per component.
         """
-        steps, half_width = self.trajectory(displacement, poisson, noise)
+        steps, half_width = self.trajectory(displacement, gel, noise)
         return steps[-1], half_width
 
-    def trajectory(
-        self, displacement: Tensor, poisson: float, noise: Tensor | None = None
-    ) -> tuple[list[Tensor], Tensor]:
+    def trajectory(self, displacement: Tensor, gel: Gel, noise: Tensor | None = None) -> tuple[list[Tensor], Tensor]:
         """Predict, and keep the traction of every step for the loss of a training.
 
         Parameters
         ----------
         displacement : Tensor of shape (n, 2, height, width)
             As in `forward`.
-        poisson : float
+        gel : Gel
             As in `forward`.
         noise : Tensor of shape (n, 2, height, width), optional
             As in `forward`.
@@ -118,7 +116,7 @@ class FourierUNet(nn.Module):
         half_width : Tensor of shape (n, 2, height, width)
             As in `forward`.
         """
-        known, base, inverses = self._prepare(displacement, poisson, noise)
+        known, base, inverses = self._prepare(displacement, gel, noise)
         constants = _planes(displacement, known.noise, known.nu, known.one)
         inputs = torch.cat([displacement, (inverses / _rms(inverses)).flatten(1, 2), constants, known.told], 1)
         out, hidden = self.unets[0](inputs)
@@ -129,15 +127,15 @@ class FourierUNet(nn.Module):
         half_width = known.scale * functional.softplus(self.spread(hidden).to(displacement.dtype))
         return steps, half_width[..., : displacement.shape[-2], : displacement.shape[-1]]
 
-    def _prepare(self, u: Tensor, poisson: float, told: Tensor | None) -> tuple[_Known, Tensor, Tensor]:
+    def _prepare(self, u: Tensor, gel: Gel, told: Tensor | None) -> tuple[_Known, Tensor, Tensor]:
         noise = noise_level(u)
-        inverses = filtered_inverses(u, poisson)
+        inverses = filtered_inverses(u, gel)
         # In half precision the inverse would lose its digits: only the U-Nets may run in it.
         with torch.autocast(u.device.type, enabled=False):
             weights = self.gate(noise.view(-1, 1)).softmax(-1)
         base = (weights[:, :, None, None, None] * inverses).sum(1)
         one = torch.ones_like(noise)
-        known = _Known(u, poisson, poisson * one, noise, one, _rms(base), self._told(u, told))
+        known = _Known(u, gel, gel.poisson * one, noise, one, _rms(base), self._told(u, told))
         return known, base, inverses
 
     def _told(self, u: Tensor, noise: Tensor | None) -> Tensor:
@@ -153,7 +151,7 @@ class _Known(NamedTuple):
     """Quantities of a batch that all steps of the network use."""
 
     u: Tensor
-    poisson: float
+    gel: Gel
     nu: Tensor
     noise: Tensor
     one: Tensor
@@ -163,8 +161,8 @@ class _Known(NamedTuple):
 
 def _refine(unet: nn.Module, known: _Known, traction: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
     """One unrolled step: invert the residual and correct the traction."""
-    residual = known.u - convolve(traction, Gel(poisson=known.poisson))
-    inverses = filtered_inverses(residual, known.poisson)
+    residual = known.u - convolve(traction, known.gel)
+    inverses = filtered_inverses(residual, known.gel)
     sizes, size = _rms(inverses), _rms(residual)
     logs = [known.noise, known.nu, known.one, size.flatten().log()]
     logs += (sizes.flatten(1) / known.scale.flatten(1)).log().unbind(1)

@@ -21,15 +21,15 @@ FILTERS = ((1e-5, 0.0), (3e-3, 0.0), (5e-2, 0.0), (6e-1, 0.0), (1e-2, 1.0), (2e-
 _FILTERS_AT_A_TIME = 2
 
 
-def filtered_inverses(displacement: Tensor, poisson: float) -> Tensor:
+def filtered_inverses(displacement: Tensor, gel: Gel) -> Tensor:
     """Invert the displacement, continued past the border, under each of `FILTERS`.
 
     Parameters
     ----------
     displacement : Tensor of shape (n, 2, height, width)
         Displacement in pixels.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel; lengths in its own `spacing`.
 
     Returns
     -------
@@ -41,15 +41,17 @@ def filtered_inverses(displacement: Tensor, poisson: float) -> Tensor:
     Outside the field the displacement keeps its edge values, fading to zero half a field away under a cosine taper.
     """
     if displacement.device.type != "cpu":
-        return _invert(displacement, poisson, len(FILTERS))
-    return torch.cat([_invert(field, poisson, _FILTERS_AT_A_TIME) for field in displacement.split(1)])
+        return _invert(displacement, gel, len(FILTERS))
+    return torch.cat([_invert(field, gel, _FILTERS_AT_A_TIME) for field in displacement.split(1)])
 
 
-def _invert(displacement: Tensor, poisson: float, n_filters: int) -> Tensor:
+def _invert(displacement: Tensor, gel: Gel, n_filters: int) -> Tensor:
     """Transform along x, then along y with y last in memory, and back; rows outside the field are left out halfway."""
     height, width = displacement.shape[-2:]
     top, left = height // 2, width // 2
-    fade, filters = _continued_filters((2 * height, 2 * width), poisson, displacement.dtype, displacement.device)
+    fade, filters = _continued_filters(
+        (2 * height, 2 * width), gel.dimensionless, displacement.dtype, displacement.device
+    )
     extended = functional.pad(displacement, (left, width - left, top, height - top), mode="replicate") * fade
     spectrum = torch.fft.fft(torch.fft.rfft(extended).transpose(-1, -2).contiguous())
     # The spectrum as pairs of real numbers: otherwise torch makes the real filters complex before it multiplies.
@@ -64,10 +66,10 @@ def _invert(displacement: Tensor, poisson: float, n_filters: int) -> Tensor:
 
 
 @lru_cache(maxsize=16)
-def _continued_filters(grid: tuple[int, int], poisson: float, dtype: Any, device: Any) -> tuple[Tensor, list[Tensor]]:
+def _continued_filters(grid: tuple[int, int], gel: Gel, dtype: Any, device: Any) -> tuple[Tensor, list[Tensor]]:
     """Taper outside the field, and the entries of the filters, (n_filters, width // 2 + 1, height, 1) each."""
     fade_y, fade_x = (torch.as_tensor(_fade(n // 2), dtype=dtype, device=device) for n in grid)
-    symbol = green_symbol(grid, Gel(poisson=poisson), boundary="periodic", like=fade_y)
+    symbol = green_symbol(grid, gel, boundary="periodic", like=fade_y)
     penalties = np.stack([Penalty(lam, order).on(grid) for lam, order in FILTERS])
     filters = symbol.regularised_inverse(torch.as_tensor(penalties, dtype=dtype, device=device))
     return fade_y[:, None] * fade_x, [entry.transpose(-1, -2).contiguous()[..., None] for entry in filters]
