@@ -48,8 +48,12 @@ from tfmkit.sparse import ElasticNetTFM
 
 SIDE, SPACING = 512, 8
 NODES = SIDE // SPACING
-FAMILIES = ("adhesion", "disc", "hertz", "cell", "arc")
-BEADS_PER_NODE, PEAKS, PHOTONS = (0.5, 2.0, 4.0), (0.5, 2.0, 5.0, 20.0, 50.0), (200.0,)
+FAMILIES = ("adhesion", "disc", "hertz", "arc")
+# Beads per node, largest displacement in pixels, and photons: one of them changes at a time.
+CONDITIONS = (
+    (2.0, 0.5, 200.0), (2.0, 2.0, 200.0), (2.0, 5.0, 200.0), (2.0, 20.0, 200.0), (2.0, 50.0, 200.0),
+    (0.5, 5.0, 200.0), (4.0, 5.0, 200.0), (2.0, 5.0, 50.0),
+)  # fmt: skip
 # Gel and image of the real pairs; their nodes are 8 px apart.
 YOUNG, POISSON, WIDENED = 8_000.0, 0.48, 2
 # Pairs whose replaced vectors are fewer than this match.
@@ -178,7 +182,7 @@ def main() -> None:
     parser.add_argument("--weights", nargs="+", default=["small", "default"], help="weights by name, or files")
     options = parser.parse_args()
     if options.part == "simulated":
-        cells = list(product(FAMILIES, product(BEADS_PER_NODE, PEAKS, PHOTONS)))
+        cells = list(product(FAMILIES, CONDITIONS))
         rows = [row for cell in tqdm(cells) for row in simulated_rows(*cell, options)]
         write_table(pd.DataFrame(rows), "images", options)
         return

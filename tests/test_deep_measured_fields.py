@@ -10,8 +10,9 @@ from tfmkit.deep.networks.fourier_unet import FourierUNet, tell_noise
 from tfmkit.deep.pretraining import fourier_unet, measured, stream
 from tfmkit.deep.pretraining.cells import training_cells
 from tfmkit.deep.pretraining.fourier_unet import Recipe
-from tfmkit.deep.pretraining.measured import MeasuredFields, make_files, read_fields
-from tfmkit.gel import ForwardOperator
+from tfmkit.deep.pretraining.measured import MeasuredFields, every_third, make_files, read_fields
+from tfmkit.deep.pretraining.told import ToldStream
+from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.metrics import relative_rmse
 
 
@@ -118,10 +119,12 @@ def test_a_network_that_is_told_the_noise_starts_as_the_one_that_is_not():
         torch.nn.init.normal_(unet.leave.weight, std=0.1)
     told.load_state_dict(tell_noise(plain.state_dict(), (4, 8)))
     displacement, noise = torch.randn(2, 2, 16, 20), torch.rand(2, 2, 16, 20)
-    for one, other in zip(plain(displacement, 0.45), told(displacement, 0.45, noise), strict=True):
+    for one, other in zip(
+        plain(displacement, Gel(poisson=0.45)), told(displacement, Gel(poisson=0.45), noise), strict=True
+    ):
         assert torch.equal(one, other)
     with pytest.raises(ValueError, match="Expected the standard deviation"):
-        told(displacement, 0.45)
+        told(displacement, Gel(poisson=0.45))
 
 
 def test_replaced_vectors_count_as_most_uncertain():
@@ -132,5 +135,34 @@ def test_replaced_vectors_count_as_most_uncertain():
     displacement, noise = torch.randn(1, 2, 16, 16), torch.full((1, 2, 16, 16), 0.1)
     noise[..., 3, 3] = float("nan")
     bound = noise.nan_to_num(nan=100.0)
-    assert torch.equal(told(displacement, 0.45, noise)[0], told(displacement, 0.45, bound)[0])
-    assert not torch.equal(told(displacement, 0.45, noise)[0], told(displacement, 0.45, noise.nan_to_num(nan=0.1))[0])
+    assert torch.equal(told(displacement, Gel(poisson=0.45), noise)[0], told(displacement, Gel(poisson=0.45), bound)[0])
+    assert not torch.equal(
+        told(displacement, Gel(poisson=0.45), noise)[0],
+        told(displacement, Gel(poisson=0.45), noise.nan_to_num(nan=0.1))[0],
+    )
+
+
+def test_a_coarser_grid_keeps_the_physics():
+    rng = np.random.default_rng(0)
+    fine = np.repeat(np.repeat(rng.normal(size=(1, 2, 12, 12)), 3, axis=-1), 3, axis=-2)
+    moved = ForwardOperator(36, young=1.0).apply(fine)
+    coarse = every_third({"displacement": moved, "noise": np.abs(moved), "traction": fine})
+    assert coarse["traction"].shape == coarse["displacement"].shape == (1, 2, 12, 12)
+    expected = ForwardOperator(12, young=1.0).apply(coarse["traction"].astype(float))
+    assert relative_rmse(expected, coarse["displacement"]) < 0.01
+    np.testing.assert_allclose(coarse["noise"], np.abs(coarse["displacement"]))
+
+
+def test_the_told_stream_states_the_noise_it_draws(cells, monkeypatch):
+    monkeypatch.setattr(stream, "SHAPES", ((40, 40),))
+    source = ToldStream(cells, seed=1, pixels=8 * 1600, parts=2, missing=0.5)
+    one, other = source.chunk(4), source.chunk(4)
+    assert torch.equal(one.displacement, other.displacement)
+    np.testing.assert_allclose(one.displacement.square().mean((1, 2, 3)), 1, rtol=1e-4)
+    lost, stated = torch.isnan(one.noise), one.noise[torch.isfinite(one.noise)]
+    assert 0 < lost.float().mean() < 0.08
+    assert (stated > 0).all()
+    clean, _ = source.clean(4)
+    scale = (one.traction / clean.traction).flatten(1).nanmedian(1).values[:, None, None, None]
+    error = (one.displacement - scale * clean.displacement)[~lost]
+    assert 0.5 < error.abs().median() / (0.67 * stated.median()) < 2

@@ -50,9 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="take two chunks of three from this folder of `tfmkit train fields`",
     )
     parser.add_argument(
-        "--alone",
+        "--told",
         action="store_true",
-        help="train on the measured fields alone, a network that is told the standard deviation of every vector",
+        help="train a network that is told the standard deviation of every vector; the noise of the stream is uneven",
     )
     parser.add_argument(
         "--files", type=int, metavar="N", help=f"files of measured fields to make ({_N_FILES}) or to use (all)"
@@ -146,13 +146,13 @@ def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     if unknown or len(set(options.leave_out)) == len(FAMILIES):
         raise ValueError(f"Expected some of the families {', '.join(FAMILIES)} to leave out, got {options.leave_out}.")
     recipe = RECIPES[options.recipe]
-    start = None if options.start is None else _weights_to_refine(options.start, recipe, options.alone)
+    start = None if options.start is None else _weights_to_refine(options.start, recipe, options.told)
     if start is not None:
         changes = REFINEMENT if options.measured is None else MEASURED_REFINEMENT
         recipe = replace(recipe, start=start.checksum, **changes)
     updates, n_cells = options.updates or recipe.n_updates, options.cells or _N_CELLS
     n_files = 0 if options.measured is None else options.files or len(field_files(options.measured))
-    if n_files == 0 and (options.alone or options.measured is not None):
+    if n_files == 0 and (options.told or options.measured is not None):
         raise ValueError(f"Expected files of `tfmkit train fields` in a folder --measured, got {options.measured}.")
     recipe = replace(
         recipe,
@@ -160,7 +160,7 @@ def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
         seed=options.seed,
         leave_out=tuple(options.leave_out),
         measured=n_files,
-        alone=options.alone,
+        told=options.told,
     )
     cells, state = training_cells(n_cells, options.seed), start and start.tensors
     network = train(recipe, cells, options.output, start=state, measured=options.measured, device=options.device)
@@ -168,15 +168,15 @@ def _train_fourier_unet(options: argparse.Namespace, path: Path) -> None:
     write_weights(path, Weights("fourier_unet", network.config, settings, network.state_dict()), half=True)
 
 
-def _weights_to_refine(name: str, recipe: Recipe, alone: bool) -> Weights:
+def _weights_to_refine(name: str, recipe: Recipe, told: bool) -> Weights:
     from tfmkit.deep.files import find_weights, read_weights
     from tfmkit.deep.networks.fourier_unet import tell_noise
 
     weights = read_weights(find_weights(name))
     wanted = {"widths": list(recipe.widths), "blocks": recipe.blocks, "steps": recipe.steps}
-    if alone and weights.params == wanted:
+    if told and weights.params == wanted:
         return weights._replace(tensors=tell_noise(weights.tensors, recipe.widths))
-    wanted |= {"noise": True} if alone else {}
+    wanted |= {"noise": True} if told else {}
     if weights.network != "fourier_unet" or weights.params != wanted:
         raise ValueError(f"Expected weights of a fourier_unet {wanted}, got {weights.network} {weights.params}.")
     return weights

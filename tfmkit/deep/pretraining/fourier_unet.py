@@ -16,6 +16,8 @@ from tfmkit.deep.networks.fourier_unet import FourierUNet
 from tfmkit.deep.pretraining.loop import Training, default_device, describe, run_training, seeded_network
 from tfmkit.deep.pretraining.measured import MeasuredFields
 from tfmkit.deep.pretraining.stream import Batch, FieldStream
+from tfmkit.deep.pretraining.told import ToldStream
+from tfmkit.gel import Gel
 
 _EPS = 1e-8
 # Chunks of measured fields for each chunk of the stream.
@@ -58,8 +60,8 @@ class Recipe:
         Checksum of the weights that the training goes on from; empty for random ones.
     measured : int
         Files of measured fields, of which two chunks of three come; 0 for a training on the stream alone.
-    alone : bool
-        Whether all chunks are measured fields, for a network that is told the standard deviation of every vector.
+    told : bool
+        Whether the network is told the standard deviation of every vector. The stream then draws uneven noise.
     """
 
     widths: tuple[int, ...]
@@ -76,7 +78,7 @@ class Recipe:
     missing: float = 0.2
     start: str = ""
     measured: int = 0
-    alone: bool = False
+    told: bool = False
 
 
 RECIPES = {
@@ -140,7 +142,7 @@ def train(
 
 
 def _network(recipe: Recipe) -> FourierUNet:
-    return FourierUNet(recipe.widths, recipe.blocks, recipe.steps, noise=recipe.alone)
+    return FourierUNet(recipe.widths, recipe.blocks, recipe.steps, noise=recipe.told)
 
 
 class FourierTraining(Training):
@@ -212,10 +214,10 @@ class FourierTraining(Training):
             The loss, and the mean relative RMSE.
         """
         with self.autocast():
-            noise = batch.noise if self.recipe.alone else None
-            steps, half_width = self.network.trajectory(batch.displacement, batch.poisson, noise)
+            noise = batch.noise if self.recipe.told else None
+            steps, half_width = self.network.trajectory(batch.displacement, Gel(poisson=batch.poisson), noise)
         loss, error = _loss(steps, half_width, batch.traction)
-        if self.recipe.alone:
+        if self.recipe.told:
             loss = loss + _NET_FORCE * _net_force(steps[-1], batch.traction)
         return loss, error
 
@@ -227,13 +229,13 @@ def _sources(
     shared: dict[str, Any] = {
         "seed": recipe.seed, "parts": recipe.chunk, "leave_out": recipe.leave_out, "device": device,
     }  # fmt: skip
-    stream = FieldStream(cells, pixels=recipe.pixels, missing=recipe.missing, **shared)
+    kind = ToldStream if recipe.told else FieldStream
+    stream = kind(cells, pixels=recipe.pixels, missing=recipe.missing, **shared)
     if not recipe.measured:
         return [stream]
     if measured is None:
         raise ValueError(f"Expected the folder of the {recipe.measured} files that the recipe asks for, got none.")
-    fields = MeasuredFields(measured, recipe.measured, **shared)
-    return [fields] if recipe.alone else [stream, fields]
+    return [stream, MeasuredFields(measured, recipe.measured, **shared)]
 
 
 def _next_chunk(sources: list[FieldStream | MeasuredFields], number: int) -> Batch:

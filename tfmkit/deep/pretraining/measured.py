@@ -11,7 +11,7 @@ that a killed run goes on where it stopped.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from torch.nn import functional
 
 from tfmkit._validation import FloatArray
 from tfmkit.deep.pretraining.drawing import Draw
-from tfmkit.deep.pretraining.stream import ZOOM, Batch, FieldStream, push, varies_inside
+from tfmkit.deep.pretraining.stream import ZOOM, Batch, FieldStream, push, scaled, varies_inside
 from tfmkit.deep.turns import turn
 from tfmkit.displacement import PIV, CrossCorrelation, DisplacementTransformer, OpticalFlow
 from tfmkit.simulate import BeadSimulator
@@ -47,7 +47,9 @@ _MOST_FLAGGED = 0.3
 _MOST_ERROR = 1.0
 _PLAIN_IMAGES, _DEFAULT_PIV = 0.4, 0.75
 # Share of fields whose forces balance, as those of single cells do.
-_BALANCED = 0.75
+_BALANCED = 0.9
+# Share of chunks of which every third node is kept, as if the spacing were larger, and the least side that is left.
+_COARSE, _LEAST_SIDE = 0.25, 24
 # Share of pairs with drift, and its standard deviation in pixels and as a share of the longest vector: what is left of
 # a drift that was measured beside a cell.
 _DRIFTING, _DRIFT = 0.5, (0.05, 0.03)
@@ -262,13 +264,36 @@ class MeasuredFields:
         # Repeated until they are as many as the parts share evenly.
         kept = np.resize(rng.permutation(kept), -(-len(kept) // self.parts) * self.parts)
         quarters, mirror = int(rng.integers(4)), bool(rng.integers(2))
-        turned = {name: turn(part[kept].astype(np.float32), quarters, mirror) for name, part in fields.items()}
-        rms = np.sqrt(np.square(turned["displacement"]).mean(axis=(1, 2, 3), keepdims=True))
-        scaled = {
-            name: torch.from_numpy(np.ascontiguousarray(part / rms)).to(self.device) for name, part in turned.items()
+        coarse = rng.random() < _COARSE and min(fields["traction"].shape[2:]) >= 3 * _LEAST_SIDE
+        found: dict[str, NDArray[Any]] = every_third(fields) if coarse else {**fields}
+        turned = {
+            name: torch.from_numpy(np.ascontiguousarray(turn(part[kept].astype(np.float32), quarters, mirror)))
+            for name, part in found.items()
         }
+        on_device = {name: part.to(self.device) for name, part in turned.items()}
         # Turns change signs, which standard deviations have none of.
-        return Batch(scaled["displacement"], scaled["traction"], header["poisson"], scaled["noise"].abs())
+        noise = on_device["noise"].abs()
+        return scaled(Batch(on_device["displacement"], on_device["traction"], header["poisson"], noise))
+
+
+def every_third(fields: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Keep every third node of measured fields along both axes.
+
+    Parameters
+    ----------
+    fields : mapping of str to ndarray of shape (n, 2, height, width)
+        ``"displacement"``, ``"noise"`` and ``"traction"``, as `read_fields` returns them.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (n, 2, height // 3, width // 3)
+        The same on pixels three times as wide: displacement and noise at their middles, the mean traction of each.
+    """
+    height, width = (side // 3 for side in fields["traction"].shape[2:])
+    blocks = {name: part[..., : 3 * height, : 3 * width] for name, part in fields.items()}
+    mean = blocks["traction"].astype(np.float32).reshape(-1, 2, height, 3, width, 3).mean(axis=(3, 5))
+    nodes = {name: blocks[name][..., 1::3, 1::3] / 3 for name in ("displacement", "noise")}
+    return {**nodes, "traction": mean}
 
 
 def field_files(folder: Path) -> list[Path]:

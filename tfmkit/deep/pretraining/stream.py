@@ -107,6 +107,26 @@ class FieldStream:
         Batch
             Its fields, in random order.
         """
+        clean, draw = self.clean(number)
+        displacement = clean.displacement + noise(draw, clean.displacement)
+        displacement = lose_vectors(draw, displacement, self.missing)
+        return scaled(Batch(displacement, clean.traction, clean.poisson))
+
+    def clean(self, number: int) -> tuple[Batch, Draw]:
+        """Make the fields of one chunk without noise.
+
+        Parameters
+        ----------
+        number : int
+            Number of the chunk.
+
+        Returns
+        -------
+        fields : Batch
+            Noise-free displacement in pixels of the field and traction over Young's modulus, in random order.
+        draw : Draw
+            Randomness for their noise.
+        """
         choice = np.random.default_rng((self.seed, number))
         generator = torch.Generator(self.device).manual_seed(int(choice.integers(2**62)))
         draw = Draw(generator)
@@ -117,11 +137,7 @@ class FieldStream:
         fine, family = self.traction(draw, n, (shape[0] + 2 * margin, shape[1] + 2 * margin), choice)
         displacement, traction = observe(fine, poisson, margin, varies_inside(family))
         keep = _worth_learning(displacement, traction, draw)
-        displacement, traction = displacement[keep], traction[keep]
-        displacement = displacement + noise(draw, displacement)
-        displacement = lose_vectors(draw, displacement, self.missing)
-        rms = displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
-        return Batch(displacement / rms, traction / rms, poisson)
+        return Batch(displacement[keep], traction[keep], poisson), draw
 
     def traction(
         self, draw: Draw, n: int, shape: tuple[int, int], choice: np.random.Generator
@@ -164,6 +180,24 @@ class FieldStream:
                 draw, n, shape
             )
         return draw_patches(patches, shape, ZOOM)
+
+
+def scaled(fields: Batch) -> Batch:
+    """Scale fields so that their displacement has unit RMS.
+
+    Parameters
+    ----------
+    fields : Batch
+        Fields in any unit.
+
+    Returns
+    -------
+    Batch
+        Displacement, traction and, where it is known, standard deviation over the RMS of each displacement.
+    """
+    rms = fields.displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
+    known = None if fields.noise is None else fields.noise / rms
+    return Batch(fields.displacement / rms, fields.traction / rms, fields.poisson, known)
 
 
 def varies_inside(family: NDArray[np.str_]) -> Tensor:
@@ -252,7 +286,7 @@ def noise(draw: Draw, displacement: Tensor) -> Tensor:
     white = draw.normal(*displacement.shape)
     length = draw.log_uniform(0.5, 2.5, n, 1, 1, 1)
     correlated = (draw.uniform(0, 1, n, 1, 1, 1) < 0.3).float()
-    total = level * rms * torch.lerp(white, _smoothed(white, length), correlated)
+    total = level * rms * torch.lerp(white, smoothed(white, length), correlated)
     share = 0.015 * draw.uniform(0, 1, n, 1, 1, 1) * (draw.uniform(0, 1, n, 1, 1, 1) < 0.08)
     hit = draw.uniform(0, 1, n, 1, *displacement.shape[-2:]) < share
     total = total + hit * rms * 2 * draw.normal(*displacement.shape)
@@ -260,8 +294,21 @@ def noise(draw: Draw, displacement: Tensor) -> Tensor:
     return total + drift
 
 
-def _smoothed(white: Tensor, length: Tensor) -> Tensor:
-    """Gaussian-filtered noise of unit variance. The filter wraps round, which is harmless for noise."""
+def smoothed(white: Tensor, length: Tensor) -> Tensor:
+    """Filter noise by a Gaussian. The filter wraps round, which is harmless for noise.
+
+    Parameters
+    ----------
+    white : Tensor of shape (n, k, height, width)
+        White noise.
+    length : Tensor of shape (n, 1, 1, 1)
+        Standard deviation of the Gaussian in pixels.
+
+    Returns
+    -------
+    Tensor of shape (n, k, height, width)
+        Smooth noise of unit variance.
+    """
     height, width = white.shape[-2:]
     fy = torch.fft.fftfreq(height, device=white.device)[:, None]
     fx = torch.fft.rfftfreq(width, device=white.device)[None]
