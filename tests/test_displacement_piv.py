@@ -14,6 +14,7 @@ from sklearn.utils import estimator_checks
 
 from tfmkit.displacement import PIV, CrossCorrelation, Flag, OpticalFlow
 from tfmkit.fttc import FTTC
+from tfmkit.gel.closed_forms import hertz_displacement
 from tfmkit.simulate import BeadSimulator
 
 TRANSFORMERS = [PIV(spacing=8), CrossCorrelation(16, spacing=8), OpticalFlow(radius=8, spacing=8)]
@@ -261,6 +262,23 @@ def test_gel_that_leaves_the_image_is_flagged():
     assert (flags[-1] == Flag.NO_MATCH).all()
     assert (flags[:, -1] == Flag.NO_MATCH).all()
     assert (flags[:-2, :-2] == Flag.GOOD).all()
+
+
+def test_adhesions_that_cannot_be_followed_are_flagged_as_a_whole():
+    """Hertz patches: beads move by more than the radius and the strain is near 1."""
+    nodes = np.arange(300 // 4) * 4.0 - 148
+    x, y = np.meshgrid(nodes, nodes)
+    pull = np.array([0.75, 0.75])
+    true = sum(hertz_displacement(x - at, y - at, 30.0, -np.sign(at) * pull, 0.5) for at in (-75.0, 75.0))
+    pairs = (
+        BeadSimulator(300, spacing=4, density=0.03, photons=200.0, random_state=1).sample(displacement=true[None]).pairs
+    )
+    found = PIV(spacing=4).measure(pairs)
+    error, good = np.hypot(*(found.displacement[0] - true)), found.flags[0] == Flag.GOOD
+    assert np.hypot(*true).max() > 50
+    assert error.max() > 20
+    assert np.quantile(error[good], 0.999) < 2
+    assert error[good].max() < 4
 
 
 @pytest.mark.parametrize("degrees", [12, 15])

@@ -26,6 +26,8 @@ _SPOILT = 2
 # Share of unmatched nodes from which poor ones count as unmatched as well. A node is poor if the quality around it is
 # less than this part of the best tenth's, or than the last number, which wrong vectors seldom reach by chance.
 _MOST_FLAGGED, _POOR, _BEST, _LEAST_LEFT = 0.3, 0.75, 0.9, 0.7
+# Most rings of poor nodes around unmatched ones that count as unmatched, too.
+_AROUND = 6
 # Fields are measured on nodes this far apart, and thinned out to the spacing that is asked for.
 _SPACING = 4
 
@@ -231,8 +233,10 @@ def _judge(outliers: Mask, quality: FloatArray, excluded: Mask, lattice: Lattice
     flags[outliers] = Flag.OUTLIER
     # Vectors next to those without a match have windows that reach into the same emptiness.
     flags[ndimage.binary_dilation(quality < _LEAST_QUALITY, iterations=_SPOILT)] = Flag.NO_MATCH
-    least = max(_POOR * float(np.quantile(quality, _BEST)), _LEAST_LEFT)
-    poor = ndimage.gaussian_filter(quality, _SPOILT, mode="nearest") < least
+    smooth, least = ndimage.gaussian_filter(quality, _SPOILT, mode="nearest"), _POOR * float(np.quantile(quality, _BEST))
+    # Where the gel is strained too far, wrong vectors with half a match lie around those without one.
+    flags[ndimage.binary_dilation(flags == Flag.NO_MATCH, iterations=_AROUND, mask=smooth < least)] = Flag.NO_MATCH
+    poor = smooth < max(least, _LEAST_LEFT)
     # In images that turned or sheared too far, wrong vectors are many and happen to match by half.
     if (flags != Flag.GOOD).mean() > _MOST_FLAGGED:
         flags[poor] = Flag.NO_MATCH
