@@ -233,7 +233,8 @@ def _judge(outliers: Mask, quality: FloatArray, excluded: Mask, lattice: Lattice
     flags[outliers] = Flag.OUTLIER
     # Vectors next to those without a match have windows that reach into the same emptiness.
     flags[ndimage.binary_dilation(quality < _LEAST_QUALITY, iterations=_SPOILT)] = Flag.NO_MATCH
-    smooth, least = ndimage.gaussian_filter(quality, _SPOILT, mode="nearest"), _POOR * float(np.quantile(quality, _BEST))
+    smooth = ndimage.gaussian_filter(quality, _SPOILT, mode="nearest")
+    least = _POOR * float(np.quantile(quality, _BEST))
     # Where the gel is strained too far, wrong vectors with half a match lie around those without one.
     flags[ndimage.binary_dilation(flags == Flag.NO_MATCH, iterations=_AROUND, mask=smooth < least)] = Flag.NO_MATCH
     poor = smooth < max(least, _LEAST_LEFT)
