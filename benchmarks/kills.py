@@ -8,12 +8,14 @@ processes to end, and runs it again. Results are compared with those of a run th
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +24,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from benchmarks.command import ROOT, study_parser
-from benchmarks.saving import write_table
+from benchmarks.saving import save_table
 from tfmkit.io import write_fiji_displacement, write_tiff
 from tfmkit.simulate import BeadSimulator
 
@@ -30,6 +32,8 @@ SIGNALS = ("SIGINT", "SIGTERM", "SIGKILL")
 CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGKILL": -9}
 # Seconds after which a process counts as left behind.
 PATIENCE = 5.0
+# A command may be faster than the signal so many times.
+_MOST_TRIES = 20
 # A network that is trained in seconds, and a file that is there while the command answers signals. The command itself
 # imports the slow packages, so that it answers signals from its start.
 COMMAND = """
@@ -100,7 +104,7 @@ def commands(folder: Path) -> dict[str, list[str]]:
 def finish(arguments: list[str], output: Path) -> float:
     """Run a command to its end, and return its seconds."""
     began = time.monotonic()
-    subprocess.run(_line(arguments, output), cwd=ROOT, capture_output=True, check=True)
+    subprocess.run(_line(arguments, output), cwd=ROOT, capture_output=True, check=True, start_new_session=True)
     return time.monotonic() - began
 
 
@@ -145,54 +149,71 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def one_round(
-    folder: Path, arguments: list[str], name: str, seconds: float, wanted: dict[str, bytes]
-) -> dict[str, Any] | None:
-    """End a command once and run it again; None if it was faster than the signal."""
-    output = folder / "out" / "results"
-    subprocess.run(["/bin/rm", "-rf", str(output.parent), str(_mark(output))], check=True)
-    ended = end(arguments, output, name, seconds)
-    if ended is None:
-        return None
+    folder: Path, arguments: list[str], name: str, usual: float, wanted: dict[str, bytes], rng: np.random.Generator
+) -> dict[str, Any]:
+    """End a command once, in a folder of its own, and run it again."""
+    output = folder / "results"
+    for _ in range(_MOST_TRIES):
+        subprocess.run(["/bin/rm", "-rf", str(folder), str(_mark(output))], check=True)
+        ended = end(arguments, output, name, float(rng.uniform(0.1, 1.0)) * usual)
+        if ended is not None:
+            break
+    else:
+        raise RuntimeError(f"Expected {name} to end {arguments[0]}, but it went on {_MOST_TRIES} times.")
     if ended.answering:
         code, lines = ended.code == CODES[name], ended.lines <= 1
     else:
-        whole = contents(output) == wanted or not any(output.parent.rglob("*"))
+        whole = contents(output) == wanted or not any(folder.rglob("*"))
         code, lines = whole and ended.code in (CODES[name], -getattr(signal, name)), True
     finish(arguments, output)
-    left = [str(path) for path in folder.rglob(".*") if path.name != ".lock"]
-    return {
+    row = {
         "answering": ended.answering,
         "code as documented": code,
         "no orphan": ended.orphans == 0,
         "one line": lines or name == "SIGKILL",
         "equal bytes": contents(output) == wanted,
-        "nothing left": not left,
+        "nothing left": not [path for path in folder.rglob(".*") if path.name != ".lock"],
     }
+    subprocess.run(["/bin/rm", "-r", str(folder)], check=True)
+    return row
 
 
 def main() -> None:
     """Run the rounds."""
-    parser = study_parser("kills", __doc__, seed=0)
+    parser = study_parser("kills", __doc__, seed=0, jobs=1)
     parser.add_argument("--rounds", type=int, default=200, help="commands that are ended")
     options = parser.parse_args()
-    rng, rows = np.random.default_rng(options.seed), []
-    with tempfile.TemporaryDirectory() as scratch:
+    # A command that is started in the background ignores Ctrl-C, and so would all that it starts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    rows: list[dict[str, Any]] = []
+    with tempfile.TemporaryDirectory() as scratch, ThreadPoolExecutor(options.jobs) as pool:
         folder = Path(scratch)
         make_input(folder)
         lines = commands(folder)
         usual = {name: finish(line, folder / "whole" / name) for name, line in lines.items()}
         wanted = {name: contents(folder / "whole" / name) for name in lines}
-        for number in tqdm(range(options.rounds), disable=None):
+
+        def run(number: int) -> dict[str, Any]:
             name, by = list(lines)[number % len(lines)], SIGNALS[number // len(lines) % len(SIGNALS)]
-            row = None
-            while row is None:
-                row = one_round(folder, lines[name], by, float(rng.uniform(0.1, 1.0)) * usual[name], wanted[name])
-            rows.append({"command": name, "signal": by, **row})
-            faults = [each for each, good in row.items() if not good and each != "answering"]
+            rng = np.random.default_rng([options.seed, number])
+            row = one_round(folder / f"out-{number}", lines[name], by, usual[name], wanted[name], rng)
+            return {"command": name, "signal": by, **row}
+
+        done = pool.map(run, range(options.rounds))
+        for number, row in enumerate(tqdm(done, total=options.rounds, disable=None)):
+            rows.append(row)
+            faults = [each for each, good in row.items() if good is False and each != "answering"]
             if faults:
-                print(f"round {number}, {name}, {by}: not {', '.join(faults)}", file=sys.stderr)
-    table = pd.DataFrame(rows).groupby(["command", "signal"], sort=False)
-    write_table(table.sum().assign(rounds=table.size()).reset_index(), "kills", options)
+                print(f"round {number}, {row['command']}, {row['signal']}: not {', '.join(faults)}", file=sys.stderr)
+            # A campaign that is cut off leaves the table of its rounds so far.
+            table = pd.DataFrame(rows).groupby(["command", "signal"], sort=False)
+            save_table(
+                table.sum().assign(rounds=table.size()).reset_index(), "kills", options.output, _settings(options)
+            )
+
+
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
+    return {key: value for key, value in vars(options).items() if not isinstance(value, Path)}
 
 
 if __name__ == "__main__":

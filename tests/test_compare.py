@@ -180,3 +180,52 @@ def test_welch_by_hand():
     assert effect.p_value == pytest.approx(2 * stats.t.sf(0.9 / error, freedom))
     half = stats.t.ppf(0.975, freedom) * error
     assert np.log1p([effect.size, effect.low, effect.high]) == pytest.approx([0.9, 0.9 - half, 0.9 + half])
+
+
+def test_uneven_frames_and_cells_are_averaged_by_their_mean():
+    values = [1.0, 2.0, 9.0, 5.0, 0.0, 7.0, 20.0]
+    table = pd.DataFrame({"condition": "a", "replicate": 1, "position": "p", "cell": list("xxxxyzw"), "v": values})
+    cells = average_frames(table, ["v"])
+    assert cells["v"].tolist() == [17 / 4, 0.0, 7.0, 20.0]
+    assert average_replicates(cells, "v")["mean"].tolist() == [(17 / 4 + 27) / 4]
+
+
+def test_pairs_are_found_by_their_names_in_any_order():
+    table = experiment(effect=1.3, n_replicates=5, seed=2)
+    expected = compare_conditions(table, paired=True)
+    rng = np.random.default_rng(0)
+    for _ in range(3):
+        shuffled = pd.concat(
+            [part.sample(frac=1, random_state=rng) for _, part in table.groupby("condition", sort=False)]
+        )
+        # A replicate that only one condition has stands first.
+        alone = shuffled.iloc[:4].assign(replicate=9, total_force_N=1e-3)
+        found = compare_conditions(pd.concat([alone, shuffled]), paired=True, reference="WT")
+        columns = ["effect", "effect_low", "effect_high", "p_value", "n_replicates"]
+        for name in columns:
+            assert_allclose(found[name].astype(float), expected[name].astype(float), rtol=1e-9)
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.99])
+def test_intervals_are_those_of_the_t_distribution(confidence):
+    first, second = np.array([0.3, -1.0, 2.0, 0.7]), np.array([0.1, -0.4, 0.9, -0.2])
+    differences = first - second
+    reach = stats.t.ppf(0.5 + confidence / 2, 3) * differences.std(ddof=1) / 2
+    found = estimate_effect(first, second, paired=True, confidence=confidence)
+    assert_allclose((found.low, found.high), differences.mean() + reach * np.array([-1, 1]))
+
+
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.99])
+def test_the_confidence_reaches_the_table(confidence):
+    table = experiment(effect=1.3, n_replicates=5, seed=2)
+    row = compare_conditions(table, confidence=confidence, quantities=["total_force_N"]).iloc[0]
+    means = average_replicates(average_frames(table, ["total_force_N"]), "total_force_N").set_index("condition")["mean"]
+    direct = estimate_effect(means["KO"], means["WT"], confidence=confidence)
+    assert_allclose((row["effect_low"], row["effect_high"]), (direct.low, direct.high))
+
+
+def test_one_condition_without_scatter_is_compared():
+    found = estimate_effect([1.0, 2.0, 4.0], [3.0, 3.0, 3.0])
+    assert found.test == "Welch's t-test"
+    assert 0 < found.p_value < 1
+    assert estimate_effect([2.0, 2.0], [3.0, 3.0]).note == "No test: the replicates do not differ."

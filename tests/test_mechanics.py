@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from scipy.ndimage import gaussian_filter
+from scipy.ndimage import distance_transform_cdt, gaussian_filter
 
 from tfmkit import mechanics
 from tfmkit.force_region import find_forces
@@ -234,3 +234,12 @@ def test_a_strong_spot_of_a_sheet_is_not_all_of_it(seed):
     # The spot covers one hundredth of the sheet.
     np.testing.assert_allclose(force, mechanics.significant_force(sheet[None])[0], rtol=0.1)
     assert force[0] > 0.9 * mechanics.total_force(sheet[None])[0]
+
+
+def test_the_region_of_sums_of_vectors_is_two_grid_points_wider():
+    traction = np.zeros((1, 2, 40, 50))
+    traction[0, 0, 12:18, 20:30], traction[0, 1, 30, 40] = 100.0, -50.0
+    found = find_forces(traction)
+    steps = distance_transform_cdt(~found.core[0], "taxicab")
+    assert not found.core.all()
+    np.testing.assert_array_equal(found.wide[0], steps <= 2)

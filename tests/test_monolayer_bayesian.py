@@ -10,6 +10,7 @@ from tfmkit.monolayer import BayesianStress, MonolayerStress
 from tfmkit.monolayer.evidence import chosen_lams, outside_noise
 from tfmkit.monolayer.prior import NoisyEquilibrium
 from tfmkit.monolayer.sheet import make_sheet
+from tfmkit.monolayer.undecided import _power
 from tfmkit.simulate import MonolayerSimulator
 
 
@@ -165,3 +166,12 @@ def test_draws_of_an_empty_frame_are_nan():
     traction = np.ones((3, 1, 2, 9, 9))
     drawn = MonolayerStress(cell_size=2.0).fit(traction[0]).draw(traction, np.zeros((9, 9)))
     assert np.isnan(drawn).all()
+
+
+def test_the_size_of_stress_does_not_depend_on_the_axes():
+    inside = np.ones(2, dtype=bool)
+    pulled, sheared = np.zeros((2, 3, 2))
+    pulled[0], pulled[1] = [1, -1], [-1, 1]
+    # The same stress, seen by axes that are turned by 45 degrees.
+    sheared[2] = [1, -1]
+    assert _power(sheared, inside) == pytest.approx(_power(pulled, inside))

@@ -1,0 +1,40 @@
+"""Units of length and of time, against their definitions."""
+
+from __future__ import annotations
+
+import pytest
+
+from tfmkit.io.images.scale import length, seconds
+from tfmkit.io.units import is_pixel, micrometres
+
+# Micrometres by definition: an inch is 25.4 mm.
+MICROMETRES = {
+    "m": 1e6, "cm": 1e4, "mm": 1e3, "um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3,
+    "pm": 1e-6, "å": 1e-4, "in": 25_400.0, "inch": 25_400.0, "metre": 1e6, "meters": 1e6, "centimetre": 1e4,
+    "millimeter": 1e3, "Micrometers": 1.0, "nanometres": 1e-3, " UM ": 1.0,
+}  # fmt: skip
+SECONDS = {"s": 1.0, "sec": 1.0, "seconds": 1.0, "ms": 1e-3, "us": 1e-6, "min": 60.0, "minutes": 60.0, "h": 3600.0}
+
+
+@pytest.mark.parametrize(("unit", "factor"), MICROMETRES.items())
+def test_lengths(unit, factor):
+    assert micrometres(unit) == factor
+    assert length(3.0, unit) == pytest.approx(3 * factor)
+
+
+@pytest.mark.parametrize(("unit", "factor"), SECONDS.items())
+def test_times(unit, factor):
+    assert seconds(3.0, unit) == pytest.approx(3 * factor)
+
+
+@pytest.mark.parametrize("unit", ["px", "Pixel", "pixels", "pix"])
+def test_pixels_are_no_length(unit):
+    assert is_pixel(unit)
+    assert micrometres(unit) is None
+
+
+@pytest.mark.parametrize("unit", ["", "parsec", "%"])
+def test_other_words_are_no_unit(unit):
+    assert micrometres(unit) is None
+    assert length(1.0, unit) is None
+    assert seconds(1.0, unit) is None
