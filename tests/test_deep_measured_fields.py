@@ -6,6 +6,7 @@ import torch
 
 from tfmkit.cli import main
 from tfmkit.deep import read_weights
+from tfmkit.deep.files import write_tensors
 from tfmkit.deep.networks.fourier_unet import FourierUNet, tell_noise
 from tfmkit.deep.pretraining import fourier_unet, measured, stream
 from tfmkit.deep.pretraining.cells import training_cells
@@ -81,6 +82,23 @@ def test_left_out_profiles_take_the_blobs_with_them(folder):
 def test_more_files_than_there_are_is_an_error(folder):
     with pytest.raises(ValueError, match="Expected 3 files of measured fields"):
         MeasuredFields(folder, 3, seed=0)
+
+
+@pytest.mark.parametrize("place", [0.001, 0.01, 0.02, 0.1, 0.3, 0.6, 0.999])
+def test_a_file_with_a_flipped_bit_is_refused(folder, place):
+    path = folder / "3-00000.safetensors"
+    damaged = bytearray(path.read_bytes())
+    damaged[int(place * len(damaged))] ^= 1
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"3-00000\.safetensors"):
+        read_fields(path)
+
+
+def test_other_files_of_the_one_format_are_refused(folder):
+    path = folder / "3-00000.safetensors"
+    write_tensors(path, {"displacement": torch.ones(2)}, {"poisson": 0.5})
+    with pytest.raises(ValueError, match=r"Expected a file of `tfmkit train fields` at .*3-00000\.safetensors"):
+        read_fields(path)
 
 
 def test_a_network_trains_on_both_sources(few, tmp_path, monkeypatch, capsys):

@@ -1,9 +1,9 @@
 """The one file format of networks: a safetensors file with a JSON header and a checksum over both.
 
-Weights and the state of an interrupted training are such files. Nothing in them is ever executed. The safetensors
-metadata hold one entry, ``tfmkit``: a JSON object with the version of the format, the checksum and the other fields of
-the header. Weights name in the header their network, its parameters, the settings of the training, the versions that
-made them and, where there is one, the calibration.
+Weights, the state of an interrupted training and measured training fields are such files. Nothing in them is ever
+executed. The safetensors metadata hold one entry, ``tfmkit``: a JSON object with the version of the format, the
+checksum and the other fields of the header. Weights name in the header their network, its parameters, the settings of
+the training, the versions that made them and, where there is one, the calibration.
 """
 
 from __future__ import annotations

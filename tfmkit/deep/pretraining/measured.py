@@ -4,13 +4,12 @@ White noise on a true displacement is not the error of a displacement that was m
 more, there less. A network that is trained on such fields, and told the standard deviation of every vector, does not
 take the smoothing for the cell.
 
-Fields are made once and kept in files of 32, in half precision. A file depends on the seed and its number alone, so
-that a killed run goes on where it stopped.
+Fields are made once and kept in files of 32, in half precision, in the format of `tfmkit.deep.files`. A file depends
+on the seed and its number alone, so that a killed run goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.torch import save_file
 from sklearn.utils import Bunch
 from torch import Tensor
 from torch.nn import functional
 
 from tfmkit._validation import FloatArray
+from tfmkit.deep.files import SUFFIX, read_tensors, write_tensors
 from tfmkit.deep.pretraining.drawing import Draw
 from tfmkit.deep.pretraining.stream import ZOOM, Batch, FieldStream, push, scaled, varies_inside
 from tfmkit.deep.turns import turn
@@ -39,6 +37,8 @@ _SPACINGS, _NODES, _SIDES = (4, 16), (24, 104), (256, 320, 384, 448, 512)
 _BEADS_PER_NODE, _DENSITIES = (0.3, 6.0), (0.003, 0.1)
 _PEAKS = (0.3, 20.0)
 _TINY = 1e-12
+# Fields of a file.
+_PARTS = ("displacement", "noise", "traction")
 # Largest slope of the displacement: neighbouring beads would change places.
 _MOST_STRAIN = 0.5
 # Share of vectors without a match from which a field teaches nothing.
@@ -78,12 +78,9 @@ def make_files(cells: tuple[Tensor, Tensor], folder: Path, numbers: range, *, se
     stream = FieldStream(cells, seed=seed, pixels=1)
     stream.weights = dict(FAMILIES)
     for number in numbers:
-        path = folder / f"{seed}-{number:05d}.safetensors"
+        path = folder / f"{seed}-{number:05d}{SUFFIX}"
         if not path.exists():
-            tensors, header = _make(stream, np.random.default_rng((seed, 1, number)))
-            part = path.with_suffix(".part")
-            save_file(tensors, part, metadata={name: json.dumps(value) for name, value in header.items()})
-            part.replace(path)
+            write_tensors(path, *_make(stream, np.random.default_rng((seed, 1, number))))
         yield path
 
 
@@ -309,7 +306,7 @@ def field_files(folder: Path) -> list[Path]:
     list of Path
         Its files by name.
     """
-    return sorted(folder.glob("*.safetensors"))
+    return sorted(folder.glob(f"*{SUFFIX}"))
 
 
 def read_fields(path: Path) -> tuple[dict[str, NDArray[np.float16]], dict[str, Any]]:
@@ -327,7 +324,15 @@ def read_fields(path: Path) -> tuple[dict[str, NDArray[np.float16]], dict[str, A
         pixels of the field; ``"traction"``, the true one over Young's modulus, mean over each pixel.
     header : dict
         ``poisson``, ``spacing`` (image pixels per pixel of the field) and ``fields``, the conditions of each field.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing or damaged, or holds something else.
     """
-    with safe_open(path, "numpy") as file:
-        header = {name: json.loads(value) for name, value in (file.metadata() or {}).items()}
-        return {name: file.get_tensor(name) for name in ("displacement", "noise", "traction")}, header
+    tensors, header = read_tensors(path)
+    if set(tensors) != set(_PARTS) or not {"poisson", "spacing", "fields"} <= set(header):
+        raise ValueError(
+            f"Expected a file of `tfmkit train fields` at {path}, got one with {', '.join(sorted(tensors))}."
+        )
+    return {name: tensors[name].numpy() for name in _PARTS}, header
