@@ -132,7 +132,9 @@ def end(arguments: list[str], output: Path, name: str, seconds: float) -> End | 
         while (left := len(session(started.pid))) and time.monotonic() < deadline:
             time.sleep(0.1)
         told.seek(0)
-        return End(started.returncode, _mark(output).exists(), left, len(told.read().splitlines()))
+        # A bar of progress begins with a return to the start of its line.
+        lines = [line for line in told.read().split(b"\n") if line and b"\r" not in line]
+        return End(started.returncode, _mark(output).exists(), left, len(lines))
 
 
 def session(leader: int) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 from test_compare import experiment
@@ -65,3 +66,46 @@ def test_bad_tables_end_in_a_message(tmp_path, capsys):
     for name in ("", "a.csv", "none.csv"):
         assert main(["compare", str(tmp_path / name)]) == 2
     assert capsys.readouterr().err.count("tfmkit: ") == 3
+
+
+@pytest.mark.parametrize(
+    "name", ["a\x1b[31mb\x07", "5$", "x^{$\\frac{1$", "=1+1", "../../a", "n" * 3000, "\N{RIGHT-TO-LEFT OVERRIDE}a"]
+)
+def test_hostile_names_are_shown_letter_by_letter(tmp_path, capsys, name):
+    table = experiment(0.5, spread=0.05).replace({"condition": {"KO": name}})
+    table.assign(replicate=name + table["replicate"].astype(str)).to_parquet(tmp_path / "t.parquet")
+    assert main(["compare", str(tmp_path / "t.parquet"), "-o", str(tmp_path / "out")]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
+    assert all(character.isprintable() or character == "\n" for character in printed.out)
+    assert {path.name for path in tmp_path.iterdir()} == {"t.parquet", "out"}
+
+
+@pytest.mark.parametrize("column", ["../../evil", "/evil", "force/area", "\x1b[2J", "q" * 400, "$\\frac{a", ".."])
+def test_figures_stay_in_the_folder_whatever_the_columns(tmp_path, capsys, column):
+    table = experiment(0.5, spread=0.05).rename(columns={"total_force_N": column}).assign(**{column + "?": 1.0})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    output = tmp_path / "out"
+    assert main(["compare", str(tmp_path / "t.csv"), "--quantity", column, column + "?", "-o", str(output)]) == 0
+    assert {path.name for path in tmp_path.iterdir()} == {"t.csv", "out"}
+    assert len(list(output.glob("*.png"))) == 2
+    assert capsys.readouterr().out.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize(
+    ("change", "arguments", "message"),
+    [
+        ({}, ["--quantity", "position"], "column of numbers"),
+        ({}, ["--quantity", "replicate"], "column of numbers"),
+        ({}, ["--by", "replicate"], "Expected one column"),
+        ({"total_force_N": np.inf}, [], "got inf"),
+        ({"total_force_N": 1e308}, [], "up to 1e+150"),
+        ({"total_force_N": "x"}, [], "total_force_N"),
+    ],
+)
+def test_columns_that_cannot_be_compared_are_named(file, tmp_path, capsys, change, arguments, message):
+    pd.read_csv(file).assign(**change).to_csv(file, index=False)
+    assert main(["compare", str(file), *arguments]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1

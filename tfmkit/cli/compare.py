@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_UNSAFE = re.compile(r"[^\w%.()-]+")
+_LONGEST_NAME = 80
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +63,9 @@ def run(options: argparse.Namespace) -> None:
     """
     from tfmkit.columns import quantity_of
     from tfmkit.compare import average_frames, compare_conditions, describe_effect
-    from tfmkit.io import write_csv, writing_folder
+    from tfmkit.io import printable, write_csv, writing_folder
     from tfmkit.plotting import plot_superplot, save_figure
+    from tfmkit.plotting.style import literal
 
     table = _read_table(options.table)
     names = {"by": options.by, "replicate": options.replicate}
@@ -71,18 +76,32 @@ def run(options: argparse.Namespace) -> None:
     columns, control = list(result["quantity"].unique()), str(result["reference"].iloc[0])
     cells = average_frames(table, columns, **names)
     output = options.output or options.table.with_name(f"{options.table.stem}_compare")
+    files = _file_names(columns)
     with writing_folder(output) as folder:
         write_csv(folder / "comparison.csv", {str(name): column.to_numpy() for name, column in result.items()})
         for column in columns:
             quantity = quantity_of(column)
             unit = quantity.unit_for(cells)
-            print(f"{quantity.title}:")
+            print(printable(f"{quantity.title}:"))
             for row in result[result["quantity"] == column].to_dict("records"):
-                print(f"  {describe_effect(row, unit, options.confidence)}")
-            look: dict[str, Any] = {"ylabel": quantity.label(unit), "factor": unit.factor, "reference": control}
+                print(printable(f"  {describe_effect(row, unit, options.confidence)}"))
+            look: dict[str, Any] = {
+                "ylabel": literal(quantity.label(unit)),
+                "factor": unit.factor,
+                "reference": control,
+            }
             figure = plot_superplot(cells, column, **look, **names)
-            save_figure(figure, folder / f"{column}.{options.format}")
+            save_figure(figure, folder / f"{files[column]}.{options.format}")
     print(f"results in {output}")
+
+
+def _file_names(columns: list[str]) -> dict[str, str]:
+    """Return a name for the figure of each column that stays in the folder and is unlike the others."""
+    safe = [_UNSAFE.sub("-", column)[:_LONGEST_NAME].strip("-.") or "quantity" for column in columns]
+    return {
+        column: name if safe.count(name) == 1 else f"{name}-{number}"
+        for number, (column, name) in enumerate(zip(columns, safe, strict=True), start=1)
+    }
 
 
 def _read_table(path: Path) -> pd.DataFrame:

@@ -8,6 +8,8 @@ import pandas as pd
 
 # These columns name a cell in the table of a batch. A table without them has one row per cell.
 _CELL = ("position", "cell")
+# Squares of larger numbers are no numbers.
+_LARGEST = 1e150
 
 
 def average_frames(
@@ -34,12 +36,14 @@ def average_frames(
     Raises
     ------
     ValueError
-        If a column is missing, or a row has no condition or no replicate.
+        If a column is missing, a quantity holds text or an unlikely number, or a row has no condition or no
+        replicate.
     """
     for column in (by, replicate, *quantities):
         if column not in table:
             known = ", ".join(str(name) for name in table.columns)
             raise ValueError(f"Expected a column {column!r} in the table, got {known}.")
+    _check_numbers(table, quantities, (by, replicate))
     if table[[by, replicate]].isna().any(axis=None):
         raise ValueError(f"Expected a {by} and a {replicate} in every row, got rows without.")
     named = table.assign(**{by: table[by].astype(str), replicate: table[replicate].astype(str)})
@@ -47,6 +51,19 @@ def average_frames(
         return named[[by, replicate, *quantities]]
     keys = [*dict.fromkeys([by, replicate, *_CELL])]
     return named.groupby(keys, sort=False)[list(quantities)].mean().reset_index()
+
+
+def _check_numbers(table: pd.DataFrame, quantities: Sequence[str], groups: tuple[str, str]) -> None:
+    if groups[0] == groups[1]:
+        raise ValueError(
+            f"Expected one column with the condition and another with the replicate, got {groups[0]!r} twice."
+        )
+    for column in quantities:
+        if column in groups or not pd.api.types.is_numeric_dtype(table[column]):
+            raise ValueError(f"Expected a column of numbers as a quantity, got {column!r}, which holds text or groups.")
+        largest = float(table[column].abs().max())
+        if largest > _LARGEST:
+            raise ValueError(f"Expected numbers up to {_LARGEST:g} in the column {column!r}, got {largest:g}.")
 
 
 def average_replicates(

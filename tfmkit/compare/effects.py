@@ -96,7 +96,8 @@ def estimate_effect(
         interval = result.confidence_interval(confidence)
         low, high, p_value = float(interval.low), float(interval.high), float(result.pvalue)
     if scale == "ratio":
-        size, low, high = (float(np.expm1(value)) for value in (size, low, high))
+        with np.errstate(over="ignore"):
+            size, low, high = (float(np.expm1(value)) for value in (size, low, high))
     return Effect(size, low, high, p_value, scale, test, note)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tfmkit._validation import check_choice
-from tfmkit.io import writing
+from tfmkit.io import printable, writing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -38,6 +38,8 @@ STYLE: dict[Any, Any] = {
     "ytick.labelsize": 7,
     "ytick.major.width": 0.6,
 }
+# Letters of a name that a figure has room for.
+_LONGEST_NAME = 30
 
 
 @contextmanager
@@ -61,6 +63,28 @@ def new_figure(width: float, height: float, layout: Literal["constrained"] | Non
 
     with mpl.rc_context(STYLE):
         yield Figure(figsize=(width, height), layout=layout)
+
+
+def literal(text: str) -> str:
+    """Return a name from somebody's file as a label that shows it letter by letter.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        At most 30 characters of it. Characters that cannot be printed become ?, and no part is taken for a formula.
+
+    Examples
+    --------
+    >>> literal("5$ and $x^{$")
+    '5\\\\$ and \\\\$x^{\\\\$'
+    """
+    short = text if len(text) <= _LONGEST_NAME else f"{text[: _LONGEST_NAME - 1]}…"
+    return printable(short).replace("$", r"\$")
 
 
 def save_figure(figure: Figure, path: str | PathLike[str]) -> None:

@@ -8,10 +8,11 @@ import numpy as np
 
 from tfmkit._validation import FloatArray
 from tfmkit.compare import average_replicates
-from tfmkit.plotting.style import COLORS, MARKERS, new_figure
+from tfmkit.plotting.style import COLORS, MARKERS, literal, new_figure
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 # Width of the dots of one condition, where conditions are 1 apart, and the golden step, which spreads them evenly.
@@ -75,7 +76,7 @@ def plot_superplot(
     conditions = sorted((str(name) for name in known[by].unique()), key=lambda name: name != reference)
     replicates = [str(name) for name in known[replicate].unique()]
     n_columns = -(-len(replicates) // _LEGEND_ROWS)
-    legend = n_columns * (_MARKER_WIDTH + _LETTER_WIDTH * max(map(len, [*replicates, replicate])))
+    legend = n_columns * (_MARKER_WIDTH + _LETTER_WIDTH * max(len(literal(name)) for name in [*replicates, replicate]))
     with new_figure(0.6 + 0.75 * len(conditions) + legend, 2.6) as figure:
         axes = figure.add_subplot()
         for number, name in enumerate(replicates):
@@ -85,26 +86,31 @@ def plot_superplot(
             places = dots[by].map(conditions.index) - _MEANS / 2 + _spread(len(dots))
             axes.scatter(places, dots["value"], s=14, alpha=0.6, linewidths=0, zorder=2, **look)
             places = averages[by].map(conditions.index) + _MEANS + _WIDTH / 2 * ((number + 0.5) / len(replicates) - 0.5)
-            axes.scatter(
-                places, averages["mean"], s=38, edgecolors="black", linewidths=0.8, zorder=4, label=name, **look
-            )
+            look |= {"edgecolors": "black", "linewidths": 0.8, "label": literal(name)}
+            axes.scatter(places, averages["mean"], s=38, zorder=4, **look)
         groups = means.groupby(by, sort=False)["mean"].agg(["mean", "sem"]).loc[conditions]
         axes.errorbar(
             np.arange(len(conditions)) + _MEANS, groups["mean"], yerr=groups["sem"].fillna(0.0), fmt="_", markersize=18,
             color="black", capsize=4, elinewidth=0.9, zorder=3,
         )  # fmt: skip
-        slanted = max(map(len, conditions)) > _LONGEST
-        axes.set_xticks(
-            range(len(conditions)), conditions, rotation=30 if slanted else 0, ha="right" if slanted else "center",
-            rotation_mode="anchor" if slanted else "default",
-        )  # fmt: skip
+        _label(axes, [literal(name) for name in conditions])
         axes.set(xlim=(-0.6, len(conditions) - 0.4), ylabel=ylabel)
         if (known["value"] > 0).all():
             axes.set_ylim(bottom=0)
         elif (known["value"] < 0).all():
             axes.set_ylim(top=0)
-        figure.legend(loc="outside right upper", ncols=n_columns, title=replicate, title_fontsize=7, handletextpad=0.2)
+        figure.legend(
+            loc="outside right upper", ncols=n_columns, title=literal(replicate), title_fontsize=7, handletextpad=0.2
+        )
     return figure
+
+
+def _label(axes: Axes, names: list[str]) -> None:
+    slanted = max(map(len, names)) > _LONGEST
+    axes.set_xticks(
+        range(len(names)), names, rotation=30 if slanted else 0, ha="right" if slanted else "center",
+        rotation_mode="anchor" if slanted else "default",
+    )  # fmt: skip
 
 
 def _spread(n_dots: int) -> FloatArray:
