@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from tfmkit._validation import FloatArray, check_count, check_number
 from tfmkit.cli.image_choice import add_image_choice, number_or_word
@@ -195,6 +194,8 @@ def _measure(
     pages: list[int],
 ) -> dict[int, Measurement]:
     """Return the displacement of every deformed image by its number, without the blank ones."""
+    from tqdm import tqdm
+
     from tfmkit.cli.summary import print_remarks
     from tfmkit.displacement.measure import is_blank, measure_pair
     from tfmkit.io import read_cells
