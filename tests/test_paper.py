@@ -235,6 +235,16 @@ def test_every_failure_has_a_reason(results):
         claims.with_reason(failure)
 
 
+def test_every_training_of_the_papers_network_is_among_the_claims():
+    table = pd.read_csv(RESULTS / "paper" / "claims.csv", keep_default_na=False)
+    found = table[table["where"] == "released networks"].set_index("statement")["found"]
+    errors = pd.read_csv(RESULTS / claims.RECIPES).query("cells == '1 to 8 kPa' and noise_px == 0")
+    for row in errors.itertuples():
+        text = f"{row.weights}: relative RMSE inside the cell, noise vectors of 0 px"
+        assert found[text] == f"{row.relative_rmse_inside:.3f}"
+    assert len(found) == 2 * len(errors)
+
+
 def test_claims_without_measured_fields_say_so(tmp_path):
     assert [claim.verdict for claim in claims._measured(tmp_path)] == ["not tested"]
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict
 from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
 
+from benchmarks.command import RESULTS
 from benchmarks.paper.errors import read_errors
 from benchmarks.paper.measured import CHOSEN
 from benchmarks.paper.methods import DEEP, EXTENDED_ORACLE, FTTC_NAMES, LEVELS, TRACNET
-from benchmarks.paper.reasons import reason_for
+from benchmarks.paper.verdicts import CLOSE, UNTESTED, Claim, judge, judge_number, with_reason
 from benchmarks.saving import save_table
 from benchmarks.stages import Settings, Stage, digests
 from tfmkit.deep import DeepTFM
@@ -28,25 +29,13 @@ SOURCES = (
     "speed.csv",
 )
 NETWORKS = (DEEP, TRACNET)
+# The errors of each training of TracNet, by `python -m benchmarks.tracnet`; those of the networks that were released
+# with the paper on the noise levels of this table.
+RECIPES = "tracnet.csv"
+RELEASED = {0.0: 0.11, 0.00765: 0.18}
 # Changes of `benchmarks.paper.transfer` under which the network has to be better than FTTC.
 FAMILIES_OF_CHANGES = ("largest traction", "grid", "cells")
 ERROR = "mean_normalized_error"
-REPRODUCED, BEATEN, FAILED, UNTESTED = "reproduced", "beaten", "not reproduced", "not tested"
-# A number counts as the paper's within a tenth of it; a percentage within ten points.
-_CLOSE = 0.1
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A statement of the paper and what became of it; the fields are the columns of the table."""
-
-    where: str
-    statement: str
-    paper: str
-    subject: str
-    found: str
-    verdict: str
-    reason: str = ""
 
 
 class Errors:
@@ -75,29 +64,12 @@ class Errors:
 
 def stage(folder: Path) -> Stage:
     """Return the stage."""
-    return Stage(("claims.csv",), {"made_from": digests(folder, SOURCES)}, _make)
-
-
-def judge_number(found: float, paper: float) -> str:
-    """Return the verdict on an error: smaller is better."""
-    if found < (1 - _CLOSE) * paper:
-        return BEATEN
-    return REPRODUCED if found <= (1 + _CLOSE) * paper else FAILED
-
-
-def judge(holds: bool) -> str:
-    """Return the verdict on a statement that holds or does not."""
-    return REPRODUCED if holds else FAILED
-
-
-def with_reason(claim: Claim) -> Claim:
-    """Return a claim with the reason why it failed, if it did."""
-    return replace(claim, reason=reason_for(claim.statement, claim.subject)) if claim.verdict == FAILED else claim
+    return Stage(("claims.csv",), {"made_from": digests(folder, SOURCES) | digests(RESULTS, [RECIPES])}, _make)
 
 
 def _make(folder: Path, settings: Settings) -> None:
     parts: list[Callable[[Path], list[Claim]]] = [_accuracy, _cutoff, _features, _measured, _networks, _scaling, _speed]
-    claims = [claim for part in parts for claim in part(folder)]
+    claims = [claim for part in parts for claim in part(folder)] + _recipes(RESULTS / RECIPES)
     table = pd.DataFrame([asdict(with_reason(claim)) for claim in claims])
     save_table(table, "claims", folder, settings)
     print(table["verdict"].value_counts().to_string())
@@ -146,7 +118,7 @@ def _cutoff(folder: Path) -> list[Claim]:
             cut = 1 - filtered[number] / plain[number]
             text = f"the cutoff filter lowers the error of deep learning at {number}x noise"
             found = f"{cut:.0%} ({plain[number]:.3f} to {filtered[number]:.3f})"
-            claims.append(Claim("figure 3", text, f"{paper:.0%}", name, found, judge(abs(cut - paper) <= _CLOSE)))
+            claims.append(Claim("figure 3", text, f"{paper:.0%}", name, found, judge(abs(cut - paper) <= CLOSE)))
         for number, level in enumerate(LEVELS):
             best = min(FTTC_NAMES, key=lambda fttc, at=level: errors.mean(fttc, at, "cutoff"))
             p = max(errors.p(fttc, name, level, "cutoff") for fttc in FTTC_NAMES)
@@ -249,6 +221,18 @@ def _networks(folder: Path) -> list[Claim]:
     return [*claims, Claim("discussion", text, "small", "", "tfmkit integrates over the pixel", UNTESTED)]
 
 
+def _recipes(table: Path) -> list[Claim]:
+    """Judge each training of the paper's network by the networks that were released with the paper."""
+    errors = pd.read_csv(table).query("cells == '1 to 8 kPa'")
+    claims = []
+    for row in errors[errors["noise_px"].isin(RELEASED)].itertuples():
+        found, paper = float(row.relative_rmse_inside), RELEASED[row.noise_px]
+        text = f"{row.weights}: relative RMSE inside the cell, noise vectors of {row.noise_px:g} px"
+        verdict = judge_number(found, paper)
+        claims.append(Claim("released networks", text, f"{paper:g}", TRACNET, f"{found:.3f}", verdict))
+    return claims
+
+
 def _scaling(folder: Path) -> list[Claim]:
     table = pd.read_csv(folder / "transfer.csv")
     table = table[table["metric"] == ERROR]
@@ -270,7 +254,7 @@ def _scaling(folder: Path) -> list[Claim]:
         magnified = wide.loc["magnification", name] / usual
         text = "and magnifications of 0.8 and 1.25 (error over that at 1)"
         claims.append(
-            Claim("discussion", text, "scales", name, _list(magnified, ".2f"), judge(magnified.max() < 1 + 2 * _CLOSE))
+            Claim("discussion", text, "scales", name, _list(magnified, ".2f"), judge(magnified.max() < 1 + 2 * CLOSE))
         )
         for kind in FAMILIES_OF_CHANGES:
             part = wide.loc[kind]
