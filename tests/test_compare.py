@@ -229,3 +229,8 @@ def test_one_condition_without_scatter_is_compared():
     assert found.test == "Welch's t-test"
     assert 0 < found.p_value < 1
     assert estimate_effect([2.0, 2.0], [3.0, 3.0]).note == "No test: the replicates do not differ."
+
+
+def test_cells_with_equal_values_count_each():
+    cells = pd.DataFrame({"condition": "a", "replicate": "1", "v": [2.0, 2.0, 2.0, 5.0]})
+    assert average_replicates(cells, "v")["n_cells"].tolist() == [4]

@@ -7,7 +7,7 @@ import pytest
 
 from tfmkit.displacement import PIV
 from tfmkit.displacement.measure import measure_pair
-from tfmkit.displacement.unmeasured import find_unmeasured
+from tfmkit.displacement.unmeasured import _whole_lines, find_unmeasured
 from tfmkit.simulate import BeadSimulator
 
 SIDE = 192
@@ -129,3 +129,14 @@ def test_an_image_that_is_compared_with_itself_is_told(beads, plain):
     remarks = measure_pair(np.stack([beads[0][0]] * 2), PIV(spacing=8)).remarks
     assert [remark for remark in remarks if "compared with itself" in remark]
     assert not plain.remarks.size
+
+
+def test_a_single_dark_line_of_a_clipped_background_is_no_margin():
+    same = np.random.default_rng(0).random((20, 24)) < 0.7
+    same[[0, 1, -2, -1]] = same[:, [0, 1, -2, -1]] = False
+    same[0] = True
+    assert not _whole_lines(same).any()
+    same[:2] = True
+    expected = np.zeros_like(same)
+    expected[:2] = True
+    np.testing.assert_array_equal(_whole_lines(same), expected)

@@ -192,3 +192,12 @@ def test_ome_tiff_refuses(tmp_path, images, options, message):
     with pytest.raises(ValueError, match=message):
         write_ome_tiff(tmp_path / "a.ome.tif", images, **options)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("shape", [(12, 9), (9, 12)])
+def test_axes_of_pytfm_have_the_lengths_of_the_field(tmp_path, shape):
+    for part in "uv":
+        np.save(tmp_path / f"1{part}.npy", np.zeros(shape))
+    data = read_displacement(tmp_path / "1u.npy", spacing=8.0)
+    np.testing.assert_array_equal(data.y, 8.0 * np.arange(shape[0]))
+    np.testing.assert_array_equal(data.x, 8.0 * np.arange(shape[1]))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 
-from tfmkit.io.images.scale import length, seconds
+from tfmkit.io.fields.data import DisplacementData
+from tfmkit.io.fields.lengths import Lengths
+from tfmkit.io.images.scale import imagej_scale, length, seconds, square_pixel
 from tfmkit.io.units import is_pixel, micrometres
 
 # Micrometres by definition: an inch is 25.4 mm.
@@ -38,3 +43,26 @@ def test_other_words_are_no_unit(unit):
     assert micrometres(unit) is None
     assert length(1.0, unit) is None
     assert seconds(1.0, unit) is None
+
+
+def test_a_pixel_that_is_nearly_square_has_its_mean_side():
+    assert square_pixel((1.0, 1.004)) == pytest.approx(1.002)
+    with pytest.raises(ValueError, match="wide"):
+        square_pixel((1.0, 1.1))
+
+
+def test_frames_per_second_are_the_inverse_of_the_interval():
+    assert imagej_scale({"fps": 4.0}, ()).interval == 0.25
+    assert imagej_scale({"fps": 4.0, "finterval": 2.0, "tunit": "min"}, ()).interval == 120
+
+
+@pytest.mark.parametrize(("positions", "spacing"), [(True, 20.0), (False, 10.0)])
+def test_all_lengths_of_a_file_are_converted(positions, spacing):
+    field = np.random.default_rng(0).normal(size=(1, 2, 9, 8))
+    data = DisplacementData(
+        field, 10.0, 10.0 * np.arange(8), 10.0 * np.arange(9), (Path("a.mat"),), "plain", noise=np.array([0.3])
+    )
+    found = Lengths(unit="um", pixel_size=0.5).convert(data, positions=positions)
+    np.testing.assert_allclose(found.displacement, 2 * field)
+    np.testing.assert_allclose(found.noise, [0.6])
+    assert found.spacing == spacing

@@ -262,3 +262,13 @@ def test_commands_take_ome_zarr(tmp_path, zarr, capsys):
     results = run(settings, results=tmp_path / "batch")
     assert results.failures.empty
     assert results.table["strain_energy_J"].notna().all()
+
+
+def test_ome_zarr_scales_of_an_image_and_of_its_level_are_multiplied(tmp_path, zarr):
+    write_ome_zarr(tmp_path / "a.zarr", STACK[:, :, 0], channels=("a", "b"), pixel_size=0.1, interval=2.0)
+    described = tmp_path / "a.zarr" / ".zattrs"
+    values = json.loads(described.read_text())
+    values["multiscales"][0]["coordinateTransformations"] = [{"type": "scale", "scale": [3.0, 1.0, 2.0, 2.0]}]
+    described.write_text(json.dumps(values))
+    with open_images(tmp_path / "a.zarr") as images:
+        assert (images.pixel_size, images.interval) == (pytest.approx(0.2), pytest.approx(6))

@@ -243,3 +243,14 @@ def test_the_region_of_sums_of_vectors_is_two_grid_points_wider():
     steps = distance_transform_cdt(~found.core[0], "taxicab")
     assert not found.core.all()
     np.testing.assert_array_equal(found.wide[0], steps <= 2)
+
+
+@pytest.mark.parametrize("degrees", range(-85, 90, 17))
+def test_the_axis_is_told_between_minus_and_plus_a_right_angle(degrees):
+    angle = np.radians(degrees)
+    y, x = np.mgrid[:61, :61] - 30.0
+    along = x * np.cos(angle) + y * np.sin(angle)
+    pull = -np.sign(along) * np.exp(-((np.abs(along) - 15) ** 2 + (y * np.cos(angle) - x * np.sin(angle)) ** 2) / 18)
+    for sign in (1, -1):
+        _, found = mechanics.polarity(sign * np.stack([pull * np.cos(angle), pull * np.sin(angle)])[None])
+        assert found[0] == pytest.approx(angle, abs=0.01)

@@ -14,6 +14,7 @@ from tfmkit.monolayer import (
     mean_normal_stress,
     principal_axis,
     principal_stresses,
+    unbalanced,
 )
 from tfmkit.monolayer.borders import find_borders
 
@@ -182,3 +183,27 @@ def test_wrong_input_is_refused(arguments, message):
     for make in (cell_table, border_table):
         with pytest.raises(ValueError, match=message):
             make(**given)
+
+
+def test_spread_and_shape_are_sizes_whatever_the_sign_of_the_stress():
+    labels = np.ones((6, 6), dtype=int)
+    stress = np.zeros((1, 3, 6, 6))
+    stress[0, 0], stress[0, 1] = 2.0 + np.linspace(0, 1, 6), 1.0
+    pulled, pushed = (cell_table(sign * stress, labels, spacing=1.0).iloc[0] for sign in (1, -1))
+    for name in ("mean_normal_stress_cv", "anisotropy"):
+        assert pushed[name] == pytest.approx(pulled[name])
+        assert pushed[name] > 0
+
+
+@pytest.mark.parametrize("corner", [(2, 3), (20, 11)])
+def test_a_torque_is_about_the_middle_of_its_part(corner):
+    mask = np.zeros((32, 30), dtype=bool)
+    rows, columns = slice(corner[0], corner[0] + 8), slice(corner[1], corner[1] + 10)
+    mask[rows, columns] = True
+    traction = np.zeros((1, 2, 32, 30))
+    # A uniform pull, and a couple: 1 at the upper edge, -1 at the lower one, 7 grid points apart.
+    traction[0, 0, rows, columns] = 3.0
+    assert unbalanced(traction, mask, spacing=2.0)["torque_Nm"][0] == pytest.approx(0, abs=1e-9)
+    traction[0, 0, corner[0], columns] += 1.0
+    traction[0, 0, corner[0] + 7, columns] -= 1.0
+    assert unbalanced(traction, mask, spacing=2.0)["torque_Nm"][0] == pytest.approx(10 * 7 * 2.0**3)

@@ -184,3 +184,12 @@ def test_global_state_is_left_alone(field):
     program = "from tfmkit import plotting; import numpy, sys; assert 'matplotlib' not in sys.modules\n"
     program += "plotting.plot_vectors(numpy.ones((2, 8, 8))); assert 'matplotlib.pyplot' not in sys.modules"
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.parametrize(("largest", "factor"), [(500.0, 1.0), (8000.0, 1e-3)])
+def test_the_scale_of_a_map_has_the_unit_of_its_bar(largest, factor):
+    traction = np.zeros((2, 8, 9))
+    traction[0, 3, 4] = largest
+    image = plotting.plot_traction_map(traction, vmax=largest).axes[0].images[0]
+    assert image.get_clim() == (0, pytest.approx(factor * largest))
+    assert image.get_array().max() == pytest.approx(factor * largest)

@@ -60,3 +60,10 @@ def test_figures_show_profiles_and_kymographs():
 def test_refuses(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(("end", "n_points"), [((3, 0), 4), ((3, 4), 6), ((2.5, 0), 4), ((0.5, 0), 2)])
+def test_a_line_has_a_point_for_each_grid_point_of_length(end, n_points):
+    distance, values = sample_line(np.zeros((6, 6)), (0, 0), end, spacing=2.0)
+    assert distance.shape == values.shape == (n_points,)
+    np.testing.assert_allclose(distance, np.linspace(0, 2 * np.hypot(*end), n_points))
