@@ -147,8 +147,8 @@ def _scale(coords: Mapping[str, NDArray[Any]], channels: tuple[str, ...]) -> Sca
 
 
 def _step(positions: NDArray[Any] | None) -> float | None:
-    """Return the median step of positions, unless they are equal or none."""
+    """Return the median step of positions, without their rounding errors, unless they are equal or none."""
     if positions is None or len(positions) < 2 or np.asarray(positions).dtype.kind not in "fiu":
         return None
-    step = float(np.median(np.diff(np.asarray(positions, dtype=float))))
+    step = float(f"{np.median(np.diff(np.asarray(positions, dtype=float))):.9g}")
     return step if math.isfinite(step) and step > 0 else None
