@@ -222,7 +222,7 @@ def test_a_shifted_pair_is_flagged_on_the_sides_that_the_camera_lost() -> None:
     measured = measure_pair(pair.pairs[0], OpticalFlow(radius=6, spacing=8))
     lost = (measured.x + 14 > 127)[None, :] | (measured.y - 9 < 0)[:, None]
     assert_array_equal(measured.flags == Flag.EXCLUDED, lost)
-    assert Unmeasured(lost, ~lost, lost, lost, lost).anywhere.all()
+    assert Unmeasured(lost, ~lost, lost, lost, lost, lost).anywhere.all()
 
 
 # ---------------------------------------------------------------- simulated beads

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from skimage.io import imread
 
 from tfmkit.displacement import PIV
 from tfmkit.displacement.measure import measure_pair
@@ -63,6 +64,37 @@ def test_margins_that_copy_their_surroundings_are_left_out(beads, plain, mode):
     assert any("repeats or mirrors" in remark for remark in measured.remarks)
     inner = np.ix_(measured.y > 45, measured.x < SIDE - 37)
     assert np.abs(measured.displacement - plain.displacement)[(slice(None), *inner)].max() < 0.15
+
+
+@pytest.mark.parametrize(("down", "right"), [(19, -11), (-19, 11), (0, 30), (25, 0)])
+def test_margins_that_show_the_other_side_are_left_out(beads, plain, down, right):
+    pair = beads[0].copy()
+    # The stage moved by so much, and the image was shifted back in a circle.
+    margin = np.zeros((SIDE, SIDE), dtype=bool)
+    margin[:down] = down > 0
+    margin[down if down < 0 else SIDE :] = True
+    margin[:, :right] |= right > 0
+    margin[:, right if right < 0 else SIDE :] = True
+    other = BeadSimulator(SIDE, spacing=8, density=0.02, random_state=9).sample(1).pairs[0][0]
+    pair[1][margin] = np.rint(20 * other + 100)[margin].astype(np.uint16)
+    found = find_unmeasured(pair)[1]
+    np.testing.assert_array_equal(found.wrapped, margin)
+    measured = measure_pair(pair, PIV(spacing=8))
+    assert any("behind a seam" in remark for remark in measured.remarks)
+    inner = np.s_[:, 7:-7, 7:-7]
+    assert np.abs(measured.displacement - plain.displacement)[inner].max() < 0.15
+
+
+def test_bead_images_have_no_seams(measured_data):
+    files = sorted((measured_data / "bead_pairs").glob("*/*.tif"))
+    assert files
+    for file in files:
+        image = imread(file)
+        assert not find_unmeasured(np.stack([image, image]))[1].wrapped.any(), file
+        rolled = np.roll(image, (12, -17), axis=(0, 1))
+        expected = np.zeros(image.shape, dtype=bool)
+        expected[:12], expected[:, -17:] = True, True
+        np.testing.assert_array_equal(find_unmeasured(np.stack([image, rolled]))[1].wrapped, expected)
 
 
 def test_corners_of_rotated_images_are_left_out(beads):

@@ -1,8 +1,9 @@
 """Pixels of bead images that are not a measurement: fill values, overlays and defects of the camera.
 
-Images that were aligned elsewhere have margins of a constant or of NaN, or margins that repeat or mirror the lines
-beside them. Scale bars and time stamps are burned in. A camera has hot and dead pixels. None of them moves with the
-gel, and most have strong edges. They are found here by five signs, and left out as an `exclude` mask is.
+Images that were aligned elsewhere have margins of a constant or of NaN, margins that repeat or mirror the lines beside
+them, or margins that show the other side of the image. Scale bars and time stamps are burned in. A camera has hot and
+dead pixels. None of them moves with the gel, and most have strong edges. They are found here by six signs, and left out
+as an `exclude` mask is.
 """
 
 from __future__ import annotations
@@ -34,6 +35,13 @@ _DEFECT = 6.0
 _MOST_DEFECTS = 1e-3
 # Smallest number of defects that is worth a remark.
 _NOTABLE = 20
+# Where an image was shifted in a circle, one line differs from the next as no other pair of lines does, at most this
+# share of the image away from its border: by so much more than any other pair, beside the pairs around.
+_WRAPPED, _SEAM = 0.25, 1.4
+# Neighbouring pairs of lines that a pair is compared with; those next to it share its lines.
+_AROUND = (-3, -2, 2, 3)
+# The brightest beads and the darkest pixels count no more than these quantiles.
+_BRIGHTEST = (0.05, 0.95)
 # Noise level over the median length of the difference of neighbours.
 _NOISE_OF_DIFFERENCES = 1.0484
 
@@ -49,6 +57,8 @@ class Unmeasured(NamedTuple):
         True in areas of one value that touch the border.
     copied : ndarray of shape (height, width)
         True on lines at the border that repeat the next line, or mirror the lines beside them.
+    wrapped : ndarray of shape (height, width)
+        True between the border and a seam, where the image shows its other side.
     overlay : ndarray of shape (height, width)
         True on sharp saturated areas, and on areas inside that have one value in both images.
     defect : ndarray of shape (height, width)
@@ -58,6 +68,7 @@ class Unmeasured(NamedTuple):
     values: Mask
     margin: Mask
     copied: Mask
+    wrapped: Mask
     overlay: Mask
     defect: Mask
 
@@ -70,7 +81,7 @@ class Unmeasured(NamedTuple):
         ndarray of shape (height, width)
             True on margins, overlays and values that are not finite.
         """
-        return self.values | self.margin | self.copied | self.overlay
+        return self.values | self.margin | self.copied | self.wrapped | self.overlay
 
     def remarks(self) -> tuple[str, ...]:
         """Say in sentences how much of the images is left out or replaced, and why.
@@ -84,6 +95,7 @@ class Unmeasured(NamedTuple):
             "values": "values that are not finite",
             "margin": "a margin of one value (images aligned elsewhere have one)",
             "copied": "a margin that repeats or mirrors its surroundings (images aligned elsewhere have one)",
+            "wrapped": "a margin behind a seam (that of images shifted in a circle elsewhere shows their other side)",
             "overlay": "a burned-in scale bar, time stamp or other overlay",
         }
         shares = {name: float(getattr(self, name).mean()) for name in names}
@@ -128,6 +140,7 @@ def find_unmeasured(pair: Any) -> tuple[FloatArray, Unmeasured]:
     flat = [_flat_areas(image, ~ok) for image, ok in zip(images, finite, strict=True)]
     margin = flat[0][0] | flat[1][0]
     copied = np.any([_copied_margin(image) for image in images], axis=0) & ~margin
+    wrapped = np.any([_wrapped_margin(image) for image in images], axis=0) & ~margin & ~copied & ~values
     copies = np.mean(images[0] == images[1]) > _COPIES
     overlay = np.zeros_like(margin)
     if not copies:
@@ -143,7 +156,7 @@ def find_unmeasured(pair: Any) -> tuple[FloatArray, Unmeasured]:
         images[:, defect] = [np.median(_neighbours(image)[:, defect], axis=0) for image in images]
     margin = margin & ~values
     copied = copied & ~values
-    return images, Unmeasured(values, margin, copied, overlay & ~margin & ~copied & ~values, defect)
+    return images, Unmeasured(values, margin, copied, wrapped, overlay & ~margin & ~copied & ~values, defect)
 
 
 def _flat_areas(image: FloatArray, holes: Mask) -> tuple[Mask, Mask]:
@@ -205,6 +218,32 @@ def _mirrored(view: NDArray[Any]) -> int:
         if half > 1 and (view[:half] == view[far : far - half : -1]).all():
             return int(half)
     return 0
+
+
+def _wrapped_margin(image: FloatArray) -> Mask:
+    """Lines between the border and a seam nearby."""
+    margin = np.zeros(image.shape, dtype=bool)
+    even = np.clip(image, *np.quantile(image, _BRIGHTEST))
+    for view, out in ((even, margin), (even.T, margin.T)):
+        seam = _seam(view)
+        if 0 < seam <= _WRAPPED * len(view):
+            out[:seam] = True
+        elif seam >= (1 - _WRAPPED) * len(view):
+            out[seam:] = True
+    return margin
+
+
+def _seam(view: NDArray[Any]) -> int:
+    """Return the line that differs from the one before it as no other does; 0 if there is none."""
+    step = np.square(np.diff(view, axis=0)).mean(axis=1, dtype=float)
+    far = max(_AROUND)
+    if len(step) < 4 * far:
+        return 0
+    around = np.mean([np.roll(step, shift) for shift in _AROUND], axis=0)
+    excess = np.divide(step, around, out=np.zeros_like(step), where=around > 0)[far:-far]
+    seam = int(excess.argmax())
+    others = np.delete(excess, slice(max(seam - 1, 0), seam + 2))
+    return seam + far + 1 if excess[seam] > _SEAM * others.max() else 0
 
 
 def _sharp_saturation(image: FloatArray, margin: Mask) -> Mask:
