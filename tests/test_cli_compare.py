@@ -36,6 +36,17 @@ def test_everything_is_written_and_said(file, tmp_path, capsys):
     assert "total force (nN)" in (output / "total_force_N.svg").read_text()
 
 
+def test_rows_at_rest_are_told(file, capsys):
+    table = pd.read_csv(file).assign(displacement_residual=0.2)
+    forces = ["total_force_N", "max_traction_Pa"]
+    table.loc[0, [*forces, "displacement_residual"]] = [0, 0, None]
+    table.to_csv(file, index=False)
+    assert main(["compare", str(file)]) == 0
+    said = capsys.readouterr()
+    assert "1 row(s) of WT" in said.err
+    assert "(24 and 23 cells)" in said.out
+
+
 def test_one_replicate_is_told(file, tmp_path, capsys):
     table = pd.read_csv(file)
     table[table["replicate"] == 0].to_parquet(tmp_path / "table.parquet")

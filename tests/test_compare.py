@@ -10,7 +10,15 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from tfmkit.compare import average_frames, average_replicates, compare_conditions, correct_holm, describe_effect
+from tfmkit.compare import (
+    at_rest,
+    average_frames,
+    average_replicates,
+    compare_conditions,
+    correct_holm,
+    describe_at_rest,
+    describe_effect,
+)
 from tfmkit.compare.effects import estimate_effect
 from tfmkit.units import Unit
 
@@ -46,6 +54,22 @@ def test_frames_are_averaged_before_cells_and_cells_before_replicates():
         "mean": [3, 5],
         "n_cells": [2, 1],
     }
+
+
+def test_frames_at_rest_are_left_out_and_named():
+    table = experiment().assign(displacement_residual=0.2)
+    rest = table.iloc[[0, 1, 30]].assign(total_force_N=0.0, max_traction_Pa=0.0, displacement_residual=np.nan)
+    both = pd.concat([table, rest], ignore_index=True)
+    assert at_rest(both).tolist() == [False] * len(table) + [True] * 3
+    pd.testing.assert_frame_equal(compare_conditions(both), compare_conditions(table))
+    said = describe_at_rest(both)
+    assert said.startswith("Left out, because nothing moves there")
+    assert said.endswith("2 row(s) of WT, 1 row(s) of KO.")
+    # A cell without force in a field that moves is a result, and so is every row of a table without residuals.
+    weak = both.assign(displacement_residual=0.9)
+    assert not at_rest(weak).any()
+    assert not at_rest(both.drop(columns="displacement_residual")).any()
+    assert describe_at_rest(weak) == ""
 
 
 def test_effect_is_that_of_the_replicates():

@@ -61,8 +61,9 @@ def run(options: argparse.Namespace) -> None:
     ValueError
         If the table or an argument is refused; nothing is written then.
     """
+    from tfmkit.cli.summary import print_remarks
     from tfmkit.columns import quantity_of
-    from tfmkit.compare import average_frames, compare_conditions, describe_effect
+    from tfmkit.compare import average_frames, compare_conditions, describe_at_rest, describe_effect
     from tfmkit.io import printable, write_csv, writing_folder
     from tfmkit.plotting import plot_superplot, save_figure
     from tfmkit.plotting.style import literal
@@ -73,6 +74,7 @@ def run(options: argparse.Namespace) -> None:
         table, quantities=options.quantity, reference=options.reference, paired=options.paired,
         confidence=options.confidence, **names,
     )  # fmt: skip
+    print_remarks(filter(None, [describe_at_rest(table, options.by)]))
     columns, control = list(result["quantity"].unique()), str(result["reference"].iloc[0])
     cells = average_frames(table, columns, **names)
     output = options.output or options.table.with_name(f"{options.table.stem}_compare")

@@ -16,9 +16,12 @@ experiments without an effect where dishes differ by 10 to 30 %, instead of 5 % 
 ('knock-out', 'wild type', 2, -0.36)
 """
 
-from tfmkit.compare.cells import average_frames, average_replicates
+from tfmkit.compare.cells import at_rest, average_frames, average_replicates
 from tfmkit.compare.conditions import compare_conditions
 from tfmkit.compare.holm import correct_holm
-from tfmkit.compare.wording import describe_effect
+from tfmkit.compare.wording import describe_at_rest, describe_effect
 
-__all__ = ["average_frames", "average_replicates", "compare_conditions", "correct_holm", "describe_effect"]
+__all__ = [
+    "at_rest", "average_frames", "average_replicates", "compare_conditions", "correct_holm", "describe_at_rest",
+    "describe_effect",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Means over the frames of each cell, and over the cells of each replicate."""
+"""Means over the frames of each cell, and over the cells of each replicate; frames at rest are left out."""
 
 from __future__ import annotations
 
@@ -6,16 +6,38 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from tfmkit.columns import FORCES, known
+
 # These columns name a cell in the table of a batch. A table without them has one row per cell.
 _CELL = ("position", "cell")
 # Squares of larger numbers are no numbers.
 _LARGEST = 1e150
 
 
+def at_rest(table: pd.DataFrame) -> pd.Series:
+    """Tell which rows are frames whose displacement is zero everywhere.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One row per frame and cell, such as ``table.csv`` of a batch.
+
+    Returns
+    -------
+    Series of bool
+        True where all forces are zero and there is no residual of the displacement. The relaxed image has such rows
+        where it is compared with itself. Noise alone makes no such rows.
+    """
+    forces = [quantity.column for quantity in known(FORCES, table)]
+    if "displacement_residual" not in table or not forces:
+        return pd.Series(data=False, index=table.index)
+    return table["displacement_residual"].isna() & (table[forces] == 0).all(axis=1)
+
+
 def average_frames(
     table: pd.DataFrame, quantities: Sequence[str], *, by: str = "condition", replicate: str = "replicate"
 ) -> pd.DataFrame:
-    """Return one row per cell: the mean over its frames.
+    """Return one row per cell: the mean over its frames, without those at rest (`at_rest`).
 
     Parameters
     ----------
@@ -46,6 +68,7 @@ def average_frames(
     _check_numbers(table, quantities, (by, replicate))
     if table[[by, replicate]].isna().any(axis=None):
         raise ValueError(f"Expected a {by} and a {replicate} in every row, got rows without.")
+    table = table[~at_rest(table)]
     named = table.assign(**{by: table[by].astype(str), replicate: table[replicate].astype(str)})
     if not set(_CELL) <= set(table):
         return named[[by, replicate, *quantities]]

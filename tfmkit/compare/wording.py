@@ -1,10 +1,13 @@
-"""The result of a comparison as a sentence."""
+"""The result of a comparison as sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
+from tfmkit.compare.cells import at_rest
 from tfmkit.units import Unit, format_number
 
 
@@ -37,6 +40,28 @@ def describe_effect(row: Mapping[Any, Any], unit: Unit, confidence: float = 0.95
     corrected = "" if row["p_holm"] == row["p_value"] else f", corrected for all conditions {_p_value(row['p_holm'])}"
     text += f" ({100 * confidence:g} % interval {low} to {high}{end}), p {_p_value(row['p_value'])}{corrected}"
     return f"{text}; {row['test']} over {counts}. {row['note']}".strip()
+
+
+def describe_at_rest(table: pd.DataFrame, by: str = "condition") -> str:
+    """Say which rows of a table are left out because their frames are at rest.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table that is compared.
+    by : str, default="condition"
+        Column with the condition.
+
+    Returns
+    -------
+    str
+        A sentence; empty if there are none.
+    """
+    counts = table[by][at_rest(table)].astype(str).value_counts(sort=False)
+    if counts.empty:
+        return ""
+    parts = ", ".join(f"{number} row(s) of {name}" for name, number in counts.items())
+    return f"Left out, because nothing moves there, as if the relaxed image was compared with itself: {parts}."
 
 
 def _signed(value: float) -> str:

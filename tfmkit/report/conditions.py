@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tfmkit.columns import FORCES, Quantity, known
-from tfmkit.compare import average_frames, compare_conditions, describe_effect
+from tfmkit.compare import at_rest, average_frames, compare_conditions, describe_at_rest, describe_effect
 from tfmkit.plotting import plot_superplot
 from tfmkit.report.names import CONDITION, REPLICATE
 from tfmkit.report.pictures import Panel, embed_figure
@@ -28,7 +28,8 @@ class Comparison:
     table : DataFrame or None
         Result of :func:`tfmkit.compare.compare_conditions`, where something is compared.
     doubts : str
-        A sentence about cells in doubt that are compared too; empty if there are none.
+        Sentences about rows at rest, which are left out, and about those in doubt, which are compared; empty if there
+        are none.
     """
 
     conditions: list[str]
@@ -76,7 +77,8 @@ def compare_batch(table: pd.DataFrame, *, reference: str | None = None, paired: 
         table, quantities=columns, by=CONDITION, replicate=REPLICATE, reference=reference, paired=paired
     )
     panels = [_panel(cells, result, quantity) for quantity in quantities]
-    return Comparison(conditions, "", panels, result, _count_doubts(table))
+    sentences = (describe_at_rest(table, CONDITION), _count_doubts(table[~at_rest(table)]))
+    return Comparison(conditions, "", panels, result, " ".join(filter(None, sentences)))
 
 
 def _count_doubts(table: pd.DataFrame) -> str:
