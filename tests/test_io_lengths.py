@@ -144,3 +144,19 @@ def test_words_of_tables(tmp_path, name):
     data = read_displacement(tmp_path / "a.txt", interpolate=name == "dash")
     assert np.argwhere(~data.measured[0]).tolist() == ([[1, 1]] if name == "dash" else [])
     np.testing.assert_allclose(data.displacement[0][:, data.measured[0]], FIELD[:, data.measured[0]])
+
+
+@pytest.mark.parametrize("name", ["a.npz", "pivlab.mat", "displ.mat", "a.txt"])
+def test_whole_steps_in_micrometres_are_doubted_where_the_field_would_be_smaller_than_a_cell(tmp_path, name):
+    # 15 x 15 vectors every 2 um: read as pixels of 0.1 um, the field would be 3 um wide.
+    path, _ = save(tmp_path, name, 0.125 * FIELD, 0.125)
+    with pytest.raises(ValueError, match="likely in um: give length_unit='um'"):
+        read_displacement(path, pixel_size=0.1)
+    np.testing.assert_allclose(
+        read_displacement(path, pixel_size=0.1, length_unit="um").displacement[0], 1.25 * FIELD, atol=1e-6
+    )
+    pixels = read_displacement(path, pixel_size=0.1, length_unit="px")
+    np.testing.assert_allclose(pixels.displacement[0], 0.125 * FIELD, atol=1e-6)
+    # Without the size of a pixel, or with a large one, whole steps are those of pixels.
+    for size in (None, 1.0):
+        assert read_displacement(path, pixel_size=size).spacing == 2

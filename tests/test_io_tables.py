@@ -256,6 +256,31 @@ def test_units_that_nobody_says_are_asked_for(tmp_path, field, unit, factor, ste
     assert read(tmp_path / "a.txt", text, length_unit="px").spacing == pytest.approx(step * pixel_size / factor)
 
 
+def test_tecplot_names_stand_above_the_zone(tmp_path, field):
+    head = 'TITLE = "B00001"\nVARIABLES = "x", "y", "Vx", "Vy"\nZONE T="Frame 0", I=9, J=8, F=POINT\nSTRANDID=1\n'
+    data = read(tmp_path / "a.dat", head + text_of(rows_of(field), " "))
+    np.testing.assert_allclose(data.displacement[0], field)
+
+
+@pytest.mark.parametrize("units", ["um,um,um,um", "[um],[um],[um],[um]"])
+def test_units_may_stand_below_the_names(tmp_path, field, units):
+    text = f"x,y,u,v\n{units}\n" + text_of(0.1 * rows_of(field), ",")
+    with pytest.raises(ValueError, match="pixel_size for .* in um"):
+        read(tmp_path / "a.csv", text)
+    np.testing.assert_allclose(read(tmp_path / "a.csv", text, pixel_size=0.1).displacement[0], field, rtol=1e-6)
+    with pytest.raises(ValueError, match="velocities"):
+        read(tmp_path / "a.csv", text.replace(units, "px,px,px/s,px/s"))
+
+
+def test_a_third_column_of_zeros_is_asked_for(tmp_path, field):
+    rows = rows_of(field)
+    spatial = np.column_stack([rows[:, :2], 0 * rows[:, 0], rows[:, 2:], 0 * rows[:, 0]])
+    with pytest.raises(ValueError, match="zeros in the third, as if it was z"):
+        read(tmp_path / "a.csv", text_of(spatial, ","))
+    named = read(tmp_path / "a.csv", "x,y,z,u,v,w\n" + text_of(spatial, ","))
+    np.testing.assert_allclose(named.displacement[0], field)
+
+
 def test_velocities_are_refused(tmp_path, field):
     for unit in ("um/s", "m/s", "mm s-1", "px/s"):
         with pytest.raises(ValueError, match="velocities"):

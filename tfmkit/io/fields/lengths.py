@@ -22,6 +22,9 @@ _COARSE = 4.0
 _EVEN = 1e-3
 # Where the size of a pixel is given, a wrong unit makes wrong energies; grids up to this coarse are then asked for.
 _COARSE_WITH_SCALE = 15.0
+# Fields whose longer side is below this number of micrometres are smaller than a cell, so that whole steps do not speak
+# for pixels.
+_LEAST_FIELD_UM = 25.0
 # Vectors that lie this far apart are in a smaller unit than the pixel.
 _FAR = 300.0
 # The largest displacement is seldom this small beside the step of the grid; below, this is the likely unit.
@@ -162,7 +165,8 @@ class Lengths:
         step = data.spacing
         coarse = _COARSE if self.pixel_size is None or np.ptp(np.diff(data.x)) > _EVEN * step else _COARSE_WITH_SCALE
         likely = next((unit for most, unit in _LIKELY if step < most), None)
-        if likely is None and step < coarse and not _is_half_whole(step):
+        side = (self.pixel_size or np.inf) * step * max(data.displacement.shape[2:])
+        if likely is None and step < coarse and (not _is_half_whole(step) or side < _LEAST_FIELD_UM):
             likely = "um"
         if likely is None and step > _FAR:
             likely = "nm"

@@ -92,7 +92,8 @@ def choose_columns(table: Table) -> Columns:
     Raises
     ------
     ValueError
-        If the columns have names, and displacements are not among them.
+        If the columns have names, and displacements are not among them; or if they have none, and the third holds
+        nothing but zeros.
     """
     found = find_columns(table.names)
     if found is not None:
@@ -105,6 +106,11 @@ def choose_columns(table: Table) -> Columns:
     more = table.values[:, _FLAGS:]
     if more.shape[1] in (1, 2) and np.isin(more, (0, _VALID, _REPLACED)).all():
         return Columns(flag=_FLAGS, mask=_MASK if more.shape[1] > 1 else None)
+    if more.shape[1] and more.any() and not table.values[:, 2].any():
+        raise ValueError(
+            f"Expected x, y, ux and uy in the first four columns of {table.path}, got zeros in the third, as if it was "
+            "z. Write the names of the columns above them, such as x y z u v w."
+        )
     return Columns()
 
 

@@ -7,6 +7,7 @@ import csv
 import re
 from dataclasses import dataclass
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tfmkit._validation import FloatArray
+from tfmkit.io.units import is_pixel, micrometres
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
@@ -27,6 +29,8 @@ _MISSING = ("-nan(ind)", "nan(ind)", "NaN(ind)", "-nan", "+nan", "Na", "na", "NA
 _WORDS = {"true": "1", "false": "0", "-": "nan", "--": "nan", "n/a": "nan", "#n/a": "nan"}
 # Tecplot's word before the names of columns.
 _VARIABLES = re.compile(r"variables\s*=\s*", re.IGNORECASE)
+# Lines of Tecplot that stand between the names and the numbers.
+_ZONE = re.compile(r"(zone|strandid|solutiontime|datapacking)\b", re.IGNORECASE)
 # Separator and decimal mark, the likeliest first; None is any white space.
 _DIALECTS: tuple[tuple[str | None, str], ...] = (
     (None, "."), (",", "."), (";", "."), ("\t", "."), ("|", "."), (None, ","), (";", ","), ("\t", ","), (",", ","),
@@ -221,16 +225,30 @@ def _parse(rows: list[list[str]], decimal: str, path: Path) -> FloatArray:
 
 
 def _names(head: list[str], separator: str | None, width: int) -> tuple[tuple[str, ...], bool]:
-    """Return the names of columns in the last line above the numbers that has one for each."""
+    """Return the names of columns in the last line above the numbers that has one for each.
+
+    A line of units may stand below the names.
+    """
+    units: list[str] = []
     for line in reversed(head):
         text = _VARIABLES.sub("", line.strip().lstrip("#%").strip())
-        if not text:
+        if not text or _ZONE.match(text):
             continue
         candidates = [_split(text, other) for other in (separator, "\t", ",", ";", None)]
         for words in (*candidates, list(_names_with_units(text, width))):
-            if len(words) == width and not any(_NUMBER.fullmatch(word) for word in words if word):
-                return tuple(words), line.strip()[:1] in ("#", "%")
+            if len(words) != width or any(_NUMBER.fullmatch(word) for word in words if word):
+                continue
+            if not units and all(_is_unit(word) for word in words):
+                units = [word.strip("[]() ") for word in words]
+                break
+            named = [f"{word} [{unit}]" if unit else word for word, unit in zip_longest(words, units)]
+            return tuple(named), line.strip()[:1] in ("#", "%")
     return (), False
+
+
+def _is_unit(word: str) -> bool:
+    unit = word.strip("[]() ").partition("/")[0]
+    return is_pixel(unit) or micrometres(unit) is not None
 
 
 def _names_with_units(text: str, width: int) -> tuple[str, ...]:
