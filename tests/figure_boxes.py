@@ -18,9 +18,10 @@ def shown_texts(figure):
     out_of_view = set()
     for axes in figure.axes:
         for axis, limits in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
-            low, high = sorted(limits)
+            on_page = axis.get_transform().transform
+            low, high = sorted(on_page(np.asarray(limits)))
             margin = 1e-6 * (high - low)
-            for tick, place in zip(axis.get_major_ticks(), axis.get_majorticklocs(), strict=False):
+            for tick, place in zip(axis.get_major_ticks(), on_page(axis.get_majorticklocs()), strict=False):
                 if not low - margin <= place <= high + margin:
                     out_of_view |= {tick.label1, tick.label2}
     texts = [
