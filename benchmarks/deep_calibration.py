@@ -31,7 +31,7 @@ from tfmkit.deep.misfit import smooth_misfit
 from tfmkit.deep.pretraining.measured import field_files, read_fields
 from tfmkit.simulate import add_noise
 
-WEIGHTS = ("default", "small")
+WEIGHTS = ("default", "small", "images")
 SEEDS = {"calibration": 77, "test": 2021}
 CALIBRATION_LEVELS = (0.0, 0.02, 0.04, 0.1, 0.2, 0.3)
 CALIBRATION_WIDTHS = (0.0, 0.75, 1.5)
@@ -50,7 +50,9 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
             displacement = add_noise(
                 fields.noise_free_displacement, level, unit="rms", correlation=width, random_state=SEEDS[part]
             )
-            traction, half_width = model.evaluate(displacement)
+            traction, half_width = model.evaluate(
+                displacement, told(model, displacement - fields.noise_free_displacement)
+            )
             misfit = smooth_misfit(displacement, traction / model.young, model.gel_)
             groups.append(
                 Bunch(
@@ -59,6 +61,13 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
                 )
             )  # fmt: skip
     return groups
+
+
+def told(model: DeepTFM, error: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the standard deviation of errors, field by field, for a network that is told it."""
+    if not model.takes_noise:
+        return None
+    return np.broadcast_to(np.sqrt(np.square(error).mean(axis=(1, 2, 3), keepdims=True)), error.shape)
 
 
 def measured_predictions(name: str, folder: Path) -> list[Bunch]:
@@ -151,7 +160,7 @@ def _is(group: Bunch, family: str) -> bool:
 def main() -> None:
     """Calibrate and write the table."""
     parser = study_parser("deep_calibration", __doc__, fields=6)
-    parser.add_argument("--weights", nargs="+", choices=WEIGHTS, default=WEIGHTS, help="names of the weights")
+    parser.add_argument("--weights", nargs="+", choices=WEIGHTS, default=WEIGHTS[:2], help="names of the weights")
     parser.add_argument("--measured", type=Path, metavar="FOLDER", help="measured fields that join the calibration")
     parser.add_argument("--keep", action="store_true", help="write the calibration beside the packaged weights")
     options = parser.parse_args()

@@ -2,12 +2,14 @@
 
     python -m benchmarks.images simulated
     python -m benchmarks.images real
+    python -m benchmarks.images figure
 
 ``images.csv`` has the whole-field error of each pipeline by family, beads per node, largest displacement and photons.
 The images have 512 x 512 px, and a node every 8 px. The family "arc" has bands of traction along a wavy border; no part
 of tfmkit draws them. FTTC is told the lambda that suits the truth best; the others choose for themselves. Estimators
 that take the noise of the displacement are told the standard deviations that PIV states. openpiv (GPL, no dependency of
-tfmkit) takes part where it is installed.
+tfmkit) takes part where it is installed. ``held`` is the share of 90 % intervals that hold where there is traction.
+`figure` draws the errors by displacement and beads from the table.
 
 ``images_real.csv`` has, for each pair of ``bead_pairs`` in the measured data, the share of the squared traction that
 lies inside the outline of the cell (widened by 2 nodes), and the net force inside as a share of the summed lengths.
@@ -22,8 +24,10 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 from scipy.ndimage import distance_transform_edt
 from skimage.draw import polygon2mask
 from skimage.io import imread
@@ -33,7 +37,7 @@ from tqdm.auto import tqdm
 from benchmarks.beads import openpiv_windef
 from benchmarks.command import DATA, study_parser
 from benchmarks.families import family_fields
-from benchmarks.saving import write_table
+from benchmarks.saving import save_figure, write_table
 from tfmkit._validation import FloatArray
 from tfmkit.base import noise_for
 from tfmkit.benchmark import OracleLambda
@@ -42,7 +46,7 @@ from tfmkit.displacement import PIV, Flag, OpticalFlow
 from tfmkit.displacement.measure import measure_pair
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel.operator import ForwardOperator
-from tfmkit.metrics import relative_rmse
+from tfmkit.metrics import displacement_residual, relative_rmse
 from tfmkit.simulate import BeadSimulator
 from tfmkit.sparse import ElasticNetTFM
 
@@ -56,8 +60,11 @@ CONDITIONS = (
 )  # fmt: skip
 # Gel and image of the real pairs; their nodes are 8 px apart.
 YOUNG, POISSON, WIDENED = 8_000.0, 0.48, 2
+# Half of a 90 % interval in standard deviations, and the shortest traction, over the longest, at which it has to hold.
+HALF_WIDTH, LEAST_PULL = 1.645, 0.05
 # Pairs whose replaced vectors are fewer than this match.
 MOST_REPLACED = 0.05
+FIGURE = "images_by_displacement"
 _FINER = 3
 
 
@@ -136,13 +143,24 @@ def simulated_rows(family: str, condition: tuple[float, float, float], options: 
         noise = {} if told else noise_for(estimator, found.std)
         recovered = (estimate if told else estimate.fit(found.displacement)).predict(found.displacement, **noise)
         error = np.asarray(relative_rmse(traction * scale, recovered, multioutput="raw_values"))
+        held = np.nan if told else intervals_held(estimate, found.displacement, traction * scale, noise)
         seconds = (spent + time.process_time() - start) / options.fields
         rows.append(
             {"family": family, "beads_per_node": beads, "peak_px": peak, "photons": photons, "pipeline": name}
             | {"error": error.mean(), "std": error.std(ddof=1), "seconds": seconds}
-            | {"flagged": float((found.flags != Flag.GOOD).mean())}
+            | {"flagged": float((found.flags != Flag.GOOD).mean()), "held": held}
         )
     return rows
+
+
+def intervals_held(model: Any, displacement: FloatArray, truth: FloatArray, noise: dict[str, FloatArray]) -> float:
+    """Return the share of 90 % intervals of a network that hold where there is traction; NaN for other methods."""
+    if not (isinstance(model, DeepTFM) and model.gives_std):
+        return np.nan
+    recovered, std = model.predict(displacement, return_std=True, **noise)
+    length = np.hypot(truth[:, 0], truth[:, 1])
+    pulls = length > LEAST_PULL * length.max(axis=(1, 2), keepdims=True)
+    return float((np.abs(recovered - truth) <= HALF_WIDTH * std).swapaxes(0, 1)[:, pulls].mean())
 
 
 def real_rows(folder: Path, weights: list[str]) -> list[dict[str, Any]]:
@@ -157,14 +175,25 @@ def real_rows(folder: Path, weights: list[str]) -> list[dict[str, Any]]:
             continue
         displacement = found.displacement[None]
         model = estimator if isinstance(estimator, DeepTFM) else estimator.fit(displacement)
-        traction = model.predict(displacement, **noise_for(model, found.std[None]))[0]
-        squared, lengths = np.square(traction).sum(axis=0), np.hypot(*traction)
-        net = np.hypot(*traction[:, inside].sum(axis=1)) / lengths[inside].sum()
-        rows.append(
-            {"pair": folder.name, "replaced": float((found.flags != Flag.GOOD).mean()), "pipeline": name}
-            | {"inside": squared[inside].sum() / squared.sum(), "net_force": net, "covered": inside.mean()}
-        )
+        variants = {name: model} | ({f"{name}, balanced": balanced(model)} if isinstance(model, DeepTFM) else {})
+        for label, variant in variants.items():
+            traction = variant.predict(displacement, **noise_for(variant, found.std[None]))
+            where = {"pair": folder.name, "replaced": float((found.flags != Flag.GOOD).mean()), "pipeline": label}
+            misfit = displacement_residual(displacement, traction, young=YOUNG, poisson=POISSON, spacing=SPACING)
+            rows.append(where | shares(traction[0], inside) | {"covered": inside.mean(), "misfit": float(misfit)})
     return rows
+
+
+def balanced(model: DeepTFM) -> DeepTFM:
+    """Return the same network with its net force taken out."""
+    return DeepTFM.from_pretrained(model.weights, balanced=True, young=YOUNG, poisson=POISSON, spacing=SPACING)
+
+
+def shares(traction: FloatArray, inside: Any) -> dict[str, float]:
+    """Return the share of squared traction inside the outline, and the net force there over the summed lengths."""
+    squared, lengths = np.square(traction).sum(axis=0), np.hypot(*traction)
+    net = np.hypot(*traction[:, inside].sum(axis=1)) / lengths[inside].sum()
+    return {"inside": squared[inside].sum() / squared.sum(), "net_force": net}
 
 
 def outline(folder: Path, shape: Any) -> Any:
@@ -175,22 +204,42 @@ def outline(folder: Path, shape: Any) -> Any:
     return polygon2mask(shape, np.stack([points["yrub"].ravel(), points["xrub"].ravel()], axis=1))
 
 
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw the errors of every pipeline, one panel a family, over the largest displacement at 2 beads per node."""
+    chosen = table[(table.beads_per_node == 2.0) & (table.photons == 200.0)]
+    figure, axes = plt.subplots(1, len(FAMILIES), figsize=(3.2 * len(FAMILIES), 3.4), sharey=True, layout="constrained")
+    for axis, family in zip(axes, FAMILIES, strict=True):
+        for name, rows in chosen[chosen.family == family].groupby("pipeline", sort=False):
+            rival = not str(name).startswith("PIV")
+            axis.plot(rows.peak_px, rows.error, label=name, marker="o", lw=1.5, ms=3, ls="--" if rival else "-")
+        axis.set(xscale="log", yscale="log", title=family, xlabel="largest displacement (px)")
+        axis.set_xticks((0.5, 2, 5, 20, 50), ("0.5", "2", "5", "20", "50"), minor=False)
+        axis.set_yticks((0.05, 0.1, 0.2, 0.5, 1), ("0.05", "0.1", "0.2", "0.5", "1"))
+        axis.minorticks_off()
+    axes[0].set_ylabel("relative error of the traction")
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False)
+    return figure
+
+
 def main() -> None:
     """Write one of the tables."""
     parser = study_parser("images", __doc__, fields=2, seed=4242)
-    parser.add_argument("part", choices=("simulated", "real"), help="which table")
-    parser.add_argument("--weights", nargs="+", default=["small", "default"], help="weights by name, or files")
+    parser.add_argument("part", choices=("simulated", "real", "figure"), help="which table, or the figure")
+    parser.add_argument("--weights", nargs="+", default=["default", "images"], help="weights by name, or files")
     options = parser.parse_args()
+    if options.part == "figure":
+        save_figure(draw(pd.read_csv(options.output / "images.csv")), FIGURE, options.output, {"table": "images.csv"})
     if options.part == "simulated":
         cells = list(product(FAMILIES, CONDITIONS))
         rows = [row for cell in tqdm(cells) for row in simulated_rows(*cell, options)]
         write_table(pd.DataFrame(rows), "images", options)
+    if options.part != "real":
         return
     folders = sorted((DATA / "bead_pairs").iterdir())
     table = pd.DataFrame([row for folder in tqdm(folders) for row in real_rows(folder, options.weights)])
     write_table(table, "images_real", options)
     matching = table[table.replaced < MOST_REPLACED].groupby("pipeline", sort=False)
-    print(matching[["inside", "net_force"]].agg(["median", "mean", "count"]).round(3).to_string())
+    print(matching[["inside", "net_force", "misfit"]].agg(["median", "mean", "count"]).round(3).to_string())
 
 
 if __name__ == "__main__":

@@ -5,10 +5,11 @@ import pytest
 
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM, packaged_weights
+from tfmkit.displacement import PIV
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel import ForwardOperator
 from tfmkit.metrics import relative_rmse
-from tfmkit.simulate import CellSimulator, add_noise
+from tfmkit.simulate import BeadSimulator, CellSimulator, add_noise
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +22,9 @@ def cells():
     return CellSimulator("adhesion", shape=64, oversample=3, random_state=11).sample(3)
 
 
-def test_three_sets_of_weights_under_25_mb():
+def test_four_sets_of_weights_under_25_mb():
     packaged = packaged_weights()
-    assert set(packaged) == {"default", "small", "tracnet"}
+    assert set(packaged) == {"default", "images", "small", "tracnet"}
     assert sum(path.stat().st_size for path in packaged.values()) < 25e6
 
 
@@ -113,3 +114,21 @@ def test_the_papers_network_serves_its_own_poisson_ratio():
         DeepTFM.from_pretrained("tracnet", poisson=0.3)
     with pytest.raises(ValueError, match="half-space"):
         DeepTFM.from_pretrained("tracnet", thickness=5.0)
+
+
+def test_on_images_the_network_that_is_told_the_noise_is_better_and_knows_its_error():
+    """Adhesion cells at 2 beads a node, 5 px: of `default`, a third of the 90 % intervals hold there."""
+    cells = CellSimulator("adhesion", shape=48, oversample=3, random_state=5).sample(2)
+    length = np.hypot(cells.displacement[:, 0], cells.displacement[:, 1]).max(axis=(1, 2))[:, None, None, None]
+    scale = 5 / 8 / length
+    simulator = BeadSimulator(384, spacing=8, density=2 / 64, photons=200.0, random_state=5)
+    found = PIV(spacing=8).measure(simulator.sample(2, displacement=8 * scale * cells.noise_free_displacement).pairs)
+    told, plain = (DeepTFM.from_pretrained(name, spacing=8) for name in ("images", "default"))
+    truth = scale * cells.traction
+    traction, std = told.predict(found.displacement, noise=found.std, return_std=True)
+    assert relative_rmse(truth, traction) < 0.85 * relative_rmse(truth, plain.predict(found.displacement))
+    length = np.hypot(truth[:, 0], truth[:, 1])
+    held = (np.abs(traction - truth) < 1.645 * std).mean(axis=1)[length > 0.05 * length.max()]
+    assert 0.8 < held.mean() <= 1
+    with pytest.raises(ValueError, match="noise"):
+        told.predict(found.displacement)

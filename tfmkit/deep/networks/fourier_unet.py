@@ -143,7 +143,10 @@ class FourierUNet(nn.Module):
         if not self.takes_noise:
             return u[:, :0]
         if noise is None:
-            raise ValueError("Expected the standard deviation of the displacement as `noise`, got None.")
+            raise ValueError(
+                "Expected the standard deviation of the displacement as `noise`, which this network is told, got None: "
+                'pass the `std_` of PIV, or take the weights "default", which need none.'
+            )
         return torch.nan_to_num(noise, nan=_MOST_NOISE).clamp(_LEAST_NOISE, _MOST_NOISE).log().to(u.dtype)
 
 
