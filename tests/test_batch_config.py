@@ -74,7 +74,7 @@ def test_defaults(tmp_path):
         (GOOD + "[traction]\nestimator = 'FTTC'\nyoung = 3\n", 11, "unknown key 'young'"),
         (GOOD + "[traction]\nlams = 'x'\n", 9, "lams"),
         (GOOD + "[traction]\nestimator = 'DeepTFM'\nweights = 'none'\n", 11, "none"),
-        (GOOD + "depth = 3\n[traction]\nestimator = 'DeepTFM'\n", 10, "half-space"),
+        (GOOD + "depth = 3\n[traction]\nestimator = 'DeepTFM'\n", 10, "surface"),
         (GOOD.replace("deformed =", "cell ="), 2, "both of relaxed and deformed"),
         (GOOD.replace("relaxed =", "displacement ="), 2, "displacement alone"),
         (GOOD.replace("[gel]", "spacing = 3\n[gel]"), 6, "spacing does not go"),

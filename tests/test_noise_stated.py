@@ -33,12 +33,14 @@ def displacement() -> np.ndarray:
 
 @pytest.mark.parametrize("estimator", [ElasticNetTFM(), BayesianFTTC()])
 def test_noise_of_every_vector_counts_by_its_root_mean_square(displacement: Any, estimator: Any) -> None:
-    noise = np.full_like(displacement, 0.02)
+    # Under a quarter of the displacement, above which the elastic net limits it, and a power of 2: squared exactly.
+    level = float(2 ** np.floor(np.log2(0.12 * np.sqrt(np.square(displacement).mean(axis=(1, 2, 3)).min()))))
+    noise = np.full_like(displacement, level)
     noise[1] *= 2
     noise[0, :, 3, 4] = np.nan
     told = estimator.fit(displacement).predict(displacement, noise=noise)
-    for field, level in enumerate((0.02, 0.04)):
-        known = clone(estimator).set_params(noise=level).fit(displacement)
+    for field, known_level in enumerate((level, 2 * level)):
+        known = clone(estimator).set_params(noise=known_level).fit(displacement)
         assert_allclose(told[field], known.predict(displacement)[field], rtol=1e-3, atol=1e-3)
     unknown = np.full_like(displacement, np.nan)
     assert_allclose(estimator.predict(displacement, noise=unknown), estimator.predict(displacement), rtol=1e-5)
