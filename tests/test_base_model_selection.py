@@ -50,6 +50,7 @@ def test_one_grid_over_both_estimators(cells):
     assert np.isfinite(scores).all()
 
 
+@pytest.mark.filterwarnings("ignore:The best lambda")
 def test_one_grid_over_every_estimator_lambda_and_order(cells):
     displacement, traction, _ = cells
     lams, orders = [1e-2, 10.0], [0.0, 1.0]

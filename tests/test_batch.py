@@ -131,6 +131,7 @@ def test_every_estimator_has_error_bars(images, tmp_path, traction):
     assert (bars > 0).all(axis=None)
 
 
+@pytest.mark.filterwarnings("ignore:The best lambda")  # of noise alone
 @pytest.mark.parametrize(
     ("name", "n_samples"), [("BayesianFTTC", 0), ("BayesianFTTC", 3), ("FTTCCV", 3), ("FTTCCV", 1)]
 )

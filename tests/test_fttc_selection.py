@@ -152,7 +152,7 @@ def test_scale_reaches_all_parts_of_a_continued_field() -> None:
 
 
 def test_default_candidates_reach_from_1e_3_to_1e3_and_lower_for_deep_beads() -> None:
-    field = np.random.default_rng(0).normal(size=(1, 2, 16, 16))
+    field = np.random.default_rng(0).normal(scale=0.05, size=(1, 2, 16, 16)) + np.sin(np.pi / 4 * np.arange(16))
     shallow, deep = FTTCCV().fit(field).lams_, FTTCCV(depth=2.0).fit(field).lams_
     assert_allclose(shallow, 10 ** np.linspace(-3, 3, 50))
     assert_allclose(deep[[0, -1]], [1e-3 * np.exp(-4), 1e3])

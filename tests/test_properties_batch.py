@@ -75,6 +75,7 @@ def test_shared_correlation_of_the_noise_is_the_median() -> None:
         assert_array_equal(tried, [[0.0] * 3, [1.5] * 3])
 
 
+@pytest.mark.filterwarnings("ignore:The best lambda")
 @pytest.mark.parametrize("per_field", [True, False])
 def test_results_of_the_search_hold_every_pair_once_and_the_choice_among_them(per_field: bool) -> None:
     model = FTTCCV([0.1, 1.0, 10.0], orders=[0.0, 2.0], per_field=per_field, noise_correlation=0.0).fit(FIELDS)
@@ -89,6 +90,7 @@ def test_results_of_the_search_hold_every_pair_once_and_the_choice_among_them(pe
         assert path["criterion"] == table["score"][rows, field].tolist()
 
 
+@pytest.mark.filterwarnings("ignore:The best lambda")
 @pytest.mark.parametrize("spacing", [0.25, 8.0])
 @pytest.mark.parametrize(
     "model",
@@ -137,6 +139,7 @@ def test_measured_noise_is_that_of_the_field() -> None:
     assert_allclose(np.median(measured), 0.05, rtol=0.08)
 
 
+@pytest.mark.filterwarnings("ignore:The best lambda")
 @pytest.mark.parametrize("name", ESTIMATORS)
 def test_fields_of_a_batch_know_nothing_of_each_other(name: str) -> None:
     model = clone(ESTIMATORS[name]).fit(FIELDS) if name != "DeepTFM" else ESTIMATORS[name]

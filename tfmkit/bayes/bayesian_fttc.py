@@ -52,6 +52,12 @@ class BayesianFTTC(TractionEstimator):
     gel_ : Gel
         The gel, as `fit` saw it.
 
+    Warns
+    -----
+    ConvergenceWarning
+        If the evidence of a field is largest at an end of the path of lambdas, 1e-6 to 1e6, which has then grown by
+        three decades.
+
     Notes
     -----
     The noise is pinned by a robust estimate; only the strength of the prior is left to the evidence, which then has

@@ -19,6 +19,7 @@ import scipy.fft
 from numpy.typing import NDArray
 
 from tfmkit.fttc.penalty import Penalty, penalty_at
+from tfmkit.fttc.search import search, warn_of_ends
 from tfmkit.gel.gel import Gel
 from tfmkit.gel.layer import gains
 from tfmkit.gel.symbol import Shape, wavenumber, wavenumbers
@@ -26,13 +27,14 @@ from tfmkit.noise.measure import rings_of, tapered_spectrum
 
 Array = NDArray[np.floating[Any]]
 
-# The search is bounded: no noise and no signal both end in a finite lambda.
+# The path that the search begins with. It grows by `MOST_DECADES` at each end at most: no noise and no signal both end
+# in a finite lambda.
 LAM_RANGE = (1e-6, 1e6)
 _LAMS = np.geomspace(*LAM_RANGE, 241)
 
 
-def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float) -> Array:
-    """Evaluate the log evidence of fields along the search path of lambda.
+def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float, lams: Array = _LAMS) -> Array:
+    """Evaluate the log evidence of fields along a path of lambdas.
 
     Parameters
     ----------
@@ -44,11 +46,13 @@ def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float) -> Ar
         The gel.
     order : float
         Order of the prior.
+    lams : ndarray of shape (n_lams,)
+        The path, > 0; by default ``numpy.geomspace(*LAM_RANGE, 241)``.
 
     Returns
     -------
     ndarray of shape (n_fields, n_lams)
-        Log evidence up to a constant, at ``numpy.geomspace(*LAM_RANGE, n_lams)``.
+        Log evidence up to a constant.
 
     Notes
     -----
@@ -59,7 +63,7 @@ def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float) -> Ar
     rings = rings_of(shape)
     power = rings.power(tapered_spectrum(displacement)) / np.square(noise)[:, None, None]
     signal = np.square(gains(rings.wavenumber, gel)) / penalty_at(rings.wavenumber, order)
-    variance = 1 + signal / _LAMS[:, None, None]
+    variance = 1 + signal / np.asarray(lams, float)[:, None, None]
     constant = (rings.n_vectors * np.log(variance)).sum(axis=(1, 2))
     return np.asarray(-0.5 * (constant + np.einsum("ncr,lcr->nl", power, 1 / variance)))
 
@@ -81,9 +85,23 @@ def evidence_lam(displacement: Array, noise: Array, gel: Gel, *, order: float) -
     Returns
     -------
     ndarray of shape (n_fields,)
-        Lambda, within `LAM_RANGE`.
+        Lambda, within `LAM_RANGE` or at most three decades beyond it.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the evidence of a field is largest at an end of the path, after the path has grown.
     """
-    return np.asarray(_LAMS[evidence(displacement, noise, gel, order=order).argmax(axis=1)])
+
+    def _score(lams: NDArray[np.float64], fields: NDArray[np.intp]) -> NDArray[np.float64]:
+        found = evidence(displacement[fields], noise[fields], gel, order=order, lams=lams)
+        return -found.T[None].astype(np.float64)
+
+    found = search(_score, _LAMS, len(displacement), grow=True)
+    # A field at rest has no lambda to choose.
+    at_end = found.at_end & displacement.any(axis=(1, 2, 3))
+    warn_of_ends(at_end, found.lams, "'evidence'", "State the noise, or use FTTCCV.", stacklevel=5)
+    return np.asarray(found.lams[found.table[0].argmin(axis=0)])
 
 
 def posterior_std(shape: Shape, noise: float, gel: Gel, prior: Penalty) -> Array:

@@ -10,10 +10,11 @@ from sklearn.model_selection import GridSearchCV
 
 from tfmkit._validation import FloatArray, check_choice, check_number
 from tfmkit.base import TractionEstimator
-from tfmkit.fttc.criteria import CRITERIA, SINGLE_ORDER, Statistics, scores, statistics
+from tfmkit.fttc.criteria import CRITERIA, LIKELIHOODS, SINGLE_ORDER, Statistics, scores, statistics
 from tfmkit.fttc.fttc import FTTC
 from tfmkit.fttc.inverse import Solver, invert
 from tfmkit.fttc.penalty import Penalty
+from tfmkit.fttc.search import MOST_DECADES, longer, search, warn_of_ends
 from tfmkit.gel.gel import Gel
 
 # Parameters that FTTC has too.
@@ -29,7 +30,8 @@ class FTTCCV(TractionEstimator):
     ----------
     lams : array-like of shape (n_lams,), optional
         Ascending candidates, > 0; by default 50 from 1e-3 to 1e3, or from ``1e-3 exp(-2 d)`` for beads ``d`` grid
-        points below the surface.
+        points below the surface. The default path grows, decade by decade and by three decades at each end at most,
+        for a field whose best candidate is the first or the last. A path that is given does not grow.
     orders : sequence of float, optional
         Candidate orders of the penalty; by default 0, 0.5, 1, 1.5 and 2, or 1 alone where `criterion` compares
         lambdas of one order only.
@@ -55,7 +57,8 @@ class FTTCCV(TractionEstimator):
     spacing : float, default=1.0
         Distance between grid points in the unit of the displacement.
     boundary : {"extended", "open", "periodic"}, default="extended"
-        As for `FTTC`.
+        As for `FTTC`. With ``"periodic"``, the criteria ``"evidence"`` and ``"profiled_evidence"`` are the likelihood
+        of the field as it stands; otherwise that of the field under a taper, see `tfmkit.fttc.criteria.evidence`.
     support : {"cut", "fit"}, default="cut"
         As for `FTTC`.
     tol : float, default=5e-3
@@ -74,10 +77,16 @@ class FTTCCV(TractionEstimator):
     lam_, order_, noise_correlation_ : float or ndarray of shape (n_fields,)
         The choice for the fields of `fit`: one for all, or one per field where `per_field`.
     lams_ : ndarray of shape (n_lams,)
-        The candidates.
+        The candidates: the longest path of any field.
     cv_results_ : dict
         ``"lam"`` and ``"order"`` of shape (n_candidates,), ``"noise_correlation"`` and ``"score"``, lower is better, of
-        shape (n_candidates, n_fields); or that of `GridSearchCV` where `cv` is given.
+        shape (n_candidates, n_fields), infinite for candidates beyond the path of a field; or that of `GridSearchCV`
+        where `cv` is given.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the best lambda of a field is the first or the last of its path, after the path has grown.
 
     Notes
     -----
@@ -150,7 +159,7 @@ class FTTCCV(TractionEstimator):
         if self.cv is not None:
             self._choose_against_truth(displacement, y)
             return
-        score, correlation = self._scores(displacement)
+        self.lams_, score, correlation = self._scores(displacement)
         paths = len(score) // len(self.lams_)
         lam = np.tile(self.lams_, paths)
         order = np.tile(np.repeat(self.orders_, len(self.lams_)), paths // len(self.orders_))
@@ -183,6 +192,7 @@ class FTTCCV(TractionEstimator):
         own = {name: values[field if len(values) > 1 else 0] for name, values in chosen.items()}
         rows = table["order"] == own["order"]
         rows &= table["noise_correlation"][:, field] == own["noise_correlation"]
+        rows &= np.isfinite(table["score"][:, field])
         return {"lams": table["lam"][rows].tolist(), "criterion": table["score"][rows, field].tolist()}
 
     def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
@@ -210,18 +220,37 @@ class FTTCCV(TractionEstimator):
         if not self.per_field or self.cv is not None:
             shared = [float(self.lam_), float(self.order_), float(self.noise_correlation_)]
             return np.tile(shared, (len(displacement), 1))
-        score, correlation = self._scores(displacement)
+        lams, score, correlation = self._scores(displacement)
         best = score.argmin(axis=0)
-        order, lam = np.divmod(best % (len(self.orders_) * len(self.lams_)), len(self.lams_))
-        return np.stack([self.lams_[lam], self.orders_[order], correlation[best, np.arange(len(best))]], axis=1)
+        order, lam = np.divmod(best % (len(self.orders_) * len(lams)), len(lams))
+        return np.stack([lams[lam], self.orders_[order], correlation[best, np.arange(len(best))]], axis=1)
 
-    def _scores(self, displacement: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Scores of all candidates and their noise correlation, for every field; each (n_candidates, n_fields)."""
+    def _scores(self, displacement: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Path of lambdas, scores of all candidates and their noise correlation; the last two for every field."""
         noise = None if self.noise is None else self.noise / self.gel_.spacing
-        data = statistics(self.gel_.in_pixels(displacement), self.gel_, noise=noise)
+        tapered = self.boundary != "periodic" or self.criterion not in LIKELIHOODS
+        data = statistics(self.gel_.in_pixels(displacement), self.gel_, noise=noise, tapered=tapered)
         correlations = self._correlations(data)
-        score = [self._score_paths(data, each) for each in correlations]
-        return np.concatenate(score), np.repeat(correlations, len(score[0]), axis=0)
+        lams, _ = _candidates(self.lams, self.orders, self.criterion, self.gel_.depth_in_pixels)
+
+        def score(path: NDArray[np.float64], fields: NDArray[np.intp]) -> NDArray[np.float64]:
+            some = data.of(fields)
+            return np.concatenate([self._score_paths(some, path, each[fields]) for each in correlations])
+
+        found = search(score, lams, len(displacement), grow=self.lams is None, shared=not self.per_field)
+        # A field at rest has no lambda to choose.
+        warn_of_ends(
+            found.at_end & displacement.any(axis=(1, 2, 3)),
+            found.lams,
+            repr(self.criterion),
+            self._remedy(),
+            stacklevel=4,
+        )
+        rows = len(self.orders_) * len(found.lams)
+        return found.lams, found.table.reshape(-1, len(displacement)), np.repeat(correlations, rows, axis=0)
+
+    def _remedy(self) -> str:
+        return "Use another criterion." if self.lams is None else "Give lams a wider range."
 
     def _correlations(self, data: Statistics) -> NDArray[np.float64]:
         """Candidates for the correlation of every field's noise; shape (n_candidates, n_fields)."""
@@ -236,17 +265,16 @@ class FTTCCV(TractionEstimator):
             measured = np.full(n_fields, np.median(measured))
         return np.stack([np.zeros(n_fields), measured])
 
-    def _score_paths(self, data: Statistics, correlations: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scores of all orders and lambdas, order by order, for one noise correlation per field."""
-        result = np.empty((len(self.orders_) * len(self.lams_), len(data.power)))
+    def _score_paths(
+        self, data: Statistics, lams: NDArray[np.float64], correlations: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Scores of all orders for one noise correlation per field; shape (n_orders, n_lams, n_fields)."""
+        result = np.empty((len(self.orders_), len(lams), len(data.power)))
         for correlation in np.unique(correlations):
             fields = np.flatnonzero(correlations == correlation)
-            some = data._replace(power=data.power[fields], noise=data.noise[fields])
-            paths = [
-                scores(some, self.lams_, float(order), criterion=self.criterion, noise_correlation=float(correlation))
-                for order in self.orders_
-            ]
-            result[:, fields] = np.concatenate(paths, axis=1).T
+            settings: dict[str, Any] = {"criterion": self.criterion, "noise_correlation": float(correlation)}
+            paths = [scores(data.of(fields), lams, float(order), **settings) for order in self.orders_]
+            result[:, :, fields] = np.stack(paths).swapaxes(1, 2)
         return result
 
     def _choose_against_truth(self, displacement: FloatArray, y: ArrayLike | None) -> None:
@@ -254,16 +282,22 @@ class FTTCCV(TractionEstimator):
             raise ValueError("Expected the true traction y, which cross-validation (cv) compares with, got None.")
         shared = {name: getattr(self, name) for name in _SHARED}
         self.noise_correlation_ = float(self.noise_correlation or 0)
-        search = GridSearchCV(
-            FTTC(noise_correlation=self.noise_correlation_, **shared),
-            {"lam": self.lams_.tolist(), "order": self.orders_.tolist()},
-            cv=self.cv,
-            scoring=self.scoring,
-            refit=False,
+        model, start = FTTC(noise_correlation=self.noise_correlation_, **shared), self.lams_
+        decades = [0, 0]
+        while True:
+            self.lams_ = longer(start, *decades)
+            grid = {"lam": self.lams_.tolist(), "order": self.orders_.tolist()}
+            tried = GridSearchCV(model, grid, cv=self.cv, scoring=self.scoring, refit=False).fit(displacement, y)
+            self.cv_results_, best = tried.cv_results_, tried.best_params_
+            ends = [len(start) > 1 and best["lam"] == end for end in self.lams_[[0, -1]]]
+            grown = [decade + end for decade, end in zip(decades, ends, strict=True)]
+            if self.lams is not None or not any(ends) or max(grown) > MOST_DECADES:
+                break
+            decades = grown
+        self.lam_, self.order_ = best["lam"], best["order"]
+        warn_of_ends(
+            np.full(len(displacement), any(ends)), self.lams_, "of the cross-validation", self._remedy(), stacklevel=4
         )
-        search.fit(displacement, y)
-        self.cv_results_ = search.cv_results_
-        self.lam_, self.order_ = search.best_params_["lam"], search.best_params_["order"]
 
 
 def _candidates(

@@ -91,7 +91,7 @@ def plot_criterion(cv_results: Mapping[str, ArrayLike], *, field: int = 0) -> Fi
         raise ValueError(f"Expected field below {score.shape[1]}, got {field}.")
     best = int(score[:, field].argmin())
     # Without a measured noise correlation two candidates are equal, and the first of them is the choice.
-    drawn = np.flatnonzero(correlation[:, field] == correlation[best, field])
+    drawn = np.flatnonzero((correlation[:, field] == correlation[best, field]) & np.isfinite(score[:, field]))
     with new_figure(COLUMN, 2.6) as figure:
         axes = figure.add_subplot()
         for color, value in zip(cycle(COLORS), np.unique(order), strict=False):
