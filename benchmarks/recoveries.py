@@ -13,10 +13,9 @@ from scipy.ndimage import binary_dilation
 from sklearn.utils import Bunch, get_tags
 
 from tfmkit._validation import FloatArray
-from tfmkit.base import Draws
-from tfmkit.error_bars import noise_shares, quantity_scales
+from tfmkit.error_bars import Recovery, Samples, noise_shares, quantity_scales
 from tfmkit.gel import Gel
-from tfmkit.mechanics import contractile_moment, force_summary, strain_energy, torque, total_force
+from tfmkit.mechanics import contractile_moment, force_summary, largest_moment, strain_energy, torque, total_force
 from tfmkit.methods import TRACTION
 from tfmkit.simulate import add_noise
 
@@ -91,11 +90,15 @@ def quantity_rows(
     n_draws, n_again = _SLOW_SAMPLES if method == SLOW else _SAMPLES
     draws = estimator.draw(displacement, n_draws, seed, predicted=traction if predicted is None else predicted)
     again = estimator.recover_again(displacement, n_again, seed, predicted=traction)
+    repeated = [
+        Samples.of(Recovery.of(displacement[[field]], traction[[field]]), draws, again, field)
+        for field in range(len(displacement))
+    ]
     pulled = np.hypot(fields.traction[:, 0], fields.traction[:, 1]) > 0
     masks = {"none": np.ones_like(pulled), "patches": np.stack([_widen(each) for each in pulled])}
     shares, tables = noise_shares(displacement, GEL), []
     for name, mask in masks.items():
-        parts = _parts(displacement, traction, draws, again, mask)
+        parts = _parts(displacement, traction, repeated, mask)
         parts["truth"] = _truth(fields, energy, mask)
         long = pd.concat({key: pd.DataFrame(values) for key, values in parts.items()}, axis=1)
         long = long.stack(level=1, future_stack=True).rename_axis(["field", "quantity"]).reset_index()
@@ -120,20 +123,18 @@ def _widen(pulled: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _parts(
-    displacement: FloatArray, traction: FloatArray, draws: Draws, again: Draws, mask: NDArray[np.bool_]
+    displacement: FloatArray, traction: FloatArray, repeated: list[Samples], mask: NDArray[np.bool_]
 ) -> dict[str, dict[str, Any]]:
     estimate = force_summary(displacement, traction, mask=mask)
     spread: dict[str, list[float]] = {name: [] for name in estimate}
     change: dict[str, list[float]] = {name: [] for name in estimate}
-    for field, inside in enumerate(mask):
-        settings = {"mask": inside, "estimate": traction[field : field + 1]}
-        drawn, second = (
-            force_summary(each.displacement[:, field], each.traction[:, field], **settings) for each in (draws, again)
-        )
+    for field, (samples, inside) in enumerate(zip(repeated, mask, strict=True)):
+        _, drawn, second = (each.summary(mask=inside) for each in samples)
         for name, values in estimate.items():
             spread[name].append(drawn[name].std(ddof=1))
             change[name].append(second[name].mean() - values[field])
-    return {"estimate": estimate, "spread": spread, "again": change, "scale": quantity_scales(estimate)}
+    scales = quantity_scales(estimate, largest_moment(traction, mask=mask))
+    return {"estimate": estimate, "spread": spread, "again": change, "scale": scales}
 
 
 def _truth(fields: Bunch, energy: NDArray[np.float64], mask: NDArray[np.bool_]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from tfmkit.base import Draws
 from tfmkit.batch.table import cell_record, complete_record
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
+from tfmkit.error_bars import Recovery, Samples
 from tfmkit.force_region import find_forces
 from tfmkit.gel import Gel
 from tfmkit.io import Cell
@@ -37,13 +38,18 @@ def measurement(displacement: np.ndarray, flags: np.ndarray | None = None) -> Me
     )
 
 
+def repeated(displacement: np.ndarray, traction: np.ndarray, draws: Draws) -> Samples:
+    return Samples.of(Recovery.of(displacement, traction), draws, draws)
+
+
 def test_a_pair_of_forces_has_its_force_moment_energy_and_their_spread_over_two_draws() -> None:
     traction = pulling_pair()
     moved = np.where(traction != 0, np.sign(traction) * 0.5, 0)
     cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
     draws = Draws(np.stack([moved, 1.1 * moved]), np.stack([traction, 1.2 * traction]))
     # A method that is not calibrated has the spread alone.
-    record = cell_record(cell, measurement(moved), traction, GEL, "Own", (draws, draws))
+    samples = repeated(moved, traction, draws)
+    record = cell_record(cell, measurement(moved), samples.estimate, GEL, "Own", samples)
     force = 24 * 100 * SPACING**2
     # Each patch of 12 points lies 5 grid points from the middle of both, and pulls towards it.
     expected = {
@@ -71,8 +77,8 @@ def test_draws_count_where_the_estimate_does() -> None:
     estimate = rng.normal(size=(1, 2, SIDE, SIDE))
     drawn = np.stack([pulling_pair() + 0.1 * rng.normal(size=(1, 2, SIDE, SIDE)) for _ in range(2)])
     cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
-    draws = Draws(drawn, drawn)
-    record = cell_record(cell, measurement(estimate), estimate, GEL, "Own", (draws, draws))
+    samples = repeated(estimate, estimate, Draws(drawn, drawn))
+    record = cell_record(cell, measurement(estimate), samples.estimate, GEL, "Own", samples)
     totals = find_forces(drawn[:, 0]).along.sum(axis=(1, 2)) * SPACING**2
     assert record["stds"]["total_force"] == pytest.approx(abs(totals[0] - totals[1]) / np.sqrt(2))
 
@@ -83,7 +89,9 @@ def test_replaced_vectors_are_counted_inside_the_cell() -> None:
     mask = np.zeros((SIDE, SIDE), dtype=bool)
     mask[4:20, 8:24] = True
     moved = measurement(pulling_pair() / 1e3, flags)
-    record = cell_record(Cell("cell", mask, 64.0), moved, pulling_pair(), GEL, "Own", None)
+    record = cell_record(
+        Cell("cell", mask, 64.0), moved, Recovery.of(moved.displacement[None], pulling_pair()), GEL, "Own", None
+    )
     assert record["replaced_fraction"] == pytest.approx(4 / 16)
     assert record["stds"] == {}
     assert_allclose(record["quantities"]["max_traction"], 100.0)
@@ -95,7 +103,11 @@ def test_flags_are_counted_by_their_names() -> None:
     moved = pulling_pair() / 1e3
     cell = Cell("cell", np.ones((SIDE, SIDE), dtype=bool), 96.0**2)
     seen = measurement(moved, flags)
-    record = {"cells": [cell_record(cell, seen, pulling_pair(), GEL, "Own", None)], "choice": {}, "noise_px": 0.1}
+    record = {
+        "cells": [cell_record(cell, seen, Recovery.of(moved, pulling_pair()), GEL, "Own", None)],
+        "choice": {},
+        "noise_px": 0.1,
+    }
     item: Any = SimpleNamespace(key="a", position="p", frame=3)
     complete = complete_record(record, item, seen, 0.5, 60.0)
     assert complete["flags"] == {"GOOD": SIDE**2 - 77, "OUTLIER": 48, "NO_MATCH": 24, "EXCLUDED": 5}

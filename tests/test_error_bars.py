@@ -9,10 +9,19 @@ import pandas as pd
 import pytest
 
 from tfmkit.base import Draws
-from tfmkit.error_bars import CALIBRATIONS, INTERVAL, Calibration, noise_shares, quantity_scales, standard_deviations
+from tfmkit.error_bars import (
+    CALIBRATIONS,
+    INTERVAL,
+    Calibration,
+    Recovery,
+    Samples,
+    noise_shares,
+    quantity_scales,
+    standard_deviations,
+)
 from tfmkit.fttc import FTTC
 from tfmkit.gel import ForwardOperator, Gel
-from tfmkit.mechanics import force_summary, strain_energy
+from tfmkit.mechanics import strain_energy
 from tfmkit.simulate import CellSimulator, PatchSimulator, add_noise
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
@@ -43,8 +52,8 @@ def test_noise_share_does_not_depend_on_units_or_on_the_size_of_the_field():
 
 def test_scales():
     sums = {"net_force": 0.1, "net_force_length": 2.0, "total_force": 20.0, "torque": -1.0, "contractile_moment": -50.0}
-    wanted = {"net_force": 1, "net_force_length": 20, "total_force": 20, "torque": 50, "contractile_moment": 50}
-    assert quantity_scales(sums) == wanted
+    wanted = {"net_force": 1, "net_force_length": 20, "total_force": 20, "torque": 70, "contractile_moment": 70}
+    assert quantity_scales(sums, 70) == wanted
 
 
 def test_a_method_without_calibration_has_the_spread_of_its_draws():
@@ -53,10 +62,10 @@ def test_a_method_without_calibration_has_the_spread_of_its_draws():
     traction[0, 0, 8:11, 8:11], traction[0, 0, 14:17, 14:17] = 900.0, -900.0
     displacement = ForwardOperator(24).apply(traction)
     draws = Draws(np.stack(5 * [displacement]), traction + rng.normal(scale=20.0, size=(5, *traction.shape)))
-    stds = standard_deviations("Own", displacement, traction, (draws, draws), Gel())
-    drawn = force_summary(draws.displacement[:, 0], draws.traction[:, 0], estimate=traction)
+    samples = Samples.of(Recovery.of(displacement, traction), draws, draws)
+    stds, drawn = standard_deviations("Own", samples, Gel()), samples.draws.summary()
     assert stds["total_force"] == pytest.approx(drawn["total_force"].std(ddof=1))
-    calibrated = standard_deviations("FTTC", displacement, traction, (draws, draws), Gel())
+    calibrated = standard_deviations("FTTC", samples, Gel())
     assert calibrated["total_force"] > stds["total_force"]
     assert calibrated["polarity_ratio"] == stds["polarity_ratio"]
 

@@ -25,9 +25,8 @@ from tfmkit._validation import (
     check_result,
     unmasked,
 )
-from tfmkit.error_bars import INTERVAL, standard_deviations
+from tfmkit.error_bars import INTERVAL, Recovery, Samples, standard_deviations
 from tfmkit.gel import ForwardOperator, Gel
-from tfmkit.mechanics import force_summary
 from tfmkit.metrics import relative_rmse
 from tfmkit.noise.draw import draw_noise_of
 from tfmkit.scoring import refuse_table_scoring
@@ -392,10 +391,11 @@ class TractionEstimator(FieldRegressor):
             field, cell = displacement[number : number + 1], inside[number]
             predicted = self._predicted(field, None)
             traction = predicted[0] if self.gives_std else predicted
+            estimate = Recovery.of(field, traction)
             draws = self.draw(field, n_samples, rng, predicted=predicted)
-            samples = (draws, self.recover_again(field, random_state=rng, predicted=traction))
-            stds = standard_deviations(type(self).__name__, field, traction, samples, self.gel_, mask=cell)
-            sums = force_summary(field, traction, spacing=self.gel_.spacing, mask=cell)
+            samples = Samples.of(estimate, draws, self.recover_again(field, random_state=rng, predicted=traction))
+            stds = standard_deviations(type(self).__name__, samples, self.gel_, mask=cell)
+            sums = estimate.summary(spacing=self.gel_.spacing, mask=cell)
             table = pd.DataFrame({"estimate": {name: float(values[0]) for name, values in sums.items()}, "std": stds})
             tables.append(table.rename_axis("quantity").reset_index().assign(field=number))
         found = pd.concat(tables, ignore_index=True)

@@ -26,8 +26,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import FloatArray
+from tfmkit.force_region import Forces, find_forces
 from tfmkit.gel import Gel
-from tfmkit.mechanics import force_summary, spread_of_axes
+from tfmkit.mechanics import force_summary, largest_moment, spread_of_axes
 from tfmkit.noise.measure import noise_level
 
 # Standard deviations on either side of the estimate that hold 90 % of the truths.
@@ -80,34 +81,34 @@ class Calibration(NamedTuple):
 
 CALIBRATIONS: dict[str, dict[str, Calibration]] = {
     "FTTC": {
-        "strain_energy": Calibration(0.13, 0.26, 0.0022, 1.5),
-        "total_force": Calibration(0.093, 0.49, 0.018, 0.1),
-        "net_force": Calibration(0.32, 0.12, 0.0021, 0.27),
-        "contractile_moment": Calibration(0.042, 0.53, 0.0022, 0.068),
-        "torque": Calibration(0.082, 1.8, 0.002, 0.043),
-        "mean_traction": Calibration(0.093, 0.49, 0.018, 0.1),
+        "strain_energy": Calibration(0.13, 0.26, 0.0024, 1.5),
+        "total_force": Calibration(0.08, 0.092, 0.016, 0.025),
+        "net_force": Calibration(0.36, 0.3, 0.0022, 0.088),
+        "contractile_moment": Calibration(0.044, 0.068, 0.0037, 0.059),
+        "torque": Calibration(0.072, 0.11, 0.0015, 0.23),
+        "mean_traction": Calibration(0.08, 0.092, 0.016, 0.025),
         "max_traction": Calibration(1.7, 2, 0.019, 1.6),
-        "net_force_length": Calibration(0.38, 0.068, 0.0023, 0.29),
+        "net_force_length": Calibration(0.46, 0.11, 0.0023, 0.051),
     },
     "FTTCCV": {
-        "strain_energy": Calibration(1.3, 0.27, 0.00095, 0.9),
-        "total_force": Calibration(0.21, 0.063, 0.012, 1.6),
-        "net_force": Calibration(0.41, 0.45, 0.0027, 0.12),
-        "contractile_moment": Calibration(0.22, 0.31, 0.003, 0.33),
-        "torque": Calibration(0.24, 0.56, 0.0014, 0.05),
-        "mean_traction": Calibration(0.21, 0.063, 0.012, 1.6),
+        "strain_energy": Calibration(1.6, 0.27, 0.0011, 0.85),
+        "total_force": Calibration(0.55, 0.069, 0.013, 1.6),
+        "net_force": Calibration(0.32, 0.63, 0.0013, 0.24),
+        "contractile_moment": Calibration(0.055, 0.28, 0.0023, 0.064),
+        "torque": Calibration(0.077, 0.18, 0.0012, 0.14),
+        "mean_traction": Calibration(0.55, 0.069, 0.013, 1.6),
         "max_traction": Calibration(1.6, 0.89, 0.059, 6.6),
-        "net_force_length": Calibration(0.48, 0.16, 0.002, 0.023),
+        "net_force_length": Calibration(0.48, 0.069, 0.0019, 0.016),
     },
     "BayesianFTTC": {
-        "strain_energy": Calibration(0.2, 0.55, 0.03, 0.018),
-        "total_force": Calibration(0.73, 0.1, 0.014, 0.93),
-        "net_force": Calibration(1.3, 0.22, 0.0015, 0.33),
-        "contractile_moment": Calibration(1.1, 0.66, 0.0013, 0.065),
-        "torque": Calibration(1.8, 1, 0.0014, 0.1),
-        "mean_traction": Calibration(0.73, 0.1, 0.014, 0.93),
+        "strain_energy": Calibration(0.084, 0.55, 0.03, 0.022),
+        "total_force": Calibration(0.44, 0.055, 0.012, 1.1),
+        "net_force": Calibration(0.92, 0.52, 0.0011, 0.43),
+        "contractile_moment": Calibration(0.072, 0.31, 0.002, 0.32),
+        "torque": Calibration(0.15, 0.93, 0.00052, 0.66),
+        "mean_traction": Calibration(0.44, 0.055, 0.012, 1.1),
         "max_traction": Calibration(7.6, 1.4, 0.11, 0.62),
-        "net_force_length": Calibration(0.82, 0.23, 0.001, 0.58),
+        "net_force_length": Calibration(0.88, 0.18, 0.0011, 0.6),
     },
     "ElasticNetTFM": {
         "strain_energy": Calibration(0.24, 0.24, 0.034, 0.038),
@@ -121,13 +122,13 @@ CALIBRATIONS: dict[str, dict[str, Calibration]] = {
     },
     "DeepTFM": {
         "strain_energy": Calibration(0.068, 0.29, 0.0015, 0.054),
-        "total_force": Calibration(0.094, 0.48, 0.0079, 0.031),
-        "net_force": Calibration(0.057, 0.061, 0.00086, 0.027),
-        "contractile_moment": Calibration(0.038, 0.058, 0.0052, 0.036),
-        "torque": Calibration(0.75, 0.058, 0.0007, 0.028),
-        "mean_traction": Calibration(0.094, 0.48, 0.0079, 0.031),
+        "total_force": Calibration(0.094, 0.48, 0.0079, 0.029),
+        "net_force": Calibration(0.057, 0.061, 0.00085, 0.027),
+        "contractile_moment": Calibration(0.046, 0.074, 0.0035, 0.027),
+        "torque": Calibration(0.051, 0.065, 0.00044, 0.023),
+        "mean_traction": Calibration(0.094, 0.48, 0.0079, 0.029),
         "max_traction": Calibration(2.9, 0.043, 0.0032, 0.1),
-        "net_force_length": Calibration(0.048, 0.053, 0.001, 0.027),
+        "net_force_length": Calibration(0.048, 0.052, 0.00098, 0.027),
     },
 }
 
@@ -152,33 +153,126 @@ def noise_shares(displacement: FloatArray, gel: Gel) -> NDArray[np.float64]:
     return np.divide(noise_level(fields, gel), largest, out=np.zeros(len(fields)), where=largest > 0)
 
 
-def quantity_scales(quantities: Mapping[str, Any]) -> dict[str, Any]:
+def quantity_scales(quantities: Mapping[str, Any], largest: Any) -> dict[str, Any]:
     """Return the scales that the errors of quantities are measured in.
 
     Parameters
     ----------
     quantities : mapping of str to float or ndarray
         From `tfmkit.mechanics.force_summary`.
+    largest : float or ndarray
+        The moment from `tfmkit.mechanics.largest_moment`.
 
     Returns
     -------
     dict of str to float or ndarray
-        The size of the quantity itself, but of the total force for the net force, of the contractile moment for the
-        torque, and 1 for the net force as a fraction.
+        The size of the quantity itself, but of the total force for the net force, of the largest moment for both
+        moments, and 1 for the net force as a fraction. The moments of forces that do not all point to one centre are
+        small differences of large parts, and so say nothing of their own errors.
     """
     sizes = {name: np.abs(values) for name, values in quantities.items()}
     return sizes | {
         "net_force": np.ones_like(sizes["net_force"]),
         "net_force_length": sizes["total_force"],
-        "torque": sizes["contractile_moment"],
+        "contractile_moment": largest,
+        "torque": largest,
     }
+
+
+class Recovery(NamedTuple):
+    """Fields with their traction and its forces, which all cells of a field share.
+
+    Attributes
+    ----------
+    displacement, traction : ndarray of shape (n_fields, 2, height, width)
+        Displacement and the traction that was recovered.
+    forces : Forces
+        Forces of the traction.
+    """
+
+    displacement: FloatArray
+    traction: FloatArray
+    forces: Forces
+
+    @classmethod
+    def of(cls, displacement: FloatArray, traction: FloatArray, estimate: Recovery | None = None) -> Recovery:
+        """Find the forces of a traction.
+
+        Parameters
+        ----------
+        displacement, traction : ndarray of shape (n_fields, 2, height, width)
+            Displacement and traction.
+        estimate : Recovery, optional
+            The recovery of the one field that these are draws of, see `tfmkit.force_region.find_forces`.
+
+        Returns
+        -------
+        Recovery
+            The fields with their forces.
+        """
+        forces = find_forces(traction.astype(np.float64), None if estimate is None else estimate.forces)
+        return cls(displacement, traction, forces)
+
+    def summary(self, **settings: Any) -> dict[str, FloatArray]:
+        """Return the quantities of `tfmkit.mechanics.force_summary`.
+
+        Parameters
+        ----------
+        **settings : dict
+            Its spacing, mask and measured vectors.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n_fields,)
+            The quantities.
+        """
+        return force_summary(self.displacement, self.traction, forces=self.forces, **settings)
+
+
+class Samples(NamedTuple):
+    """A recovery and its repetitions, behind the standard deviations of all its cells.
+
+    Attributes
+    ----------
+    estimate : Recovery
+        The recovery of one field.
+    draws : Recovery
+        Draws of it, from which its own background is taken out. It is noise, which draws would hold twice: their
+        regions would change more from draw to draw than those of estimates do from field to field.
+    again : Recovery
+        Second recoveries.
+    """
+
+    estimate: Recovery
+    draws: Recovery
+    again: Recovery
+
+    @classmethod
+    def of(cls, estimate: Recovery, draws: Any, again: Any, field: int = 0) -> Samples:
+        """Find the forces of draws and second recoveries.
+
+        Parameters
+        ----------
+        estimate : Recovery
+            The recovery of one field.
+        draws, again : Draws
+            At least 2 draws of `TractionEstimator.draw`, and those of `TractionEstimator.recover_again`.
+        field : int, default=0
+            Number of the field among those of the draws.
+
+        Returns
+        -------
+        Samples
+            All three.
+        """
+        background = estimate.traction * ~estimate.forces.wide[:, None]
+        drawn = Recovery.of(draws.displacement[:, field], draws.traction[:, field] - background, estimate)
+        return cls(estimate, drawn, Recovery.of(again.displacement[:, field], again.traction[:, field]))
 
 
 def standard_deviations(
     method: str,
-    displacement: FloatArray,
-    traction: FloatArray,
-    samples: tuple[Any, Any],
+    samples: Samples,
     gel: Gel,
     *,
     mask: ArrayLike | None = None,
@@ -190,12 +284,8 @@ def standard_deviations(
     ----------
     method : str
         Name of the estimator's class. Noise alone counts for a method without calibration.
-    displacement : ndarray of shape (1, 2, height, width)
-        Displacement in the unit of the spacing.
-    traction : ndarray of shape (1, 2, height, width)
-        Traction that was recovered.
-    samples : tuple of two Draws
-        At least 2 draws of `TractionEstimator.draw`, and those of `TractionEstimator.recover_again`.
+    samples : Samples
+        The recovery of one field, its draws and its second recoveries.
     gel : Gel
         The gel.
     mask : array-like of shape (height, width), optional
@@ -209,13 +299,13 @@ def standard_deviations(
         Standard deviations by the names of `tfmkit.mechanics.force_summary`. Those of the polarity hold noise only.
     """
     settings: dict[str, Any] = {"spacing": gel.spacing, "mask": mask, "measured": measured}
-    quantities = {name: values[0] for name, values in force_summary(displacement, traction, **settings).items()}
-    drawn, second = (
-        force_summary(each.displacement[:, 0], each.traction[:, 0], estimate=traction, **settings) for each in samples
-    )
+    found, drawn, second = (each.summary(**settings) for each in samples)
+    quantities = {name: values[0] for name, values in found.items()}
     stds = {name: float(values.std(ddof=1)) for name, values in drawn.items()}
     stds["polarity_angle"] = spread_of_axes(drawn["polarity_angle"])
-    scales, noise = quantity_scales(quantities), float(noise_shares(displacement, gel)[0])
+    estimate = samples.estimate
+    largest = largest_moment(estimate.traction, spacing=gel.spacing, mask=mask, forces=estimate.forces)
+    scales, noise = quantity_scales(quantities, largest[0]), float(noise_shares(estimate.displacement, gel)[0])
     for name, calibration in CALIBRATIONS.get(method, {}).items():
         change = second[name].mean() - quantities[name]
         stds[name] = float(calibration.std(stds[name], change, noise, scales[name]))

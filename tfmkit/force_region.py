@@ -52,15 +52,15 @@ class Forces(NamedTuple):
     wide: NDArray[np.bool_]
 
 
-def find_forces(traction: FloatArray, estimate: FloatArray | None = None) -> Forces:
+def find_forces(traction: FloatArray, estimate: Forces | None = None) -> Forces:
     r"""Find the forces that stand out of the noise.
 
     Parameters
     ----------
     traction : ndarray of shape (n_fields, 2, height, width)
         Traction of the whole field, in any unit.
-    estimate : ndarray of shape (1, 2, height, width), optional
-        Traction that `traction` are draws of. It decides for all draws whether something stands out.
+    estimate : Forces, optional
+        Forces of the one field that `traction` are draws of. They decide for all draws whether something stands out.
 
     Returns
     -------
@@ -78,22 +78,23 @@ def find_forces(traction: FloatArray, estimate: FloatArray | None = None) -> For
     lengths = np.hypot(mean[:, 0], mean[:, 1])
     product = np.einsum("nchw,nchw->nhw", traction, mean)
     along = np.divide(product, lengths, out=np.zeros_like(lengths), where=lengths > 0)
-    core = force_region(lengths, None if estimate is None else np.hypot(*_mean(estimate)[0])[None])
+    if estimate is None:
+        core = force_region(lengths)
+    elif estimate.core.all():
+        core = np.ones(lengths.shape, dtype=bool)
+    else:
+        core = np.stack([_patches(field, _noise(field)) for field in lengths])
     wide = np.stack([scipy.ndimage.binary_dilation(each, iterations=_WIDER) for each in core])
     return Forces(along, core, wide)
 
 
-def force_region(
-    lengths: NDArray[np.floating[Any]], estimate: NDArray[np.floating[Any]] | None = None
-) -> NDArray[np.bool_]:
+def force_region(lengths: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Return the grid points whose traction is more than noise.
 
     Parameters
     ----------
     lengths : ndarray of shape (n_fields, height, width)
         Lengths of the traction vectors over the whole field, in any unit.
-    estimate : ndarray of shape (1, height, width), optional
-        Lengths that `lengths` are draws of. It decides for all draws whether something stands out.
 
     Returns
     -------
@@ -109,11 +110,7 @@ def force_region(
     excess and three tenths of the whole sum. Otherwise the traction is spread over the field, or is hidden in the
     noise. The region is then the whole field.
     """
-    if estimate is None:
-        return np.stack([_region(field) for field in lengths])
-    if _region(estimate[0]).all():
-        return np.ones(lengths.shape, dtype=bool)
-    return np.stack([_patches(field, _noise(field)) for field in lengths])
+    return np.stack([_region(field) for field in lengths])
 
 
 def _mean(traction: FloatArray) -> FloatArray:

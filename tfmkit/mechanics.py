@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tfmkit._validation import FloatArray, check_field, check_mask, check_number
-from tfmkit.force_region import find_forces
+from tfmkit.force_region import Forces, find_forces
 
 # Moments below this part of force times length are rounding errors.
 _ROUNDING = 1e-12
@@ -297,7 +297,7 @@ def contractile_moment(traction: ArrayLike, *, spacing: float = 1.0, mask: Array
     return np.trace(_moments(traction, spacing, mask), axis1=1, axis2=2)
 
 
-def contraction(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatArray:
+def contraction(traction: ArrayLike, *, mask: ArrayLike | None = None, forces: Forces | None = None) -> FloatArray:
     r"""Return the contractile moment as a share of the largest that forces of these lengths can have.
 
     Parameters
@@ -306,6 +306,8 @@ def contraction(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatA
         Traction of the whole field, in any unit, not cut off at the mask.
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
         True inside the region of the integrals. By default the whole field.
+    forces : Forces, optional
+        As for :func:`force_summary`.
 
     Returns
     -------
@@ -320,17 +322,52 @@ def contraction(traction: ArrayLike, *, mask: ArrayLike | None = None) -> FloatA
 
     Notes
     -----
-    :math:`\int x \cdot t \, dA / \int |x| |t| \, dA`, where x is counted from the force centre. The integrals run
-    over the wide region of :func:`tfmkit.force_region.find_forces`, because noise far from the cell has the longest
-    arms.
+    The contractile moment over the :func:`largest_moment`, both over the wide region of
+    :func:`tfmkit.force_region.find_forces`, because noise far from the cell has the longest arms.
     """
-    pulled = _check_traction(traction, mask) * find_forces(_check_traction(traction, None)).wide[:, None]
+    found = find_forces(_check_traction(traction, None)) if forces is None else forces
+    pulled = _check_traction(traction, mask) * found.wide[:, None]
+    return _fraction(contractile_moment(pulled), _arms_times_lengths(pulled))
+
+
+def largest_moment(
+    traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None, forces: Forces | None = None
+) -> FloatArray:
+    r"""Return the largest moment that forces of these lengths can have at their places.
+
+    Parameters
+    ----------
+    traction : array-like of shape (n_fields, 2, height, width)
+        Traction (Pa) of the whole field, not cut off at the mask.
+    spacing : float, default=1.0
+        Distance between grid points (m).
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the region of the integral. By default the whole field.
+    forces : Forces, optional
+        As for :func:`force_summary`.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        Moment (N m), :math:`\int |x| |t| \, dA`, where x is counted from the :func:`force_centre`, over the wide region
+        of :func:`tfmkit.force_region.find_forces`.
+
+    Raises
+    ------
+    ValueError
+        If `traction` is not a batch of fields, or the spacing is not positive.
+    """
+    step = check_number(spacing, "spacing", low=0, include_low=False)
+    found = find_forces(_check_traction(traction, None)) if forces is None else forces
+    return step**3 * _arms_times_lengths(_check_traction(traction, mask) * found.wide[:, None])
+
+
+def _arms_times_lengths(pulled: FloatArray) -> FloatArray:
     centre = _centre(pulled)
     height, width = pulled.shape[2:]
     x, y = np.arange(width) - centre[:, 0, None], np.arange(height) - centre[:, 1, None]
     arms = np.hypot(x[:, None, :], y[:, :, None])
-    largest = (arms * _lengths(pulled)).sum(axis=(1, 2))
-    return np.divide(contractile_moment(pulled), largest, out=np.zeros_like(largest), where=largest > 0)
+    return np.asarray((arms * _lengths(pulled)).sum(axis=(1, 2)))
 
 
 def torque(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayLike | None = None) -> FloatArray:
@@ -450,7 +487,7 @@ def force_summary(
     *,
     spacing: float = 1.0,
     mask: ArrayLike | None = None,
-    estimate: ArrayLike | None = None,
+    forces: Forces | None = None,
     measured: ArrayLike | None = None,
 ) -> dict[str, FloatArray]:
     """Return the quantities to report for a cell, one array per column of a table.
@@ -465,9 +502,9 @@ def force_summary(
         Distance between grid points (m).
     mask : array-like of shape (n_fields, height, width) or (height, width), optional
         True inside the cell. By default the whole field.
-    estimate : array-like of shape (1, 2, height, width), optional
-        Traction that `traction` are draws of. It decides for all draws whether forces stand out of the noise, see
-        :func:`tfmkit.force_region.find_forces`.
+    forces : Forces, optional
+        Result of :func:`tfmkit.force_region.find_forces` for `traction`, if it is at hand: all cells of a field share
+        it. It is found otherwise.
     measured : array-like of shape (n_fields, height, width) or (height, width), optional
         True where the displacement was measured rather than filled in, see :func:`largest_traction`.
 
@@ -492,8 +529,7 @@ def force_summary(
     """
     n_pixels = _count_pixels(traction, mask)
     whole = _check_traction(traction, None)
-    drawn_from = None if estimate is None else _check_traction(estimate, None)
-    along, core, wide = find_forces(whole, drawn_from)
+    along, core, wide = find_forces(whole) if forces is None else forces
     inside = _inside(traction, mask)
     vectors = whole * (wide & inside)[:, None]
     total = (along * core * inside).sum(axis=(1, 2))

@@ -27,6 +27,7 @@ from tfmkit.batch.store import ItemFiles, Store, read_channels, write_fields
 from tfmkit.batch.table import FIELD, cell_record, complete_record
 from tfmkit.displacement import Flag, undo_drift
 from tfmkit.displacement.measure import Measurement, finite_std, measure_pair, read_relaxed
+from tfmkit.error_bars import Recovery, Samples
 from tfmkit.gel import Gel
 from tfmkit.io import Cells, open_images, read_cells, read_displacement, write_ome_tiff
 from tfmkit.io.images.series import doubt_pixel_size
@@ -298,15 +299,16 @@ def invert_item(
     settings: dict[str, Any] = {"return_std": True} if estimator.gives_std else {}
     predicted = estimator.predict(fields, **told, **settings)
     traction, std = predicted if estimator.gives_std else (predicted, None)
+    estimate = Recovery.of(fields, traction)
     draws, n_draws, samples = None, config.run.samples, None
     if n_draws:
         _LOG.info("error bars")
         stream = _stream(config.run.seed, item.key)
         draws = estimator.draw(fields, n_draws, stream, predicted=predicted, **told)
         if n_draws > 1:
-            samples = (draws, estimator.recover_again(fields, random_state=stream, predicted=traction, **told))
-    if std is None and samples is not None:
-        std = samples[0].traction.std(axis=0, ddof=1)
+            again = estimator.recover_again(fields, random_state=stream, predicted=traction, **told)
+            samples = Samples.of(estimate, draws, again)
+            std = draws.traction.std(axis=0, ddof=1) if std is None else std
     cells = _cells(item, config, measurement)
     maps = dict(zip(("ux_px", "uy_px", "tx_Pa", "ty_Pa"), (*fields[0], *traction[0]), strict=True))
     maps |= {} if measurement.std is None else dict(zip(("sx_px", "sy_px"), finite_std(measurement.std), strict=True))
@@ -318,7 +320,7 @@ def invert_item(
         "choice": {name: float(values[0]) for name, values in found.items()},
         "lambda_path": estimator.path(),
         "noise_px": float(noise_level(fields, gel, known)[0]),
-        "cells": [cell_record(cell, measurement, traction, gel, config.traction.name, samples) for cell in cells],
+        "cells": [cell_record(cell, measurement, estimate, gel, config.traction.name, samples) for cell in cells],
         "remarks": [*measurement.remarks.tolist(), *cells.remarks],
     }
     if config.monolayer is not None:

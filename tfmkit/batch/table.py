@@ -9,16 +9,14 @@ from typing import Any
 
 import pandas as pd
 
-from tfmkit._validation import FloatArray
-from tfmkit.base import Draws
 from tfmkit.batch.items import Failure, Item
 from tfmkit.displacement import Flag
 from tfmkit.displacement.measure import Measurement
 from tfmkit.doubts import SEPARATOR, find_doubts, join_doubts, woven
-from tfmkit.error_bars import standard_deviations
+from tfmkit.error_bars import Recovery, Samples, standard_deviations
 from tfmkit.gel import Gel
 from tfmkit.io import Cell, harmless_cell, writing
-from tfmkit.mechanics import contraction, force_summary
+from tfmkit.mechanics import contraction
 from tfmkit.metrics import displacement_residual
 from tfmkit.quantities import QUANTITIES, with_units
 
@@ -39,10 +37,10 @@ FIELD = "field"
 def cell_record(
     cell: Cell,
     measurement: Measurement,
-    traction: FloatArray,
+    estimate: Recovery,
     gel: Gel,
     method: str,
-    samples: tuple[Draws, Draws] | None,
+    samples: Samples | None,
 ) -> dict[str, Any]:
     """Return the numbers of a cell, with the pixel as the unit of length.
 
@@ -52,14 +50,14 @@ def cell_record(
         The cell on the grid.
     measurement : Measurement
         Displacement.
-    traction : ndarray of shape (1, 2, height, width)
-        Traction in Pa.
+    estimate : Recovery
+        Displacement and traction in Pa, with the forces that all cells share.
     gel : Gel
         The gel with all lengths in pixels.
     method : str
         Name of the estimator.
-    samples : tuple of two Draws, or None
-        At least 2 draws and the second recoveries behind the error bars, see `tfmkit.error_bars`.
+    samples : Samples or None
+        The draws and the second recoveries behind the error bars, see `tfmkit.error_bars`.
 
     Returns
     -------
@@ -70,11 +68,11 @@ def cell_record(
     """
     measured = measurement.flags == Flag.GOOD
     settings: dict[str, Any] = {"spacing": gel.spacing, "mask": cell.mask, "measured": measured}
-    moved = measurement.displacement[None]
-    quantities = force_summary(moved, traction, **settings)
+    moved, traction = estimate.displacement, estimate.traction
+    quantities = estimate.summary(**settings)
     stds = {}
     if samples is not None:
-        stds = standard_deviations(method, moved, traction, samples, gel, mask=cell.mask, measured=measured)
+        stds = standard_deviations(method, samples, gel, mask=cell.mask, measured=measured)
     residual = None
     # A field at rest has no relative residual: the images show no common beads.
     if moved.any():
@@ -87,7 +85,7 @@ def cell_record(
         "quantities": {key: float(values[0]) for key, values in quantities.items()},
         "stds": stds,
         "displacement_residual": residual,
-        "contraction": float(contraction(traction, mask=cell.mask)[0]),
+        "contraction": float(contraction(traction, mask=cell.mask, forces=estimate.forces)[0]),
         "replaced_fraction": float((~measured[cell.mask]).mean()),
     }
 
