@@ -3,8 +3,9 @@ A measured colony
 =================
 
 The displacement under a colony of MDCK cells, published with pyTFM. `datasets.fetch` downloads it once and checks it.
-Nobody knows the true traction here. Both methods find traction at the same places. The network flags the field as
-foreign, and leaves more of the displacement unexplained: here, trust `FTTCCV`.
+Nobody knows the true traction here. Both methods find traction at the same places. The network leaves more of the
+displacement unexplained. Nearly all of that are long waves, which drift and forces beyond the border can make: the
+field is not foreign.
 """
 
 from pathlib import Path

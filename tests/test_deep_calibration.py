@@ -10,9 +10,10 @@ from scipy.ndimage import gaussian_filter
 from tfmkit.deep import DeepTFM
 from tfmkit.deep.calibration import COVERAGE, Calibration, fit_calibration, interval_features
 from tfmkit.deep.files import read_tensors, write_tensors
-from tfmkit.deep.misfit import smooth_misfit, split_misfit
+from tfmkit.deep.misfit import smooth_misfit, split_residual
 from tfmkit.deep.turns import turn
 from tfmkit.gel import Gel
+from tfmkit.gel.far_forces import drift_of, far_forces, without_far_forces
 from tfmkit.gel.operator import convolve
 
 SHAPE = (24, 28)
@@ -129,13 +130,34 @@ def test_far_forces_and_drift_are_split_off(cell):
     far = convolve(wide, gel)[:, :, height : 2 * height, width : 2 * width]
     size = np.sqrt(np.square(displacement).mean(axis=(1, 2, 3), keepdims=True))
     far *= size / np.sqrt(np.square(far).mean(axis=(1, 2, 3), keepdims=True))
-    misfit, rest = split_misfit(displacement + far + 0.5 * size, traction, gel)
-    assert (misfit > 10).all()
-    assert (rest < 2).all()
+    parts = split_residual(displacement + far + 0.5 * size, traction, gel)
+    assert (parts.misfit > 10).all()
+    assert (parts.misfit_rest < 2).all()
     # Without its traction, the cell itself is no far force.
-    misfit, rest = split_misfit(displacement, 0 * traction, gel)
-    assert (rest > 1.5).all()
-    assert (rest < misfit).all()
+    parts = split_residual(displacement, 0 * traction, gel)
+    assert (parts.misfit_rest > 1.5).all()
+    assert (parts.misfit_rest < parts.misfit).all()
+
+
+def test_the_map_of_far_forces_is_their_fit():
+    y, x = np.mgrid[:61, :100]
+    push = np.stack([1 / np.hypot(x + 8, y - 20), 0 * x])
+    drift = np.stack([0.2 - 0.01 * y, 0.01 * x + 0.1])
+    middle = np.exp(-((x - 50) ** 2 + (y - 30) ** 2) / 18) * np.array([1.0, -2.0])[:, None, None]
+    far = far_forces(push + drift + middle, poisson=0.45)
+    # What is left of the functions of the fit is nothing; what is left of a bump inside is most of it.
+    np.testing.assert_allclose(far_forces(drift, 0.45), drift, atol=1e-3 * np.abs(drift).max())
+    assert np.abs(far - push - drift)[:, 10:-10, 10:-10].max() < 0.25 * middle.max()
+    rest = without_far_forces((push + drift + middle)[None], 0.45)[0]
+    np.testing.assert_allclose(rest, (push + drift + middle - far)[:, ::3, ::3], atol=1e-9)
+
+
+def test_drift_is_shift_and_rotation():
+    y, x = np.mgrid[:20, :31]
+    drift = np.stack([3 - 0.1 * y, 0.1 * x - 1])[None]
+    np.testing.assert_allclose(drift_of(drift), drift, atol=1e-12)
+    stretch = np.stack([x - 15.0, 0 * y])[None]
+    np.testing.assert_allclose(drift_of(stretch), 0, atol=1e-12)
 
 
 def test_misfit_knows_no_unit_and_a_field_of_zeros_has_none(cell):

@@ -126,7 +126,7 @@ def test_frames_show_all_maps(page, results):
     assert [article.attributes["id"] for article in frames] == keys
     titles = [
         "Beads", "Cell", "Displacement", "Error bar of the displacement", "Traction", "Traction vectors",
-        "Error bar of the traction", "Residual",
+        "Error bar of the traction", "Residual", "Residual: far forces and drift", "Residual: the rest",
     ]  # fmt: skip
     for article in frames:
         captions = [caption.text for caption in page.all("b") if article in caption.parents]

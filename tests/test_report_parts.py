@@ -236,8 +236,13 @@ def test_maps_are_the_results_in_micrometres(item):
     assert_allclose(maps.traction, np.stack([fields["tx_Pa"], fields["ty_Pa"]]))
     assert (maps.spacing, maps.unit, maps.std, maps.cells) == (pytest.approx(1.6), "µm", None, None)
     layer = {"young": gel["young"], "poisson": gel["poisson"], "thickness": 20.0, "spacing": 1.6}
-    assert maps.residual == pytest.approx(displacement_residual(maps.displacement[None], maps.traction[None], **layer))
-    assert load_maps(*item, in_pixels=True).residual == pytest.approx(maps.residual)
+    share = maps.share(maps.misfit)
+    assert share == pytest.approx(displacement_residual(maps.displacement[None], maps.traction[None], **layer))
+    pixels = load_maps(*item, in_pixels=True)
+    assert pixels.share(pixels.misfit) == pytest.approx(share)
+    # The residual is the sum of its parts, and the fit takes something away.
+    assert (maps.misfit <= maps.far + maps.rest + 1e-12).all()
+    assert maps.share(maps.rest) < share
 
 
 def test_colour_bars_hold_all_frames(item):
@@ -274,7 +279,8 @@ def test_panels_say_what_they_show(item):
     panels = {panel.title: panel for panel in draw_panels(result, maps, Tops().widened(maps), "risk")}
     # Neither error bars of the traction nor masks nor lambdas to choose from: what is not known is not drawn.
     displacement = ["Displacement", "Error bar of the displacement"]
-    assert list(panels) == ["Beads", *displacement, "Traction", "Traction vectors", "Residual", "Quality of vectors"]
+    residual = ["Residual", "Residual: far forces and drift", "Residual: the rest"]
+    assert list(panels) == ["Beads", *displacement, "Traction", "Traction vectors", *residual, "Quality of vectors"]
     sizes = {name: (panel.width, panel.height) for name, panel in panels.items() if panel.shape == "map"}
     assert len(set(sizes.values())) == 1
     images = {(panel.width, panel.height) for panel in panels.values() if panel.shape == "image"}
@@ -282,7 +288,8 @@ def test_panels_say_what_they_show(item):
     assert {height for _, height in images} == {height for _, height in sizes.values()}
     share = re.search(r"measured ([\d.]+) %", panels["Quality of vectors"].alt)
     assert float(share[1]) == pytest.approx(100 * (maps.flags == 0).mean(), rel=0.01)
-    assert f"{100 * maps.residual:.3g} %" in panels["Residual"].note
+    for title, part in zip(residual, (maps.misfit, maps.far, maps.rest), strict=True):
+        assert f"{100 * maps.share(part):.3g} %" in panels[title].note
 
 
 def test_enlarged_beads_are_those_that_move_most():

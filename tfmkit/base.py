@@ -429,7 +429,13 @@ class TractionEstimator(FieldRegressor):
         """
         return {}
 
-    def doubts(self, X: ArrayLike, traction: ArrayLike) -> dict[str, NDArray[Any]]:  # noqa: ARG002
+    def doubts(
+        self,
+        X: ArrayLike,  # noqa: ARG002
+        traction: ArrayLike,  # noqa: ARG002
+        *,
+        noise: ArrayLike | None = None,  # noqa: ARG002
+    ) -> dict[str, NDArray[Any]]:
         """Return the signs that the estimator is not made for some fields.
 
         Parameters
@@ -438,6 +444,8 @@ class TractionEstimator(FieldRegressor):
             Displacement in the unit of `spacing`.
         traction : array-like of shape (n_fields, 2, height, width)
             The traction that `predict` returned for `X`.
+        noise : array-like of shape (n_fields, 2, height, width), optional
+            Standard deviation of the displacement, as given to `predict`.
 
         Returns
         -------

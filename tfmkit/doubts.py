@@ -21,6 +21,9 @@ _FINEST, _BESIDE_FINEST = (0.45, 0.5), (0.3, 0.425)
 _LEAST_WOVEN = 32
 # Noise of this share of the displacement is not worth a doubt.
 _LEAST_NOISE = 2e-3
+# Below these shares of the residual, another reading of a field explains it far better: with turned components, and
+# with another Poisson ratio.
+LEAST_MISFIT_TURNED, LEAST_MISFIT_AT_OTHER_POISSON = 0.65, 0.8
 # Names of the options behind the remedies, for each of those who read a sentence.
 OPTIONS: dict[str, dict[str, str]] = {
     "displacement": {
@@ -36,6 +39,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "relaxed_frame": "`tfmkit displacement --relaxed-frame`",
         "mask": "--mask",
         "young": "--young",
+        "poisson": "--poisson",
         "pixel_size": "--pixel-size",
         "length_unit": "--length-unit",
     },
@@ -46,6 +50,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "relaxed_frame": "relaxed_frame in [input]",
         "mask": "mask in [input]",
         "young": "young in [gel]",
+        "poisson": "poisson in [gel]",
         "pixel_size": "pixel_size in [input]",
         "length_unit": "length_unit in [input]",
     },
@@ -56,6 +61,7 @@ OPTIONS: dict[str, dict[str, str]] = {
         "relaxed_frame": "another relaxed image",
         "mask": "the argument mask",
         "young": "young",
+        "poisson": "poisson",
         "pixel_size": "pixel_size",
         "length_unit": "length_unit",
     },
@@ -137,12 +143,25 @@ SIGNS = (
         "every second vector",
     ),
     Sign(
+        "misfit_turned",
+        LEAST_MISFIT_TURNED,
+        False,
+        "with its components exchanged, mirrored or turned, the field would leave {misfit_turned:.0%} of the residual: "
+        "are x and y exchanged, or does y run upwards in the file?",
+    ),
+    Sign(
+        "misfit_other_poisson",
+        LEAST_MISFIT_AT_OTHER_POISSON,
+        False,
+        "with a Poisson ratio 0.2 lower or higher, the field would leave {misfit_other_poisson:.0%} of the residual: "
+        "check {poisson}",
+    ),
+    Sign(
         "foreign",
         0.5,
         True,
         "the network leaves {misfit:.3g} times what noise would, and {misfit_rest:.3g} times beside all that forces "
-        "beyond the border and drift can make: strong noise that is correlated over many vectors, or tractions unlike "
-        "those it has learned, make the rest. Try {method}, or {rotation}",
+        "beyond the border and drift can make: it does not know such fields. Try {method}, or {rotation}",
     ),
     Sign(
         "contraction",

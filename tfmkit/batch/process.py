@@ -314,7 +314,7 @@ def invert_item(
     maps |= {} if measurement.std is None else dict(zip(("sx_px", "sy_px"), finite_std(measurement.std), strict=True))
     maps |= {} if std is None else dict(zip(("sx_Pa", "sy_Pa"), std[0], strict=True))
     maps |= {"flag": measurement.flags.astype(np.float32), "quality": measurement.quality, "cell": cells.labels}
-    found = estimator.choices_ | estimator.doubts(fields, traction)
+    found = estimator.choices_ | estimator.doubts(fields, traction, **told)
     record = {
         "estimator": config.traction.name,
         "choice": {name: float(values[0]) for name, values in found.items()},

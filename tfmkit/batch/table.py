@@ -22,7 +22,8 @@ from tfmkit.quantities import QUANTITIES, with_units
 
 _PLACE = ("item", "position", "frame", "time_s", "cell", "area_um2")
 _QUALITY = (
-    "displacement_residual", "noise_px", "lam", "order", "misfit", "misfit_rest", "foreign", "replaced_fraction",
+    "displacement_residual", "noise_px", "lam", "order", "misfit", "misfit_rest",
+    "misfit_turned", "misfit_other_poisson", "foreign", "replaced_fraction",
     "drift_x_px", "drift_y_px", "drift_rotation_rad", "doubts",
 )  # fmt: skip
 # Columns of the table in their order; error bars stand beside their quantities.

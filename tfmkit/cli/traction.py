@@ -202,7 +202,7 @@ def _invert(
     told = noise_for(estimator, data.std)
     traction = estimator.predict(data.displacement, **told)
     columns = {key: np.broadcast_to(values, len(traction)) for key, values in estimator.choices_.items()}
-    columns |= estimator.doubts(data.displacement, traction)
+    columns |= estimator.doubts(data.displacement, traction, **told)
     return traction, describe_method(name, TRACTION[name].parameters(), estimator, params), columns
 
 

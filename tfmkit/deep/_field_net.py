@@ -135,7 +135,7 @@ class FieldNet(NeuralNetRegressor):
         amplitude = _amplitude(displacement)
         unit = (displacement / amplitude.where(amplitude > 0, 1.0)).float()
         if self.knows_gel():
-            fit_params["gel"] = self.gel_.dimensionless
+            fit_params.setdefault("gel", self.gel_.dimensionless)
         if fit_params.get("noise") is not None:
             fit_params["noise"] = (fit_params["noise"].to(amplitude) / amplitude.where(amplitude > 0, 1.0)).float()
         factor = self._traction_scale(amplitude)
@@ -144,8 +144,11 @@ class FieldNet(NeuralNetRegressor):
             return tuple((part * factor).to(displacement.dtype) for part in output)
         return (output * factor).to(displacement.dtype)
 
-    def evaluate(self, displacement: NDArray[Any], noise: NDArray[Any] | None = None) -> tuple[NDArray[Any], ...]:
-        """Run the trained network on fields in physical units, `batch_size` at a time."""
+    def evaluate(
+        self, displacement: NDArray[Any], noise: NDArray[Any] | None = None, gel: Gel | None = None
+    ) -> tuple[NDArray[Any], ...]:
+        """Run the trained network on fields in physical units, `batch_size` at a time; by default on its own gel."""
+        other: dict[str, Any] = {"gel": gel.dimensionless} if gel is not None and self.knows_gel() else {}
         self._set_training(False)
         batches = []
         # Not in inference mode: filters that are made here stay in a cache, and a training may use them next.
@@ -153,7 +156,7 @@ class FieldNet(NeuralNetRegressor):
             for start in range(0, len(displacement), self.batch_size):
                 some = slice(start, start + self.batch_size)
                 told = {} if noise is None else {"noise": _tensor(noise[some])}
-                parts = self.infer(_tensor(displacement[some]), **told)
+                parts = self.infer(_tensor(displacement[some]), **told, **other)
                 parts = parts if isinstance(parts, tuple) else (parts,)
                 batches.append([part.cpu().contiguous().numpy() for part in parts])
         return tuple(np.concatenate(parts) for parts in zip(*batches, strict=True))

@@ -5,16 +5,18 @@ A large misfit tells that a network sees a field unlike those of its training.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-from tfmkit.deep.far_forces import without_far_forces
 from tfmkit.gel import Gel
+from tfmkit.gel.far_forces import drift_of, without_far_forces
 from tfmkit.gel.operator import convolve
 from tfmkit.noise.measure import rings_of, spectrum_noise, tapered_spectrum
+
+Array = NDArray[np.float64]
 
 # Standard deviation of the Gaussian, in pixels, that takes the noise out of the residual.
 _SMOOTHING = 4.0
@@ -23,7 +25,81 @@ _ALWAYS_ALLOWED = 0.01
 _MOST_ALLOWED = 0.25
 
 
-def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) -> NDArray[np.float64]:
+class Residual(NamedTuple):
+    """Parts of displacement fields, each as the RMS of its smooth part, in pixels.
+
+    Attributes
+    ----------
+    whole : ndarray of shape (n_fields,)
+        Residual: the displacement that the traction leaves unexplained.
+    drift : ndarray of shape (n_fields,)
+        Shift and rotation that fit the residual best.
+    rest : ndarray of shape (n_fields,)
+        The residual without all that drift and forces beyond the border can make.
+    noise : ndarray of shape (n_fields,)
+        Noise, as measured on the field.
+    displacement : ndarray of shape (n_fields,)
+        The whole displacement.
+    allowed : ndarray of shape (n_fields,)
+        Residual that may stay in any field; see `smooth_misfit`.
+    """
+
+    whole: Array
+    drift: Array
+    rest: Array
+    noise: Array
+    displacement: Array
+    allowed: Array
+
+    @property
+    def misfit(self) -> Array:
+        """Return the residual over the part that may stay.
+
+        Returns
+        -------
+        ndarray of shape (n_fields,)
+            The misfit; 0 for fields of zeros.
+        """
+        return ratio(self.whole, self.allowed, 0.0)
+
+    @property
+    def misfit_rest(self) -> Array:
+        """Return the rest over the part that may stay.
+
+        Returns
+        -------
+        ndarray of shape (n_fields,)
+            The misfit beside far forces and drift; 0 for fields of zeros.
+        """
+        return ratio(self.rest, self.allowed, 0.0)
+
+
+def split_residual(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) -> Residual:
+    """Measure the residual of fields and its parts.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Measured displacement in pixels.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Recovered traction over Young's modulus.
+    gel : Gel
+        The gel.
+
+    Returns
+    -------
+    Residual
+        The parts.
+    """
+    u = np.asarray(displacement, dtype=float)
+    smooth, noise = _rms(_smooth(u)), _smooth_noise(u, gel)
+    residual = _smooth(u - convolve(np.asarray(traction, dtype=float), gel))
+    drift, rest = drift_of(residual), without_far_forces(residual, gel.poisson)
+    allowed = np.minimum(noise + _ALWAYS_ALLOWED * _rms(u), _MOST_ALLOWED * smooth)
+    return Residual(_rms(residual), _rms(drift), _rms(rest), noise, smooth, allowed)
+
+
+def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) -> Array:
     """Compare the smooth part of the residual with that of the measured noise.
 
     Parameters
@@ -45,44 +121,31 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) 
     Notes
     -----
     Noise is rough and displacement is smooth. Displacement that no traction in the field explains therefore shows in
-    the smooth part of the residual: motion of the stage, a turned or mirrored component, distortion of the image. The
+    the smooth part of the residual: motion of the stage, forces beyond the border, distortion of the image. The
     second term of the minimum catches fields of noise alone.
     """
-    return split_misfit(displacement, traction, gel)[0]
+    return split_residual(displacement, traction, gel).misfit
 
 
-def split_misfit(
-    displacement: NDArray[Any], traction: NDArray[Any], gel: Gel
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the misfit, and the rest of it beside the part that far forces and drift can make.
+def ratio(part: Array, whole: Array, otherwise: float) -> Array:
+    """Divide numbers of fields.
 
     Parameters
     ----------
-    displacement : ndarray of shape (n_fields, 2, height, width)
-        Measured displacement in pixels.
-    traction : ndarray of shape (n_fields, 2, height, width)
-        Recovered traction over Young's modulus.
-    gel : Gel
-        The gel.
+    part, whole : ndarray of shape (n_fields,)
+        Numbers of at least 0.
+    otherwise : float
+        Result where `whole` is 0.
 
     Returns
     -------
-    misfit : ndarray of shape (n_fields,)
-        From `smooth_misfit`.
-    rest : ndarray of shape (n_fields,)
-        The same ratio for the rest of the residual after `tfmkit.deep.far_forces.without_far_forces`.
+    ndarray of shape (n_fields,)
+        ``part / whole``.
     """
-    u = np.asarray(displacement, dtype=float)
-    residual = _smooth(u - convolve(np.asarray(traction, dtype=float), gel))
-    allowed = np.minimum(_smooth_noise(u, gel) + _ALWAYS_ALLOWED * _rms(u), _MOST_ALLOWED * _rms(_smooth(u)))
-    rest = without_far_forces(residual, gel.poisson)
-    whole, beside = (
-        np.divide(_rms(part), allowed, out=np.zeros(len(u)), where=allowed > 0) for part in (residual, rest)
-    )
-    return whole, beside
+    return np.divide(part, whole, out=np.full(len(part), otherwise), where=whole > 0)
 
 
-def _smooth_noise(displacement: NDArray[Any], gel: Gel) -> NDArray[np.float64]:
+def _smooth_noise(displacement: NDArray[Any], gel: Gel) -> Array:
     """RMS of the smooth part of the noise, from its power spectrum."""
     shape = displacement.shape[-2:]
     rings = rings_of(shape)
@@ -92,9 +155,9 @@ def _smooth_noise(displacement: NDArray[Any], gel: Gel) -> NDArray[np.float64]:
     return np.sqrt(rings.mean(power * kept))
 
 
-def _smooth(fields: NDArray[Any]) -> NDArray[np.float64]:
+def _smooth(fields: NDArray[Any]) -> Array:
     return np.asarray(gaussian_filter(fields, (0, 0, _SMOOTHING, _SMOOTHING), mode="nearest"))
 
 
-def _rms(fields: NDArray[Any]) -> NDArray[np.float64]:
+def _rms(fields: NDArray[Any]) -> Array:
     return np.sqrt(np.square(fields).mean(axis=(1, 2, 3)))

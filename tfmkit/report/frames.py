@@ -14,6 +14,7 @@ from tfmkit._validation import FloatArray
 from tfmkit.batch import ItemResult, Results
 from tfmkit.batch.sheets import IN_SHEET, sheet_stress
 from tfmkit.displacement import Flag
+from tfmkit.gel.far_forces import far_forces
 from tfmkit.gel.operator import ForwardOperator
 from tfmkit.monolayer import mean_normal_stress
 from tfmkit.plotting import image_extent, longest_arrow, robust_maximum
@@ -42,6 +43,9 @@ class Maps:
         Standard deviation of the displacement in `unit`, both components together; NaN for replaced vectors.
     misfit : ndarray of shape (height, width)
         Length of the displacement that the traction does not explain, in `unit`.
+    far, rest : ndarray of shape (height, width)
+        Lengths of the two parts of that displacement: the part that forces beyond the border and drift can make
+        (`tfmkit.gel.far_forces`), and the rest.
     flags : ndarray of shape (height, width)
         A `tfmkit.displacement.Flag` each.
     cells : ndarray of shape (height, width) or None
@@ -63,6 +67,8 @@ class Maps:
     std: FloatArray | None
     uncertain: FloatArray | None
     misfit: FloatArray
+    far: FloatArray
+    rest: FloatArray
     flags: NDArray[np.int64]
     cells: NDArray[np.bool_] | None
     spacing: float
@@ -83,9 +89,13 @@ class Maps:
         measured = self.flags == Flag.GOOD
         return measured if self.cells is None else measured & self.cells
 
-    @property
-    def residual(self) -> float:
-        """Return the share of the displacement that the traction does not explain.
+    def share(self, part: FloatArray) -> float:
+        """Return a part of the displacement as a share of the whole.
+
+        Parameters
+        ----------
+        part : ndarray of shape (height, width)
+            Lengths, such as `misfit`.
 
         Returns
         -------
@@ -93,7 +103,7 @@ class Maps:
             Ratio of root mean squares over the whole field; NaN for a field at rest.
         """
         whole = float(np.linalg.norm(self.displacement))
-        return float(np.linalg.norm(self.misfit)) / whole if whole else np.nan
+        return float(np.linalg.norm(part)) / whole if whole else np.nan
 
 
 @dataclass(frozen=True)
@@ -183,6 +193,7 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
         traction.shape[1:], **asdict(gel_in_pixels(**gel, spacing=spacing, pixel_size=pixel_size))
     )
     misfit = displacement - operator.apply(traction[None])[0]
+    far = far_forces(misfit, gel["poisson"])
     cells = fields["cell"] > 0
     return Maps(
         length * displacement,
@@ -190,6 +201,8 @@ def load_maps(item: ItemResult, gel: Mapping[str, Any], *, in_pixels: bool) -> M
         np.hypot(fields["sx_Pa"], fields["sy_Pa"]) if "sx_Pa" in fields else None,
         length * _uncertain(fields["sx_px"], fields["sy_px"]) if "sx_px" in fields else None,
         length * np.hypot(*misfit),
+        length * np.hypot(*far),
+        length * np.hypot(*(misfit - far)),
         fields["flag"].astype(int),
         None if cells.all() or not cells.any() else cells,
         length * spacing,

@@ -146,11 +146,22 @@ def _field_panels(maps: Maps, tops: Tops) -> Iterator[Panel]:
     yield Panel("Traction vectors", *picture, alt, "All frames have the same scale.", shape="image")
     if maps.std is not None:
         yield _map_panel("Error bar of the traction", "standard deviation of t", maps.std, "Pa", maps, tops.std)
+    yield from _residual_panels(maps, tops)
+
+
+def _residual_panels(maps: Maps, tops: Tops) -> Iterator[Panel]:
+    """Yield the residual and its two parts, on one scale."""
     misfit = f"|u {MINUS} G t|"
-    panel = _map_panel("Residual", f"unexplained {misfit}", maps.misfit, unit, maps, tops.misfit)
-    share = f"{misfit} / |u| over the whole field is {format_number(100 * maps.residual)} %."
-    share = share if np.isfinite(maps.residual) else "The field is at rest."
-    yield replace(panel, note=f"{panel.note} {share}")
+    parts = (
+        ("Residual", f"unexplained {misfit}", misfit, maps.misfit),
+        ("Residual: far forces and drift", "of forces beyond the border and drift", "This part", maps.far),
+        ("Residual: the rest", "of neither traction nor far forces nor drift", "This part", maps.rest),
+    )
+    for title, name, start, part in parts:
+        panel = _map_panel(title, name, part, maps.unit, maps, tops.misfit)
+        share = f"{start} / |u| over the whole field is {format_number(100 * maps.share(part))} %."
+        share = share if np.isfinite(maps.share(part)) else "The field is at rest."
+        yield replace(panel, note=f"{panel.note} {share}")
 
 
 def _sheet_panels(item: ItemResult, maps: Maps, tops: Tops) -> Iterator[Panel]:
