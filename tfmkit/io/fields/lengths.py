@@ -22,9 +22,9 @@ _COARSE = 4.0
 _EVEN = 1e-3
 # Where the size of a pixel is given, a wrong unit makes wrong energies; grids up to this coarse are then asked for.
 _COARSE_WITH_SCALE = 15.0
-# Fields whose longer side is below this number of micrometres are smaller than a cell, so that whole steps do not speak
-# for pixels.
-_LEAST_FIELD_UM = 25.0
+# Fields whose longer side is below this number of micrometres are smaller than any cell, so that whole steps do not
+# speak for pixels.
+_LEAST_FIELD_UM = 5.0
 # Vectors that lie this far apart are in a smaller unit than the pixel.
 _FAR = 300.0
 # The largest displacement is seldom this small beside the step of the grid; below, this is the likely unit.
