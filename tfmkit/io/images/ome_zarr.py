@@ -25,6 +25,8 @@ _GROUPS = (".zgroup", "zarr.json")
 # Axes of images older than version 0.3, which do not name them.
 _UNNAMED = "tczyx"
 _VERSION = "0.4"
+# A forged number of images would be listed until the memory is full.
+_MOST_PLANES = 10**7
 
 
 def is_zarr(path: Path) -> bool:
@@ -78,6 +80,9 @@ def open_zarr(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Sca
     axes, units = _axes(described, array.ndim)
     if not axes.endswith("yx"):
         raise ValueError(f"its axes are {axes}, of which the last are not rows and columns")
+    # The decoder of objects follows the bytes of a file as addresses, which ends the process.
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"its values are of the type {array.dtype}, not numbers")
     height, width = array.shape[-2:]
     for name, sides in (("images", (height, width)), ("chunks", array.chunks)):
         if math.prod(sides) * array.dtype.itemsize > LARGEST_IMAGE:
@@ -85,6 +90,8 @@ def open_zarr(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Sca
                 f"its {name} of {' x '.join(map(str, sides))} pixels are larger than {LARGEST_IMAGE} bytes"
             )
     loops = tuple(array.shape[:-2])
+    if math.prod(loops) > _MOST_PLANES:
+        raise ValueError(f"it says that it holds more than {_MOST_PLANES} images")
     arrangement = arrange(axes[:-2].upper(), loops, z)
     planes = Planes(arrangement, (height, width), np.dtype(array.dtype), partial(_plane, array), lambda: None)
     return planes, _scale(_metadata(image), (described, level), axes, units)
