@@ -33,7 +33,7 @@ LAM_RANGE = (1e-6, 1e6)
 _LAMS = np.geomspace(*LAM_RANGE, 241)
 
 
-def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float, lams: Array = _LAMS) -> Array:
+def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float, lams: Array | None = None) -> Array:
     """Evaluate the log evidence of fields along a path of lambdas.
 
     Parameters
@@ -46,8 +46,8 @@ def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float, lams:
         The gel.
     order : float
         Order of the prior.
-    lams : ndarray of shape (n_lams,)
-        The path, > 0; by default ``numpy.geomspace(*LAM_RANGE, 241)``.
+    lams : ndarray of shape (n_lams,), optional
+        The path, > 0; ``numpy.geomspace(*LAM_RANGE, 241)`` if it is not given.
 
     Returns
     -------
@@ -63,7 +63,7 @@ def evidence(displacement: Array, noise: Array, gel: Gel, *, order: float, lams:
     rings = rings_of(shape)
     power = rings.power(tapered_spectrum(displacement)) / np.square(noise)[:, None, None]
     signal = np.square(gains(rings.wavenumber, gel)) / penalty_at(rings.wavenumber, order)
-    variance = 1 + signal / np.asarray(lams, float)[:, None, None]
+    variance = 1 + signal / np.asarray(_LAMS if lams is None else lams, float)[:, None, None]
     constant = (rings.n_vectors * np.log(variance)).sum(axis=(1, 2))
     return np.asarray(-0.5 * (constant + np.einsum("ncr,lcr->nl", power, 1 / variance)))
 
