@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 
 import numpy as np
@@ -287,12 +286,10 @@ def test_processes_and_cluster_make_the_same_bytes(images, results, tmp_path):
 def test_results_that_are_none_are_refused(results, tmp_path):
     with pytest.raises(ValueError, match="settings.json"):
         read_results(tmp_path)
-    (tmp_path / "settings.json").write_text("[]")
-    with pytest.raises(ValueError, match="settings"):
-        read_results(tmp_path)
-    (tmp_path / "settings.json").write_text(json.dumps({}))
-    with pytest.raises(ValueError, match="tables"):
-        read_results(tmp_path)
+    for text, wanted in (("[]", "settings"), ("{}", "tables")):
+        (tmp_path / "settings.json").write_text(text)
+        with pytest.raises(ValueError, match=wanted):
+            read_results(tmp_path)
 
 
 def test_edited_tables_do_not_become_paths(results, tmp_path):
