@@ -433,11 +433,11 @@ class DeepTFM(TractionEstimator, FieldNet):
         displacement, predicted = check_field(X), check_field(traction, name="traction")
         told, gel = self._check_told(noise, displacement), self.gel_
 
-        def predict(pixels: NDArray[Any], errors: NDArray[Any] | None, other: Gel) -> NDArray[Any]:
+        def _predict(pixels: NDArray[Any], errors: NDArray[Any] | None, other: Gel) -> NDArray[Any]:
             return self._outputs(gel.spacing * pixels, errors, other)[0] / gel.young
 
         pixels, tau = gel.in_pixels(displacement), predicted / gel.young
-        signs = find_signs(pixels, tau, gel, predict, told, knows_gel=self.knows_gel())
+        signs = find_signs(pixels, tau, gel, _predict, told, knows_gel=self.knows_gel())
         return signs.numbers(None if self.calibration_ is None else self.calibration_.misfit_limit)
 
     def _draw_field(
