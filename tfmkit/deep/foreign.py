@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from tfmkit.deep.misfit import Residual, ratio, split_residual
+from tfmkit.deep.misfit import Residual, ratio, split_residual, whole_and_rest
 from tfmkit.doubts import LEAST_MISFIT_AT_OTHER_POISSON, LEAST_MISFIT_TURNED
 from tfmkit.gel import Gel
 
@@ -122,10 +122,10 @@ def find_signs(
     for matrix in np.array(_TURNED, dtype=displacement.dtype):
         fields = _turn(displacement, matrix)
         told = None if noise is None else _turn(noise, abs(matrix))
-        turned.append(split_residual(fields, predict(fields, told, gel), gel))
+        turned.append(whole_and_rest(fields, predict(fields, told, gel), gel))
     poisson = [gel.poisson + step for step in (-_OTHER_POISSON, _OTHER_POISSON) if 0 <= gel.poisson + step <= 0.5]
     gels = [replace(gel, poisson=each) for each in poisson if knows_gel]
-    others = [split_residual(displacement, predict(displacement, noise, each), each) for each in gels]
+    others = [whole_and_rest(displacement, predict(displacement, noise, each), each) for each in gels]
     return Signs(own, _smallest(turned, own), _smallest(others, own))
 
 
@@ -133,7 +133,7 @@ def _turn(fields: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(np.einsum("ij,njyx->niyx", matrix, fields))
 
 
-def _smallest(others: Sequence[Residual], own: Residual) -> Array:
+def _smallest(others: Sequence[tuple[Array, Array]], own: Residual) -> Array:
     """Return the smallest residual over the own one, whole or beside far forces, whichever has shrunk less."""
-    ratios = [np.maximum(ratio(r.whole, own.whole, 1.0), ratio(r.rest, own.rest, 1.0)) for r in others]
+    ratios = [np.maximum(ratio(whole, own.whole, 1.0), ratio(rest, own.rest, 1.0)) for whole, rest in others]
     return np.min([np.ones_like(own.whole), *ratios], axis=0)

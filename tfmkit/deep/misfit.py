@@ -91,12 +91,32 @@ def split_residual(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel)
     Residual
         The parts.
     """
-    u = np.asarray(displacement, dtype=float)
-    smooth, noise = _rms(_smooth(u)), _smooth_noise(u, gel)
-    residual = _smooth(u - convolve(np.asarray(traction, dtype=float), gel))
+    residual = _smooth_residual(displacement, traction, gel)
     drift, rest = drift_of(residual), without_far_forces(residual, gel.poisson)
-    allowed = np.minimum(noise + _ALWAYS_ALLOWED * _rms(u), _MOST_ALLOWED * smooth)
-    return Residual(_rms(residual), _rms(drift), _rms(rest), noise, smooth, allowed)
+    return Residual(_rms(residual), _rms(drift), _rms(rest), *_noise_smooth_allowed(displacement, gel))
+
+
+def whole_and_rest(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) -> tuple[Array, Array]:
+    """Measure the residual of fields, and its rest beside far forces and drift.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Measured displacement in pixels.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Recovered traction over Young's modulus.
+    gel : Gel
+        The gel.
+
+    Returns
+    -------
+    whole : ndarray of shape (n_fields,)
+        Residual, as in `split_residual`.
+    rest : ndarray of shape (n_fields,)
+        Its rest.
+    """
+    residual = _smooth_residual(displacement, traction, gel)
+    return _rms(residual), _rms(without_far_forces(residual, gel.poisson))
 
 
 def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) -> Array:
@@ -124,7 +144,8 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) 
     the smooth part of the residual: motion of the stage, forces beyond the border, distortion of the image. The
     second term of the minimum catches fields of noise alone.
     """
-    return split_residual(displacement, traction, gel).misfit
+    *_, allowed = _noise_smooth_allowed(displacement, gel)
+    return ratio(_rms(_smooth_residual(displacement, traction, gel)), allowed, 0.0)
 
 
 def ratio(part: Array, whole: Array, otherwise: float) -> Array:
@@ -143,6 +164,17 @@ def ratio(part: Array, whole: Array, otherwise: float) -> Array:
         ``part / whole``.
     """
     return np.divide(part, whole, out=np.full(len(part), otherwise), where=whole > 0)
+
+
+def _smooth_residual(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) -> Array:
+    return _smooth(np.asarray(displacement, dtype=float) - convolve(np.asarray(traction, dtype=float), gel))
+
+
+def _noise_smooth_allowed(displacement: NDArray[Any], gel: Gel) -> tuple[Array, Array, Array]:
+    """Return the smooth part of the noise and of the field, and the residual that may stay."""
+    u = np.asarray(displacement, dtype=float)
+    noise, smooth = _smooth_noise(u, gel), _rms(_smooth(u))
+    return noise, smooth, np.minimum(noise + _ALWAYS_ALLOWED * _rms(u), _MOST_ALLOWED * smooth)
 
 
 def _smooth_noise(displacement: NDArray[Any], gel: Gel) -> Array:
