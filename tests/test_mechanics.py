@@ -236,6 +236,21 @@ def test_a_strong_spot_of_a_sheet_is_not_all_of_it(seed):
     assert force[0] > 0.9 * mechanics.total_force(sheet[None])[0]
 
 
+def test_forces_that_are_at_hand_give_the_summary_that_is_found_without_them():
+    fields = PatchSimulator("disc", shape=48, random_state=4).sample(2)
+    noisy = fields.traction + np.random.default_rng(0).normal(scale=0.02 * fields.traction.max(), size=(2, 2, 48, 48))
+    half = np.arange(48) < 30
+    for mask in (None, np.broadcast_to(half, (48, 48))):
+        given = {"displacement": fields.displacement, "traction": noisy, "spacing": 2.0, "mask": mask}
+        alone = mechanics.force_summary(**given)
+        shared = mechanics.force_summary(**given, forces=find_forces(noisy))
+        for name, values in alone.items():
+            np.testing.assert_array_equal(shared[name], values, err_msg=name)
+        # The forces are used, and not found again.
+        others = mechanics.force_summary(**given, forces=find_forces(np.flip(noisy, axis=3)))
+        assert (others["strain_energy"] != alone["strain_energy"]).all()
+
+
 def test_the_region_of_sums_of_vectors_is_two_grid_points_wider():
     traction = np.zeros((1, 2, 40, 50))
     traction[0, 0, 12:18, 20:30], traction[0, 1, 30, 40] = 100.0, -50.0

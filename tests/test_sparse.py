@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -104,6 +105,20 @@ def test_too_few_iterations_warn(patches: Any) -> None:
     estimator = ElasticNetTFM(lam2=0.1, tol=1e-4, max_iter=3).fit(displacement)
     with pytest.warns(ConvergenceWarning, match="duality gap"):
         estimator.predict(displacement)
+
+
+def test_quadratic_penalty_is_found_beyond_1e2_and_warns_only_at_the_end_of_its_range(patches: Any) -> None:
+    displacement = patches[0][:1]
+    rms = float(displacement.std())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Its quadratic penalty is about 2000.
+        smooth = ElasticNetTFM(lam1=1e-3, noise=3 * rms, tol=0.5).fit(displacement).predict(displacement)
+    stopped = ElasticNetTFM(lam1=1e-3, lam2=1e2, noise=3 * rms, tol=0.5).fit(displacement).predict(displacement)
+    assert np.abs(smooth).max() < 0.5 * np.abs(stopped).max()
+    beyond = ElasticNetTFM(lam1=1e-3, noise=100 * rms, tol=0.99).fit(displacement)
+    with pytest.warns(ConvergenceWarning, match=r"1 of 1 fields .* from 1e-06 to 1e\+05, .* State the noise or lam2"):
+        beyond.predict(displacement)
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,12 @@ from sklearn.exceptions import ConvergenceWarning
 from tfmkit._validation import FloatArray, check_choice, check_count, check_number
 from tfmkit.base import TractionEstimator
 from tfmkit.fttc.inverse import SUPPORTS
+from tfmkit.fttc.search import warn_of_ends
 from tfmkit.gel import Gel
 from tfmkit.noise.measure import effective_noise, noise_level
 from tfmkit.sparse.problem import SparseProblem
 from tfmkit.sparse.solver import SparseSolution, elastic_net
-from tfmkit.sparse.weights import LENGTH_WEIGHT, adaptive_elastic_net
+from tfmkit.sparse.weights import LAM2_RANGE, LENGTH_WEIGHT, adaptive_elastic_net
 
 # Most of the noise that is stated vector by vector, over the RMS of the displacement. On 12 published pairs of bead
 # images the net force inside the outline is 38 % of the total force without a limit, and 11 % with it.
@@ -34,7 +35,7 @@ class ElasticNetTFM(TractionEstimator):
         fewer pixels. The error hardly depends on it between 4 and 10.
     lam2 : float, optional
         Quadratic penalty, >= 0, dimensionless as the `lam` of `FTTC`. By default it is found for every
-        field from its noise.
+        field from its noise, between 1e-6 and 1e5.
     noise : float, optional
         Standard deviation of the noise per component, >= 0, in the unit of `spacing`. By default it is measured in
         every field, as for `FTTCCV`, whether neighbouring vectors share it or not. The `noise` of `predict`, a standard
@@ -75,7 +76,8 @@ class ElasticNetTFM(TractionEstimator):
     Warns
     -----
     ConvergenceWarning
-        If the duality gap of a field is above `tol` after `max_iter` iterations.
+        If the duality gap of a field is above `tol` after `max_iter` iterations, or the `lam2` that is found lies at an
+        end of the range from 1e-6 to 1e5.
 
     Notes
     -----
@@ -159,22 +161,28 @@ class ElasticNetTFM(TractionEstimator):
         levels = noise_level(fields, gel, None if known is None else known / gel.spacing)
         if noise is not None:
             levels = _believed(levels, fields, gel)
-        solutions = Parallel(n_jobs=self.n_jobs, prefer="threads")(
+        found = Parallel(n_jobs=self.n_jobs, prefer="threads")(
             delayed(self._solve)(*data) for data in zip(fields, support, levels.tolist(), strict=True)
         )
+        problems, solutions = zip(*found, strict=True)
+        if self.lam2 is None:
+            at_end = np.isin([problem.lam2 for problem in problems], LAM2_RANGE)
+            warn_of_ends(at_end, LAM2_RANGE, "of the evidence", "State the noise or lam2, or use FTTCCV.", stacklevel=4)
         worst = max(solution.gap for solution in solutions)
         if worst > self.tol:
             message = f"A duality gap of {worst:.2g} is left after {self.max_iter} iterations (tol={self.tol})."
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return np.stack([solution.traction for solution in solutions]) * displacement.dtype.type(gel.young)
 
-    def _solve(self, field: FloatArray, support: NDArray[Any], noise: float) -> SparseSolution:
+    def _solve(
+        self, field: FloatArray, support: NDArray[Any], noise: float
+    ) -> tuple[SparseProblem, SparseSolution]:
         with np.errstate(divide="ignore"):
             lam1 = np.asarray(self.lam1 * effective_noise(field, noise) / support, dtype=field.dtype)
         problem = SparseProblem(field, lam1, 1.0 if self.lam2 is None else self.lam2, self.gel_, self.order)
         if self.lam2 is None:
-            return adaptive_elastic_net(problem, noise, tol=self.tol, max_iter=self.max_iter)[1]
-        return elastic_net(problem, tol=self.tol, max_iter=self.max_iter)
+            return adaptive_elastic_net(problem, noise, tol=self.tol, max_iter=self.max_iter)
+        return problem, elastic_net(problem, tol=self.tol, max_iter=self.max_iter)
 
 
 def _believed(stated: NDArray[np.float64], fields: FloatArray, gel: Gel) -> NDArray[np.float64]:
