@@ -174,9 +174,7 @@ class ElasticNetTFM(TractionEstimator):
             warnings.warn(message, ConvergenceWarning, stacklevel=3)
         return np.stack([solution.traction for solution in solutions]) * displacement.dtype.type(gel.young)
 
-    def _solve(
-        self, field: FloatArray, support: NDArray[Any], noise: float
-    ) -> tuple[SparseProblem, SparseSolution]:
+    def _solve(self, field: FloatArray, support: NDArray[Any], noise: float) -> tuple[SparseProblem, SparseSolution]:
         with np.errstate(divide="ignore"):
             lam1 = np.asarray(self.lam1 * effective_noise(field, noise) / support, dtype=field.dtype)
         problem = SparseProblem(field, lam1, 1.0 if self.lam2 is None else self.lam2, self.gel_, self.order)
