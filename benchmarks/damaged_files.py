@@ -63,6 +63,13 @@ def _numpy(folder: Path, *, name: str) -> Path:
     return path
 
 
+def _noisy(folder: Path) -> Path:
+    """Write displacement with the standard deviation of every vector, as the command ``displacement`` does."""
+    std = np.random.default_rng(1).uniform(0.01, 0.2, (2, 2, *GRID))
+    np.savez(folder / "a.npz", displacement=_fields(), std=std, spacing=10.0)
+    return folder / "a.npz"
+
+
 def _structs(*frames: dict[str, Any]) -> Any:
     return np.array([[tuple(frame.values()) for frame in frames]], dtype=[(name, object) for name in frames[0]])
 
@@ -230,6 +237,7 @@ FILES = {
     "table.csv": partial(_table, name="a.csv", header="x_px,y_px,ux_px,uy_px", delimiter=","),
     "array.npy": partial(_numpy, name="a.npy"),
     "arrays.npz": partial(_numpy, name="a.npz"),
+    "arrays_with_std.npz": _noisy,
     "easy_to_use_tfm.mat": partial(_matlab, kind="easy"),
     "plain_easy_to_use_tfm.mat": partial(_matlab, kind="easy", compressed=False),
     "wang_lin.mat": partial(_matlab, kind="wang", compressed=False),

@@ -44,12 +44,35 @@ def _read_zarr(path: Path) -> None:
     _read(next(folder for folder in path.parents if folder.suffix == ".zarr"))
 
 
-# Chunks are left out: a damaged one can end the process inside the decoder C-Blosc (SECURITY.md).
+def _chunk(folder: Path, *, kind: str) -> Path:
+    """Pack one image of an OME-Zarr by another compressor, or as shards of Zarr 3, and return the file of its chunk."""
+    import numcodecs
+    import zarr
+
+    path = _zarr(folder, part=".zattrs").parent
+    attributes = dict(zarr.open_group(path, mode="r").attrs)
+    version, places = (3, "c/2/1/0/0") if kind == "sharded" else (2, "2.1.0.0")
+    group = zarr.open_group(path, mode="w", zarr_format=version)
+    group.attrs.update(attributes if version == 2 else {"ome": attributes})
+    options: dict[str, Any] = {"chunks": (1, 1, *IMAGE), "compressors": getattr(numcodecs, kind, None)}
+    if version == 2:
+        options["compressors"] = options["compressors"]()
+    else:
+        shards = {"shards": (1, 1, *IMAGE), "chunks": (1, 1, *(side // 2 for side in IMAGE))}
+        options = {**shards, "compressors": zarr.codecs.BloscCodec(cname="zstd")}
+    stack = np.repeat(_stack(), 3, axis=-1)[..., : IMAGE[1]]
+    group.create_array("0", shape=stack.shape, dtype=stack.dtype, **options)[:] = stack
+    return path / "0" / places
+
+
+# Some parts of the description, and compressors of numcodecs.
 _PARTS = (".zattrs", "0/.zarray")
+_KINDS = ("Blosc", "Zstd", "LZ4", "Zlib", "GZip", "BZ2", "sharded")
 VENDORS = {
     "leica.lif": Subject(_lif, _read),
     "zeiss.czi": Subject(_czi, _read),
     **{f"zarr/{part}": Subject(partial(_zarr, part=part), _read_zarr) for part in _PARTS},
+    **{f"zarr/chunk_{kind}": Subject(partial(_chunk, kind=kind), _read_zarr) for kind in _KINDS},
     **{f"zarr/{part}_values": Subject(partial(_zarr, part=part), _read_zarr, mutate_json) for part in _PARTS},
 }
 

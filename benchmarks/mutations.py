@@ -84,10 +84,14 @@ def attack(name: str, n_mutations: int, seed: int, folder: Path) -> dict[str, An
 
 
 def mutations_of(name: str, n_mutations: int) -> int:
-    """Return the number of files of a kind: fewer where reading is a whole run of a batch, one of a large file."""
+    """Return the number of files of a kind.
+
+    Fewer where reading is a whole run of a batch, or goes through zarr, which is slow; one of a large file.
+    """
     if name in LARGE:
         return 1
-    return max(n_mutations // 20, 1) if name.startswith("resume/") else n_mutations
+    share = 20 if name.startswith("resume/") else 4 if name.startswith("zarr/chunk") else 1
+    return max(n_mutations // share, 1)
 
 
 def memory() -> int:

@@ -27,6 +27,8 @@ _UNNAMED = "tczyx"
 _VERSION = "0.4"
 # A forged number of images would be listed until the memory is full.
 _MOST_PLANES = 10**7
+# Chunks that lack are filled, each in its time.
+_MOST_CHUNKS = 10**4
 
 
 def is_zarr(path: Path) -> bool:
@@ -67,7 +69,8 @@ def open_zarr(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Sca
     Raises
     ------
     ValueError
-        If the package is missing, the folder is no OME-Zarr, or its metadata and arrays do not fit together.
+        If the package is missing, the folder is not an OME-Zarr, its metadata and arrays do not fit together, or its
+        chunks are packed by a filter or compressor that is not read.
     """
     group = _zarr().open_group(str(path), mode="r")
     images = [part for part in _parts(group) if "multiscales" in _metadata(part)]
@@ -83,15 +86,13 @@ def open_zarr(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Sca
     # The decoder of objects follows the bytes of a file as addresses, which ends the process.
     if array.dtype.kind not in "biuf":
         raise ValueError(f"its values are of the type {array.dtype}, not numbers")
+    _check_sizes(array)
+    # This module needs the package zarr.
+    from tfmkit.io.images.zarr_chunks import checked
+
+    array = checked(array)
     height, width = array.shape[-2:]
-    for name, sides in (("images", (height, width)), ("chunks", array.chunks)):
-        if math.prod(sides) * array.dtype.itemsize > LARGEST_IMAGE:
-            raise ValueError(
-                f"its {name} of {' x '.join(map(str, sides))} pixels are larger than {LARGEST_IMAGE} bytes"
-            )
     loops = tuple(array.shape[:-2])
-    if math.prod(loops) > _MOST_PLANES:
-        raise ValueError(f"it says that it holds more than {_MOST_PLANES} images")
     arrangement = arrange(axes[:-2].upper(), loops, z)
     planes = Planes(arrangement, (height, width), np.dtype(array.dtype), partial(_plane, array), lambda: None)
     return planes, _scale(_metadata(image), (described, level), axes, units)
@@ -125,8 +126,8 @@ def write_ome_zarr(
     Raises
     ------
     ValueError
-        If the package is missing, the path is a file or another folder, `images` is not 4-D or not real numbers, there
-        is not one name per channel, or a number is not positive.
+        If the package is missing, the path is a file, a link or another folder, `images` is not 4-D or not real
+        numbers, there is not one name per channel, or a number is not positive.
     """
     target, stack = Path(path), check_stack(images, channels)
     side, step = (
@@ -134,6 +135,8 @@ def write_ome_zarr(
         for number, name in ((pixel_size, "pixel_size"), (interval, "interval"))
     )
     zarr = _zarr()
+    if target.is_symlink():
+        raise ValueError(f"Expected a folder, got the link {target}: give the folder that it points to.")
     if target.exists() and not is_zarr(target):
         raise ValueError(f"Expected a new folder or one of OME-Zarr, got {target}, which holds something else.")
     with writing_folder(target.parent) as folder:
@@ -153,6 +156,23 @@ def _zarr() -> Any:
     except ImportError as error:
         raise ValueError("OME-Zarr needs the package zarr: pip install tfmkit[zarr]") from error
     return zarr
+
+
+def _check_sizes(array: Any) -> None:
+    """Raise ValueError if an array claims images or chunks that are too large, or too many of them."""
+    shapes = {"images": array.shape[-2:], "chunks": array.chunks, "shards": array.shards or (0,)}
+    for name, sides in shapes.items():
+        if math.prod(sides) * array.dtype.itemsize > LARGEST_IMAGE:
+            raise ValueError(
+                f"its {name} of {' x '.join(map(str, sides))} pixels are larger than {LARGEST_IMAGE} bytes"
+            )
+    if math.prod(array.shape[:-2]) > _MOST_PLANES:
+        raise ValueError(f"it says that it holds more than {_MOST_PLANES} images")
+    n_chunks = math.prod(
+        math.ceil(side / chunk) for side, chunk in zip(array.shape[-2:], array.chunks[-2:], strict=True)
+    )
+    if n_chunks > _MOST_CHUNKS:
+        raise ValueError(f"its images lie in {n_chunks} chunks, more than {_MOST_CHUNKS}")
 
 
 def _plane(array: Any, number: int) -> NDArray[Any]:
