@@ -288,3 +288,17 @@ def test_standard_deviations_tell_faint_images_from_bright_ones():
     )
     assert bright.shape == (1, 2, 16, 16)
     assert np.nanmedian(faint) > 2 * np.nanmedian(bright)
+
+
+def test_a_wide_spacing_thins_out_what_the_narrow_one_measures():
+    # Nodes of both spacings are apart by half a pixel at least, so that each wide one has its own narrow one.
+    pair = BeadSimulator((120, 96), spacing=4, photons=60, missing=0.1, random_state=5).sample().pairs
+    exclude = np.zeros(pair.shape[2:], dtype=bool)
+    exclude[20:40, 60:90] = True
+    narrow, wide = (PIV(spacing=spacing).measure(pair, exclude=exclude) for spacing in (4, 12))
+    row, column = (np.abs(narrow[axis] - wide[axis][:, None]).argmin(axis=1) for axis in ("grid_y", "grid_x"))
+    assert wide.std.shape == (1, 2, 10, 8)
+    for name in ("std", "flags", "quality"):
+        np.testing.assert_array_equal(wide[name], narrow[name][..., row[:, None], column])
+    # The middle of three narrow nodes is the wide one.
+    np.testing.assert_allclose(wide.displacement, narrow.displacement[..., 1::3, 1::3], atol=1e-4)

@@ -24,6 +24,23 @@ PAIRS = [
 ]
 
 
+# For each number a result that is believed, and one that is not.
+LIMITS = {
+    "quality_median": (0.51, 0.49), "replaced_fraction": (0.24, 0.26), "peak_replaced_fraction": (0.34, 0.36),
+    "excluded_fraction": (0.49, 0.51), "drift_fraction": (0.24, 0.26), "displacement_fraction": (0.24, 0.26),
+    "woven": (2.9, 3.1), "misfit_turned": (0.66, 0.64), "misfit_other_poisson": (0.81, 0.79), "foreign": (0.0, 1.0),
+    "contraction": (0.29, 0.31), "net_force_fraction": (0.49, 0.51), "displacement_residual": (0.79, 0.81),
+    "max_traction_Pa": (9e4, 1.1e5), "strain_energy_J": (9e-10, 1.1e-9),
+}  # fmt: skip
+
+
+def test_limits_of_all_signs():
+    assert set(LIMITS) == {sign.number for sign in SIGNS}
+    for name, (believed, doubted) in LIMITS.items():
+        counts = [len(find_doubts({name: value, "misfit": 7.0})) for value in (believed, doubted)]
+        assert counts == [0, 1], name
+
+
 def beyond(sign):
     """Return numbers that are in doubt by one sign only."""
     return {sign.number: sign.limit * (1.01 if sign.above else 0.99), "misfit": 7.0}

@@ -21,7 +21,8 @@ from tfmkit.error_bars import (
 )
 from tfmkit.fttc import FTTC
 from tfmkit.gel import ForwardOperator, Gel
-from tfmkit.mechanics import strain_energy
+from tfmkit.mechanics import largest_moment, strain_energy
+from tfmkit.noise.measure import noise_level
 from tfmkit.simulate import CellSimulator, PatchSimulator, add_noise
 
 RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
@@ -56,18 +57,40 @@ def test_scales():
     assert quantity_scales(sums, 70) == wanted
 
 
-def test_a_method_without_calibration_has_the_spread_of_its_draws():
-    rng = np.random.default_rng(0)
-    traction = np.zeros((1, 2, 24, 24))
-    traction[0, 0, 8:11, 8:11], traction[0, 0, 14:17, 14:17] = 900.0, -900.0
-    displacement = ForwardOperator(24).apply(traction)
-    draws = Draws(np.stack(5 * [displacement]), traction + rng.normal(scale=20.0, size=(5, *traction.shape)))
-    samples = Samples.of(Recovery.of(displacement, traction), draws, draws)
-    stds, drawn = standard_deviations("Own", samples, Gel()), samples.draws.summary()
+def test_a_method_without_calibration_has_the_spread_of_its_draws_and_others_all_three_parts():
+    rng, gel = np.random.default_rng(0), Gel(spacing=3.0)
+    traction = np.zeros((1, 2, 24, 30))
+    traction[0, :, 8:11, 8:11], traction[0, 0, 14:17, 14:17] = 900.0, -700.0
+    displacement = ForwardOperator((24, 30), spacing=3.0).apply(traction) + 1e-3 * rng.normal(size=traction.shape)
+    draws, again = (
+        Draws(
+            factor * np.stack(5 * [displacement]), factor * (traction + rng.normal(scale=20.0, size=(5, 1, 2, 24, 30)))
+        )
+        for factor in (1.0, 0.8)
+    )
+    samples = Samples.of(Recovery.of(displacement, traction), draws, again)
+    inside = np.zeros((24, 30), dtype=bool)
+    inside[5:20, 5:20] = True
+    stds, drawn = standard_deviations("Own", samples, gel, mask=inside), samples.draws.summary(spacing=3.0, mask=inside)
     assert stds["total_force"] == pytest.approx(drawn["total_force"].std(ddof=1))
-    calibrated = standard_deviations("FTTC", samples, Gel())
-    assert calibrated["total_force"] > stds["total_force"]
+    calibrated = standard_deviations("FTTC", samples, gel, mask=inside)
     assert calibrated["polarity_ratio"] == stds["polarity_ratio"]
+    found, second = (each.summary(spacing=3.0, mask=inside) for each in (samples.estimate, samples.again))
+    noise = noise_level(displacement / 3, Gel())[0] / np.sqrt(np.square(displacement / 3).sum(axis=1).max())
+    moment = largest_moment(traction, spacing=3.0, mask=inside)[0]
+    sizes = {
+        "net_force": 1,
+        "contractile_moment": moment,
+        "torque": moment,
+        "net_force_length": found["total_force"][0],
+    }
+    for name, (spread, change, floor, growth) in CALIBRATIONS["FTTC"].items():
+        parts = (
+            np.hypot(1, spread) * stds[name],
+            change * (np.mean(second[name]) - found[name][0]),
+            (floor + growth * noise) * sizes.get(name, abs(found[name][0])),
+        )
+        assert calibrated[name] == pytest.approx(np.linalg.norm(parts)), name
 
 
 def test_second_recovery_is_that_of_the_displacement_of_the_first():

@@ -135,6 +135,9 @@ def test_cross_validation_against_known_traction_is_a_grid_search(cells) -> None
     model = FTTCCV(grid["lam"], orders=grid["order"], cv=2).fit(cells.displacement, cells.traction)
     search = GridSearchCV(FTTC(boundary="extended"), grid, cv=2).fit(cells.displacement, cells.traction)
     assert {"lam": model.lam_, "order": model.order_} == search.best_params_
+    # A path that is given does not grow, and one candidate is no end of a path.
+    assert model.cv_results_["params"] == search.cv_results_["params"]
+    assert FTTCCV([1.0], orders=[0.0], cv=2).fit(cells.displacement, cells.traction).lam_ == 1.0
     with pytest.raises(ValueError, match="true traction"):
         FTTCCV(cv=2).fit(cells.displacement)
 

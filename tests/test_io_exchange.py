@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import tifffile
-from scipy.io import loadmat
+from scipy.io import loadmat, savemat
 
 from tfmkit.io import (
     open_images,
@@ -131,6 +131,16 @@ def test_matlab_round_trip(tmp_path, n_frames, with_traction):
         np.testing.assert_array_equal(data.traction, traction)
     else:
         assert data.traction is None
+
+
+def test_matlab_traction_at_other_places_is_not_read(tmp_path, field):
+    write_easy_tfm(tmp_path / "a.mat", field[None], X, Y, traction=field[None])
+    variables = loadmat(tmp_path / "a.mat")
+    # Both lists hold the same points in another order: the vectors of one do not belong to the points of the other.
+    variables["TFM_results"]["pos"][0, 0] = variables["TFM_results"]["pos"][0, 0][::-1]
+    savemat(tmp_path / "b.mat", {name: variables[name] for name in ("input_data", "TFM_results")})
+    assert read_displacement(tmp_path / "a.mat").traction is not None
+    assert read_displacement(tmp_path / "b.mat").traction is None
 
 
 def test_matlab_fields_are_those_of_the_program(tmp_path, field):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from monolayer_sheets import airy_sheet, relative_errors
 
-from tfmkit.monolayer import BayesianStress, MonolayerStress
+from tfmkit.monolayer import BayesianStress, MonolayerStress, analyse_sheet
 from tfmkit.monolayer.evidence import chosen_lams, outside_noise
 from tfmkit.monolayer.prior import NoisyEquilibrium
 from tfmkit.monolayer.sheet import make_sheet
@@ -175,3 +175,19 @@ def test_the_size_of_stress_does_not_depend_on_the_axes():
     # The same stress, seen by axes that are turned by 45 degrees.
     sheared[2] = [1, -1]
     assert _power(sheared, inside) == pytest.approx(_power(pulled, inside))
+
+
+def test_error_bars_of_a_sheet_know_the_diameter_of_its_cells_in_its_unit():
+    _, traction, mask = airy_sheet("ellipse", 32, 0.5)
+    labels, step = cells_of(mask, 8), 2e-6
+    draws = traction + 0.1 * np.random.default_rng(0).standard_normal((6, 1, *traction.shape)) * traction.std()
+    diameter = 2 * np.sqrt(np.median(np.unique(labels[mask], return_counts=True)[1]) / np.pi)
+
+    def errors(spacing, cell_size):
+        solver = MonolayerStress(spacing=spacing, cell_size=cell_size)
+        cells = analyse_sheet(solver, traction[None], labels, gap=0.0, draws=draws, random_state=0).cells
+        return cells["mean_normal_stress_N_per_m_std"].to_numpy()
+
+    np.testing.assert_array_equal(errors(step, None), errors(step, diameter * step))
+    np.testing.assert_allclose(errors(step, None), step * errors(1.0, None))
+    assert not np.allclose(errors(step, diameter * step / 2), errors(step, None), rtol=0.05)

@@ -1,0 +1,140 @@
+"""Frames of one displacement file: each keeps what belongs to it, as if it were alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import tifffile
+from sklearn.base import clone
+
+from tfmkit.batch import run
+from tfmkit.bayes import BayesianFTTC
+from tfmkit.cli import main
+from tfmkit.displacement import Flag
+from tfmkit.fttc import FTTC
+from tfmkit.gel import ForwardOperator
+from tfmkit.io import open_images
+from tfmkit.mechanics import force_summary
+from tfmkit.metrics import displacement_residual
+
+ROWS, COLUMNS, STEP, PIXEL, YOUNG = 14, 18, 6.0, 0.25, 8000.0
+# The grid begins away from the corner of the image, and lies in its middle.
+X, Y = 20.0 + STEP * np.arange(COLUMNS), 35.0 + STEP * np.arange(ROWS)
+IMAGE = int(Y[0] + Y[-1]) + 1, int(X[0] + X[-1]) + 1
+
+
+def movie():
+    """Three frames: forces, noise, holes and errors of each are its own."""
+    rng = np.random.default_rng(0)
+    traction = np.zeros((3, 2, ROWS, COLUMNS))
+    for frame in range(3):
+        traction[frame, 0, 5:7, 4 + frame], traction[frame, 0, 5:7, 13] = 1000.0, -1000.0
+    forward = ForwardOperator((ROWS, COLUMNS), young=YOUNG, poisson=0.4, spacing=STEP, thickness=80.0)
+    std = rng.uniform(0.01, 0.03, size=(3, 2, ROWS, COLUMNS)) * np.array([1, 2, 3])[:, None, None, None]
+    measured = rng.random((3, ROWS, COLUMNS)) > np.array([0.02, 0.1, 0.2])[:, None, None]
+    return {
+        "displacement": forward.apply(traction) + std * rng.standard_normal(std.shape),
+        "std": np.where(measured[:, None], std, np.nan),
+        "measured": measured,
+    }
+
+
+def settings(folder, pattern, traction):
+    return {
+        "input": {
+            "folder": str(folder), "displacement": pattern, "mask": "cell.tif",
+            "pixel_size": PIXEL, "interval": 20.0,
+        },
+        "gel": {"young": YOUNG, "poisson": 0.4, "thickness": 80.0 * PIXEL},
+        "traction": traction,
+        "run": {"jobs": 1, "samples": 3, "seed": 5},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("traction", [{"estimator": "FTTC", "lam": 1e-3}, {"estimator": "BayesianFTTC"}])
+def test_a_frame_in_a_file_is_that_frame_in_a_file_of_its_own(tmp_path, traction):
+    parts = movie()
+    cell = np.zeros(IMAGE, dtype=np.uint8)
+    # Pixels of the nodes in rows 3 to 9 and columns 2 to 15, and a bit more on the far sides.
+    cell[int(Y[3]) : int(Y[9]) + 3, int(X[2]) : int(X[15]) + 3] = 1
+    together, apart = tmp_path / "together", tmp_path / "apart"
+    for folder in (together, apart):
+        folder.mkdir()
+        tifffile.imwrite(folder / "cell.tif", cell)
+    np.savez(together / "u.npz", **parts, x=X, y=Y)
+    for frame in range(3):
+        np.savez(apart / f"u_{frame + 1}.npz", **{name: part[frame] for name, part in parts.items()}, x=X, y=Y)
+    movies = run(settings(together, "u.npz", traction), results=tmp_path / "a")
+    alone = run(settings(apart, "u_{frame}.npz", traction), results=tmp_path / "b")
+    pd.testing.assert_frame_equal(movies.table, alone.table)
+    inside = np.zeros((ROWS, COLUMNS), dtype=bool)
+    inside[3:10, 2:16] = True
+    assert movies.table["frame"].tolist() == [1, 2, 3]
+    assert movies.table["time_s"].tolist() == [0.0, 20.0, 40.0]
+    np.testing.assert_allclose(movies.table["area_um2"], np.count_nonzero(cell) * PIXEL**2)
+    for frame, (item, other) in enumerate(zip(movies.items(), alone.items(), strict=True)):
+        fields = item.fields()
+        assert item.record["image_shape"] == list(IMAGE)
+        np.testing.assert_array_equal(fields["cell"] > 0, inside)
+        holes = ~parts["measured"][frame]
+        np.testing.assert_array_equal(fields["flag"], np.where(holes, Flag.OUTLIER, Flag.GOOD))
+        assert movies.table["replaced_fraction"][frame] == pytest.approx(holes[inside].mean())
+        for name, component in (("x", 0), ("y", 1)):
+            np.testing.assert_allclose(fields[f"u{name}_px"], parts["displacement"][frame, component], rtol=1e-6)
+            told = np.nan_to_num(parts["std"][frame, component], nan=-1)
+            np.testing.assert_allclose(fields[f"s{name}_px"], told, rtol=1e-6)
+        # Lengths in pixels all through; standard deviations go to the methods that ask for them.
+        model = {"FTTC": FTTC(1e-3), "BayesianFTTC": BayesianFTTC()}[traction["estimator"]]
+        model.set_params(young=YOUNG, poisson=0.4, spacing=STEP, thickness=80.0)
+        moved = parts["displacement"][None, frame].astype(np.float32)
+        told = {"noise": parts["std"][None, frame]} if model.takes_noise else {}
+        expected = model.fit(moved).predict(moved, **told)[0]
+        np.testing.assert_allclose([fields["tx_Pa"], fields["ty_Pa"]], expected, rtol=1e-4, atol=1e-2)
+        for name, values in other.fields().items():
+            np.testing.assert_array_equal(fields[name], values)
+
+
+@pytest.mark.parametrize("model", [FTTC(1e-3), BayesianFTTC()], ids=["FTTC", "BayesianFTTC"])
+def test_the_command_gives_each_frame_its_own_mask_std_and_holes(tmp_path, model, capsys):
+    parts, name = movie(), type(model).__name__
+    cells = np.zeros((3, *IMAGE), dtype=np.uint8)
+    inside = np.zeros((3, ROWS, COLUMNS), dtype=bool)
+    for frame, right in enumerate((13, 14, 15)):
+        cells[frame, int(Y[3]) : int(Y[9]) + 3, int(X[2]) : int(X[right]) + 3] = 1
+        inside[frame, 3:10, 2 : right + 1] = True
+    tifffile.imwrite(tmp_path / "cells.tif", cells, imagej=True, metadata={"axes": "TYX"})
+    np.savez(tmp_path / "u.npz", **parts, x=X, y=Y)
+    gel = ["--young", str(YOUNG), "--poisson", "0.4", "--pixel-size", str(PIXEL), "--thickness", str(80 * PIXEL)]
+    method = ["--lam", "1e-3"] if name == "FTTC" else ["--method", name]
+    files = [str(tmp_path / "u.npz"), "--mask", str(tmp_path / "cells.tif"), "-o", str(tmp_path / "out")]
+    assert main(["traction", *files, *gel, *method]) == 0
+    model = clone(model).set_params(young=YOUNG, poisson=0.4, spacing=STEP, thickness=80.0)
+    moved = parts["displacement"]
+    traction = model.fit(moved).predict(moved, **({"noise": parts["std"]} if model.takes_noise else {}))
+    table = pd.read_csv(tmp_path / "out" / "traction_field.csv")
+    frame, row, column = np.unravel_index(np.arange(len(table)), (3, ROWS, COLUMNS))
+    ux, uy = PIXEL * moved[frame, :, row, column].T
+    tx, ty = traction[frame, :, row, column].T
+    expected = {
+        "frame": frame + 1, "x_um": PIXEL * X[column], "y_um": PIXEL * Y[row],
+        "ux_um": ux, "uy_um": uy, "tx_Pa": tx, "ty_Pa": ty, "t_Pa": np.hypot(tx, ty),
+    }  # fmt: skip
+    assert list(table) == list(expected)
+    for each, values in expected.items():
+        np.testing.assert_allclose(table[each], values, rtol=1e-6, atol=1e-9, err_msg=each)
+    grid = {"spacing": PIXEL * 1e-6 * STEP, "mask": inside, "measured": parts["measured"]}
+    sums = force_summary(PIXEL * 1e-6 * moved, traction, **grid)
+    summary = pd.read_csv(tmp_path / "out" / "summary.csv")
+    columns = {"strain_energy_J": "strain_energy", "total_force_N": "total_force", "max_traction_Pa": "max_traction"}
+    columns |= {"contractile_moment_Nm": "contractile_moment", "mean_traction_Pa": "mean_traction"}
+    for each, quantity in columns.items():
+        np.testing.assert_allclose(summary[each], sums[quantity], rtol=1e-5, err_msg=each)
+    gel_in_px = {"young": YOUNG, "poisson": 0.4, "spacing": STEP, "thickness": 80.0}
+    residual = displacement_residual(moved, traction, mask=inside, multioutput="raw_values", **gel_in_px)
+    np.testing.assert_allclose(summary["displacement_residual"], residual, rtol=1e-6)
+    image = tifffile.imread(tmp_path / "out" / "traction.tif")
+    np.testing.assert_allclose(image[:, 1:], traction, rtol=1e-5)
+    np.testing.assert_allclose(image[:, 0], np.hypot(traction[:, 0], traction[:, 1]), rtol=1e-5)
+    with open_images(tmp_path / "out" / "traction.tif") as series:
+        assert series.pixel_size == pytest.approx(PIXEL * STEP)
