@@ -23,6 +23,10 @@ from tfmkit.simulate import BeadSimulator
 ROWS, COLUMNS, STEP, PIXEL, YOUNG = 14, 18, 6.0, 0.25, 8000.0
 # The grid begins away from the corner of the image, and lies in its middle.
 X, Y = 20.0 + STEP * np.arange(COLUMNS), 35.0 + STEP * np.arange(ROWS)
+SUMMED = {
+    "strain_energy_J": "strain_energy", "total_force_N": "total_force", "max_traction_Pa": "max_traction",
+    "contractile_moment_Nm": "contractile_moment", "mean_traction_Pa": "mean_traction",
+}  # fmt: skip
 IMAGE = int(Y[0] + Y[-1]) + 1, int(X[0] + X[-1]) + 1
 
 
@@ -128,9 +132,7 @@ def test_the_command_gives_each_frame_its_own_mask_std_and_holes(tmp_path, model
     grid = {"spacing": PIXEL * 1e-6 * STEP, "mask": inside, "measured": parts["measured"]}
     sums = force_summary(PIXEL * 1e-6 * moved, traction, **grid)
     summary = pd.read_csv(tmp_path / "out" / "summary.csv")
-    columns = {"strain_energy_J": "strain_energy", "total_force_N": "total_force", "max_traction_Pa": "max_traction"}
-    columns |= {"contractile_moment_Nm": "contractile_moment", "mean_traction_Pa": "mean_traction"}
-    for each, quantity in columns.items():
+    for each, quantity in SUMMED.items():
         np.testing.assert_allclose(summary[each], sums[quantity], rtol=1e-5, err_msg=each)
     gel_in_px = {"young": YOUNG, "poisson": 0.4, "spacing": STEP, "thickness": 80.0}
     residual = displacement_residual(moved, traction, mask=inside, multioutput="raw_values", **gel_in_px)
@@ -138,76 +140,90 @@ def test_the_command_gives_each_frame_its_own_mask_std_and_holes(tmp_path, model
     image = tifffile.imread(tmp_path / "out" / "traction.tif")
     np.testing.assert_allclose(image[:, 1:], traction, rtol=1e-5)
     np.testing.assert_allclose(image[:, 0], np.hypot(traction[:, 0], traction[:, 1]), rtol=1e-5)
-    with open_images(tmp_path / "out" / "traction.tif") as series:
-        assert series.pixel_size == pytest.approx(PIXEL * STEP)
 
 
-def test_the_command_measures_each_pair_with_its_own_masks(tmp_path, capsys):
-    shape = (72, 96)
-    pairs = np.concatenate(
-        [BeadSimulator(shape, peak=1.5, spacing=8, random_state=seed).sample().pairs for seed in range(3)]
-    )
+SHAPE = (72, 96)
+
+
+@pytest.fixture(scope="module")
+def filmed(tmp_path_factory):
+    """A movie of three pairs, the second one blank, with masks of their own, and the results of both commands."""
+    folder = tmp_path_factory.mktemp("movie")
+    made = [BeadSimulator(SHAPE, peak=1.5, spacing=8, random_state=seed).sample().pairs for seed in range(3)]
+    pairs = np.concatenate(made)
     pairs[:, 1] = np.roll(pairs[:, 1], (1, -2), axis=(1, 2))
-    pairs[1, 1] = 0  # a blank frame, which is left out
-    cells, debris = np.zeros((2, 3, *shape), dtype=np.uint8)
+    pairs[1, 1] = 0
+    cells, debris = np.zeros((2, 3, *SHAPE), dtype=np.uint8)
     for frame in range(3):
         cells[frame, 20 + 4 * frame : 50, 30:60], debris[frame, 8:20, 10 + 20 * frame : 26 + 20 * frame] = 1, 1
     stack = {"imagej": True, "resolution": (4.0, 4.0), "metadata": {"axes": "TYX", "unit": "um", "finterval": 7.0}}
     files = {"relaxed": pairs[:, 0], "deformed": pairs[:, 1], "cells": cells, "debris": debris}
+    paths = {name: str(folder / f"{name}.tif") for name in files}
     for name, images in files.items():
-        tifffile.imwrite(tmp_path / f"{name}.tif", images, **stack)
-    paths = {name: str(tmp_path / f"{name}.tif") for name in files}
+        tifffile.imwrite(paths[name], images, **stack)
     options = ["--mask", paths["cells"], "--exclude", paths["debris"], "--relaxed-frame", "each", "--spacing", "8"]
-    options += ["--rotation", "--margin", "5", "-o", str(tmp_path / "out")]
+    options += ["--rotation", "--margin", "5", "-o", str(folder / "out")]
     assert main(["displacement", paths["relaxed"], paths["deformed"], *options]) == 0
     names = {name: f"{name}.tif" for name in ("relaxed", "deformed")} | {"mask": "cells.tif", "exclude": "debris.tif"}
     config = {
-        "input": {"folder": str(tmp_path), "relaxed_frame": "each", **names},
+        "input": {"folder": str(folder), "relaxed_frame": "each", **names},
         "gel": {"young": YOUNG, "poisson": 0.4},
         "drift": {"rotation": True, "margin": 5.0},
         "displacement": {"spacing": 8},
         "traction": {"estimator": "FTTC", "lam": 0.1},
         "run": {"jobs": 1, "samples": 0},
     }
-    items = {item.record["frame"]: item for item in run(config, results=tmp_path / "batch").items()}
-    archive = np.load(tmp_path / "out" / "displacement.npz")
-    summary = pd.read_csv(tmp_path / "out" / "summary.csv")
+    items = {item.record["frame"]: item for item in run(config, results=folder / "batch").items()}
+    masks = [{"cells": cells[frame] > 0, "exclude": debris[frame] > 0, "margin": 5.0} for frame in range(3)]
+    wanted = {frame: measure_pair(pairs[frame], PIV(spacing=8), rotation=True, **masks[frame]) for frame in (0, 2)}
+    return folder / "out", items, wanted, cells
+
+
+def test_the_command_measures_each_pair_with_its_own_masks(filmed):
+    folder, _, wanted, _ = filmed
+    summary = pd.read_csv(folder / "summary.csv")
     assert summary["frame"].tolist() == [1, 2, 3]
     assert summary.loc[1, "max_displacement_px":"drift_rotation_rad"].isna().all()
-    for place, frame in enumerate((0, 2)):
-        masks = {"cells": cells[frame] > 0, "exclude": debris[frame] > 0, "margin": 5.0}
-        wanted = measure_pair(pairs[frame], PIV(spacing=8), rotation=True, **masks)
-        good, row = wanted.flags == Flag.GOOD, summary.iloc[frame]
-        expected = {
-            "displacement": wanted.displacement, "std": wanted.std, "measured": good, "flags": wanted.flags,
-            "quality": wanted.quality, "drift": wanted.drift,
-        }  # fmt: skip
-        for name, values in expected.items():
-            np.testing.assert_array_equal(archive[name][place], values, err_msg=name)
-        numbers = {
-            "max_displacement_px": np.hypot(*wanted.displacement).max(),
-            "replaced_fraction": 1 - good.mean(),
-            "quality_median": np.median(wanted.quality),
-            "noise_px": np.sqrt(np.nanmean(np.square(wanted.std))),
-        } | dict(zip(("drift_x_px", "drift_y_px", "drift_rotation_rad"), wanted.drift, strict=True))
-        for name, value in numbers.items():
-            assert row[name] == pytest.approx(value, rel=1e-5), name
-        assert np.hypot(*(wanted.drift[:2] - (-2, 1))) < 0.3
-        fields, record = items[frame + 1].fields(), items[frame + 1].record
-        np.testing.assert_array_equal([fields["ux_px"], fields["uy_px"]], wanted.displacement)
-        np.testing.assert_array_equal(fields["flag"], wanted.flags)
-        # Every eighth pixel from the fourth on has a node in its middle.
-        np.testing.assert_array_equal(fields["cell"] > 0, cells[frame, 4::8, 4::8] > 0)
-        np.testing.assert_allclose(list(record["drift"].values()), wanted.drift)
-        assert (record["pixel_size_um"], record["interval_s"]) == (0.25, 7.0)
-        text = read_displacement(tmp_path / "out" / f"displacement_{frame + 1:04}.txt")
-        np.testing.assert_allclose(text.displacement[0], wanted.displacement, atol=1e-5)
-        np.testing.assert_array_equal(text.measured[0], good)
-        np.testing.assert_array_equal(text.x, wanted.x)
+    archive = np.load(folder / "displacement.npz")
     assert archive["pixel_size_um"] == 0.25
-    with open_images(tmp_path / "out" / "displacement.ome.tif") as series:
+    for place, (frame, one) in enumerate(wanted.items()):
+        good = one.flags == Flag.GOOD
+        for name in ("displacement", "std", "flags", "quality", "drift"):
+            np.testing.assert_array_equal(archive[name][place], getattr(one, name), err_msg=name)
+        np.testing.assert_array_equal(archive["measured"][place], good)
+        numbers = {
+            "max_displacement_px": np.hypot(*one.displacement).max(),
+            "replaced_fraction": 1 - good.mean(),
+            "quality_median": np.median(one.quality),
+            "noise_px": np.sqrt(np.nanmean(np.square(one.std))),
+        } | dict(zip(("drift_x_px", "drift_y_px", "drift_rotation_rad"), one.drift, strict=True))
+        for name, value in numbers.items():
+            assert summary[name][frame] == pytest.approx(value, rel=1e-5), name
+        assert np.hypot(*(one.drift[:2] - (-2, 1))) < 0.3
+
+
+def test_files_of_a_measured_movie_agree(filmed):
+    folder, _, wanted, _ = filmed
+    for frame, one in wanted.items():
+        text = read_displacement(folder / f"displacement_{frame + 1:04}.txt")
+        np.testing.assert_allclose(text.displacement[0], one.displacement, atol=1e-5)
+        np.testing.assert_array_equal(text.measured[0], one.flags == Flag.GOOD)
+        np.testing.assert_array_equal(text.x, one.x)
+    with open_images(folder / "displacement.ome.tif") as series:
         assert (series.pixel_size, series.interval) == (pytest.approx(2.0), pytest.approx(7.0))
         channels = [series.read(1, channel) for channel in range(6)]
-    std = np.where(np.isnan(archive["std"][1]), -1, archive["std"][1])
-    shown = [*archive["displacement"][1], *std, archive["flags"][1], archive["quality"][1]]
-    np.testing.assert_allclose(channels, shown, rtol=1e-6)
+    one = wanted[2]
+    std = np.where(np.isnan(one.std), -1, one.std)
+    np.testing.assert_allclose(channels, [*one.displacement, *std, one.flags, one.quality], rtol=1e-6)
+
+
+def test_a_batch_measures_as_the_command_does(filmed):
+    _, items, wanted, cells = filmed
+    for frame, one in wanted.items():
+        fields, record = items[frame + 1].fields(), items[frame + 1].record
+        np.testing.assert_array_equal([fields["ux_px"], fields["uy_px"]], one.displacement)
+        np.testing.assert_array_equal(fields["flag"], one.flags)
+        # Every eighth pixel from the fourth on has a node in its middle.
+        np.testing.assert_array_equal(fields["cell"] > 0, cells[frame, 4::8, 4::8] > 0)
+        np.testing.assert_allclose(list(record["drift"].values()), one.drift)
+        assert (record["pixel_size_um"], record["interval_s"]) == (0.25, 7.0)

@@ -7,7 +7,7 @@ import pytest
 from scipy.ndimage import distance_transform_cdt, gaussian_filter
 
 from tfmkit import mechanics
-from tfmkit.force_region import find_forces
+from tfmkit.force_region import Forces, find_forces
 from tfmkit.fttc import FTTC
 from tfmkit.gel.closed_forms import disc_displacement, hertz_displacement
 from tfmkit.simulate import PatchSimulator
@@ -38,6 +38,26 @@ def test_turning_pair():
     assert mechanics.torque(turn) == pytest.approx([2])
     assert mechanics.contractile_moment(turn) == pytest.approx([0])
     np.testing.assert_allclose(mechanics.moment_tensor(turn), [[[0, 1], [1, 0]]])
+
+
+def test_moments_by_brute_force_on_a_field_that_is_no_square():
+    rng, step = np.random.default_rng(0), 0.5
+    traction = np.zeros((1, 2, 12, 17))
+    traction[0, :, 3:9, 4:15] = rng.normal(size=(2, 6, 11))
+    places = [(x, y) for y in range(12) for x in range(17)]
+    forces = [step**2 * traction[0, :, y, x] for x, y in places]
+    lengths = np.array([np.hypot(*force) for force in forces])
+    centre = sum(length * np.array(place) for length, place in zip(lengths, places, strict=True)) / lengths.sum()
+    arms = [step * (np.array(place) - centre) for place in places]
+    torque = sum(arm[0] * force[1] - arm[1] * force[0] for arm, force in zip(arms, forces, strict=True))
+    products = sum(np.outer(arm, force) for arm, force in zip(arms, forces, strict=True))
+    assert mechanics.torque(traction, spacing=step) == pytest.approx([torque])
+    assert mechanics.contractile_moment(traction, spacing=step) == pytest.approx([np.trace(products)])
+    np.testing.assert_allclose(mechanics.moment_tensor(traction, spacing=step)[0], (products + products.T) / 2)
+    # Random forces stand out nowhere, so that the region is the whole field.
+    most = sum(np.hypot(*arm) * length for arm, length in zip(arms, lengths, strict=True))
+    everywhere = Forces(np.zeros((1, 12, 17)), *np.ones((2, 1, 12, 17), dtype=bool))
+    assert mechanics.largest_moment(traction, spacing=step, forces=everywhere) == pytest.approx([most])
 
 
 def test_strain_energy_has_its_half():

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
 from tfmkit.gel import Gel
-from tfmkit.noise.draw import draw_noise, make_noise
-from tfmkit.noise.measure import correlation_length, effective_noise, noise_spectrum, rings_of, signal_power
+from tfmkit.noise.draw import add_noise, draw_noise, make_noise
+from tfmkit.noise.measure import (
+    BANDS,
+    cap_levels,
+    correlation_length,
+    effective_noise,
+    noise_level,
+    noise_power,
+    noise_spectrum,
+    rings_of,
+    signal_power,
+    taper,
+)
 
 SHAPE = (24, 30)
 
@@ -93,3 +106,59 @@ def test_signal_of_deep_beads_is_no_stronger_than_that_of_the_waves_they_show() 
 
 def test_told_noise_is_white() -> None:
     assert_allclose(noise_spectrum(np.zeros((2, 2, 16, 16)), Gel(), 0.5), 0.25)
+
+
+def test_rings_by_brute_force() -> None:
+    ky, kx = (2 * np.pi * np.fft.fftfreq(side) for side in SHAPE)
+    kx, ky = np.meshgrid(kx, ky)
+    pixel = np.sinc(kx / (2 * np.pi)) * np.sinc(ky / (2 * np.pi))
+    # Rings are half as wide as the step between wave vectors along the longer side, 2 pi / 30.
+    number = np.floor(np.hypot(kx, ky) * 30 / np.pi)
+    rings = rings_of(SHAPE)
+    members = [(number == each) & (kx**2 + ky**2 > 0) for each in np.unique(number[kx**2 + ky**2 > 0])]
+    assert_allclose(rings.n_vectors, [np.count_nonzero(each) for each in members])
+    assert_allclose(rings.wavenumber, [np.sqrt((kx**2 + ky**2)[each].mean()) for each in members], rtol=1e-6)
+    assert_allclose(rings.pixel, [pixel[each].mean() for each in members], rtol=1e-6)
+    assert_allclose(rings.pixel_square, [np.square(pixel[each]).mean() for each in members], rtol=1e-6)
+
+
+def test_taper_rises_as_half_a_cosine_over_a_quarter_of_each_side() -> None:
+    ramps = [
+        0.5 - 0.5 * np.cos(np.pi * np.array([0.5, 1.5, 2.5, 3.5]) / 4),
+        0.5 - 0.5 * np.cos(np.pi * np.array([0.25, 0.75])),
+    ]
+    rows, columns = (np.concatenate([ramp, np.ones(len(ramp) * 2), ramp[::-1]]) for ramp in ramps)
+    assert_allclose(taper((16, 8)), np.outer(rows, columns))
+
+
+def band_levels(power: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Mean power in each band: traction is displacement times k, so that short waves of a band count most."""
+    k = np.hypot(*np.meshgrid(*2 * [2 * np.pi * np.fft.fftfreq(256)]))
+    distance = np.log(np.maximum(k, 1e-9) / np.reshape(BANDS, (4, 1, 1))) / np.log(BANDS[1] / BANDS[0])
+    weights = np.square(k * np.cos(np.pi / 2 * np.clip(distance, -1, 1)) ** 2)
+    return (weights * power(k)).sum(axis=(1, 2)) / weights.sum(axis=(1, 2))
+
+
+@pytest.mark.parametrize("width", [0.0, 0.4, 1.0])
+def test_a_gaussian_spectrum_is_found_from_its_bands(width: float) -> None:
+    def power(k: np.ndarray) -> np.ndarray:
+        return 0.04 * np.exp(-np.square(width * k))
+
+    levels, k = band_levels(power)[None], np.linspace(0.05, np.sqrt(2) * np.pi, 40)
+    for excess in ([[1.0, 1, 1, 1]], [[2.0, 1, 1, 1]]):
+        assert_allclose(noise_power(levels, np.array(excess), k)[0], power(k), rtol=0.03)
+    # Waves of a cell in the longer bands are taken out; without them the levels stay as they are.
+    cell = levels * np.array([30, 3, 1, 1])
+    for given in (levels, cell):
+        assert_allclose(cap_levels(given, np.full((1, 4), 3.0), (64, 64), most_excess=2.0), levels, rtol=0.02)
+        assert_allclose(cap_levels(given, np.full((1, 4), 1.0), (64, 64), most_excess=2.0), given)
+        assert_allclose(cap_levels(given, np.full((1, 4), 1.0), (64, 39)), levels, rtol=0.02)
+
+
+@pytest.mark.parametrize("shape", [(48, 80), (81, 50)])
+@pytest.mark.parametrize("correlation", [0.0, 1.0])
+def test_measured_noise_is_the_noise_that_was_drawn(shape: tuple[int, int], correlation: float) -> None:
+    noise = add_noise(np.zeros((12, 2, *shape)), 0.3, correlation=correlation, random_state=0)
+    own = np.sqrt(np.square(noise).mean(axis=(1, 2, 3)))
+    assert_allclose(noise_level(noise, Gel()), own, rtol=0.2)
+    assert np.mean(noise_level(noise, Gel()) / own) == pytest.approx(1, abs=0.03)
