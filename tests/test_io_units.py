@@ -59,10 +59,14 @@ def test_frames_per_second_are_the_inverse_of_the_interval():
 @pytest.mark.parametrize(("positions", "spacing"), [(True, 20.0), (False, 10.0)])
 def test_all_lengths_of_a_file_are_converted(positions, spacing):
     field = np.random.default_rng(0).normal(size=(1, 2, 9, 8))
+    errors = {"noise": np.array([0.3]), "std": np.abs(field) / 8}
     data = DisplacementData(
-        field, 10.0, 10.0 * np.arange(8), 10.0 * np.arange(9), (Path("a.mat"),), "plain", noise=np.array([0.3])
+        field, 10.0, 10.0 * np.arange(8), 20 + 10.0 * np.arange(9), (Path("a.mat"),), "plain", **errors
     )
     found = Lengths(unit="um", pixel_size=0.5).convert(data, positions=positions)
     np.testing.assert_allclose(found.displacement, 2 * field)
     np.testing.assert_allclose(found.noise, [0.6])
+    np.testing.assert_allclose(found.std, np.abs(field) / 4)
+    np.testing.assert_allclose(found.x, spacing * np.arange(8))
+    np.testing.assert_allclose(found.y, 2 * spacing + spacing * np.arange(9))
     assert found.spacing == spacing

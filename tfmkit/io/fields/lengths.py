@@ -114,11 +114,11 @@ class Lengths:
             if data.pixel_size is not None:
                 raise ValueError(f"{data.sources[0]} is in pixels: leave length_unit out.")
             at = factor if positions else 1.0
-            noise = None if data.noise is None else factor * data.noise
             data = replace(
                 data,
                 displacement=factor * data.displacement,
-                noise=noise,
+                noise=None if data.noise is None else factor * data.noise,
+                std=None if data.std is None else factor * data.std,
                 spacing=at * data.spacing,
                 x=at * data.x,
                 y=at * data.y,
