@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose
 from skorch.callbacks import Callback
 
@@ -76,3 +77,40 @@ def test_draws_of_a_network_scatter_by_its_own_standard_deviation() -> None:
     # Neighbours err together, as the errors of a linear inversion do: sums over a patch scatter more than apart.
     errors = draws - mean
     assert np.abs((errors[..., 1:] * errors[..., :-1]).mean()) > 0.02 * np.square(errors).mean()
+
+
+class Echo(torch.nn.Module):  # type: ignore[misc]
+    """A network that answers with all that it is told: displacement, Poisson ratio and noise."""
+
+    gives_interval = takes_noise = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gain = torch.nn.Parameter(torch.ones(()))
+
+    def forward(self, displacement: Any, gel: Any, noise: Any = None) -> Any:
+        told = torch.ones_like(displacement) if noise is None else noise
+        return self.gain * (gel.poisson * displacement + told), 1.6448536269514722 * told
+
+
+@pytest.mark.parametrize("average_turns", [False, True])
+def test_each_field_is_told_its_own_noise_in_its_own_unit(average_turns: bool) -> None:
+    rng = np.random.default_rng(0)
+    size = np.array([1.0, 3, 0.5, 2, 7])[:, None, None, None]
+    field = size * rng.normal(size=(5, 2, 12, 16))
+    noise = 0.1 * size[::-1] * rng.random((5, 2, 12, 16))
+    gel = {"young": 20.0, "poisson": 0.3, "spacing": 0.5}
+    model = DeepTFM(Echo, **gel, max_epochs=1, lr=1e-12, batch_size=2, average_turns=average_turns, verbose=0)
+    traction, std = model.fit(field, field).predict(field, noise=noise, return_std=True)
+    # Noise that is taken for traction points to the right and down in every turn, so that the mean of all is 0.
+    pushed = 0 if average_turns else noise
+    assert_allclose(traction, 20 * (0.3 * field + pushed) / 0.5, rtol=1e-5, atol=1e-5)
+    assert_allclose(std, 20 * noise / 0.5, rtol=1e-5)
+    assert_allclose(model.predict(field, noise=noise), traction)
+    mask = rng.random((12, 16))
+    masked, wide = model.predict(field, mask, noise=noise, return_std=True)
+    assert_allclose(masked, mask * traction)
+    assert_allclose(wide, std)
+    for number in range(5):
+        alone = model.predict(field[number : number + 1], noise=noise[number : number + 1])
+        assert_allclose(alone[0], traction[number], rtol=1e-5, atol=1e-6)

@@ -52,7 +52,7 @@ def settings(folder, pattern, traction):
             "folder": str(folder), "displacement": pattern, "mask": "cell.tif",
             "pixel_size": PIXEL, "interval": 20.0,
         },
-        "gel": {"young": YOUNG, "poisson": 0.4, "thickness": 80.0 * PIXEL},
+        "gel": {"young": YOUNG, "poisson": 0.4, "thickness": 80.0 * PIXEL, "depth": 2.0 * PIXEL},
         "traction": traction,
         "run": {"jobs": 1, "samples": 3, "seed": 5},
     }  # fmt: skip
@@ -92,7 +92,7 @@ def test_a_frame_in_a_file_is_that_frame_in_a_file_of_its_own(tmp_path, traction
             np.testing.assert_allclose(fields[f"s{name}_px"], told, rtol=1e-6)
         # Lengths in pixels all through; standard deviations go to the methods that ask for them.
         model = {"FTTC": FTTC(1e-3), "BayesianFTTC": BayesianFTTC()}[traction["estimator"]]
-        model.set_params(young=YOUNG, poisson=0.4, spacing=STEP, thickness=80.0)
+        model.set_params(young=YOUNG, poisson=0.4, spacing=STEP, thickness=80.0, depth=2.0)
         moved = parts["displacement"][None, frame].astype(np.float32)
         told = {"noise": parts["std"][None, frame]} if model.takes_noise else {}
         expected = model.fit(moved).predict(moved, **told)[0]
@@ -112,10 +112,12 @@ def test_the_command_gives_each_frame_its_own_mask_std_and_holes(tmp_path, model
     tifffile.imwrite(tmp_path / "cells.tif", cells, imagej=True, metadata={"axes": "TYX"})
     np.savez(tmp_path / "u.npz", **parts, x=X, y=Y)
     gel = ["--young", str(YOUNG), "--poisson", "0.4", "--pixel-size", str(PIXEL), "--thickness", str(80 * PIXEL)]
+    gel += ["--depth", str(2 * PIXEL)]
     method = ["--lam", "1e-3"] if name == "FTTC" else ["--method", name]
     files = [str(tmp_path / "u.npz"), "--mask", str(tmp_path / "cells.tif"), "-o", str(tmp_path / "out")]
     assert main(["traction", *files, *gel, *method]) == 0
-    model = clone(model).set_params(young=YOUNG, poisson=0.4, spacing=STEP, thickness=80.0)
+    in_px = {"young": YOUNG, "poisson": 0.4, "spacing": STEP, "thickness": 80.0, "depth": 2.0}
+    model = clone(model).set_params(**in_px)
     moved = parts["displacement"]
     traction = model.fit(moved).predict(moved, **({"noise": parts["std"]} if model.takes_noise else {}))
     table = pd.read_csv(tmp_path / "out" / "traction_field.csv")
@@ -134,8 +136,7 @@ def test_the_command_gives_each_frame_its_own_mask_std_and_holes(tmp_path, model
     summary = pd.read_csv(tmp_path / "out" / "summary.csv")
     for each, quantity in SUMMED.items():
         np.testing.assert_allclose(summary[each], sums[quantity], rtol=1e-5, err_msg=each)
-    gel_in_px = {"young": YOUNG, "poisson": 0.4, "spacing": STEP, "thickness": 80.0}
-    residual = displacement_residual(moved, traction, mask=inside, multioutput="raw_values", **gel_in_px)
+    residual = displacement_residual(moved, traction, mask=inside, multioutput="raw_values", **in_px)
     np.testing.assert_allclose(summary["displacement_residual"], residual, rtol=1e-6)
     image = tifffile.imread(tmp_path / "out" / "traction.tif")
     np.testing.assert_allclose(image[:, 1:], traction, rtol=1e-5)
