@@ -5,8 +5,9 @@ come from two lists. `benchmarks/faults.toml` has those that were written by han
 of a file where an operator or a number could be another one is a candidate, and a seed takes some. Each fault is made
 in a copy of the repository, and the tests of its file run there until the first one fails. The table says of every
 fault whether the tests found it, or were stopped at the limit, which decides nothing. A survivor has a verdict from
-`faults.toml`: equivalent, if no result can change but by rounding, or the reason why it is left. Faults that the table
-in the output folder says are found are not made again.
+`faults.toml`: equivalent, if no result can change but by rounding, or the reason why it is left. The test that an entry
+names with `by` runs before all others of its file. Faults that the table in the output folder says are found are not
+made again.
 
     python -m benchmarks.faults                       # all faults: about an hour
     python -m benchmarks.faults --drawn 0 --only fttc # those by hand in one room
@@ -54,6 +55,7 @@ class Fault(NamedTuple):
     old: str
     new: str
     start: int
+    by: str = ""
 
     @property
     def key(self) -> str:
@@ -70,7 +72,8 @@ def faults_by_hand(tree: Path, entries: list[dict[str, str]]) -> Iterator[Fault]
                 f"Expected {entry['old']!r} once in {entry['file']}, got {text.count(entry['old'])} times."
             )
         start = text.index(entry["old"])
-        yield Fault("hand", entry["file"], text.count("\n", 0, start) + 1, entry["old"], entry["new"], start)
+        line = text.count("\n", 0, start) + 1
+        yield Fault("hand", entry["file"], line, entry["old"], entry["new"], start, entry.get("by", ""))
 
 
 def drawn_faults(tree: Path, file: str, n: int, rng: np.random.Generator) -> Iterator[Fault]:
@@ -197,15 +200,16 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tree = copy_repository(Path(folder))
         for fault in collect(options, listed, tree):
-            rounds = (listed["tests"][fault.file], listed["tests_of_survivors"])
-            results = (judge(fault, tests, tree, options.limit) for tests in rounds)
+            rounds = ([fault.by], listed["tests"][fault.file], listed["tests_of_survivors"])
+            results = (judge(fault, tests, tree, options.limit) for tests in rounds if any(tests))
             known_result = known.get((fault.file, fault.old, fault.new))
             result = known_result or next((each for each in results if each != "survived"), "survived")
             verdict = "" if result == "found" else listed["verdict"].get(fault.key, "")
             rows.append({**fault._asdict(), "result": result, "verdict": verdict})
             print(f"{result:9} {fault.file}:{fault.line} {fault.old!r} -> {fault.new!r}", flush=True)
-        check_tests(sorted({test for fault in rows for test in listed["tests"][fault["file"]]}), tree)
-    table = pd.DataFrame(rows).drop(columns="start")
+        used = {test for fault in rows for test in (*listed["tests"][fault["file"]], fault["by"]) if test}
+        check_tests(sorted(used), tree)
+    table = pd.DataFrame(rows).drop(columns=["start", "by"])
     write_table(table, "faults", options)
     counted = table[~table["verdict"].str.startswith("equivalent")]
     print(f"{(counted['result'] == 'found').mean():.1%} of {len(counted)} faults are found.")

@@ -117,3 +117,41 @@ def test_flags_are_counted_by_their_names() -> None:
     # 96 px of 0.5 micrometres a side; forces of 24 points of 4 px a side under 100 Pa.
     assert row["area_um2"] == pytest.approx(48.0**2)
     assert row["total_force_N"] == pytest.approx(24 * 100 * (4 * 0.5e-6) ** 2)
+
+
+def doubts_of(cells: list[dict[str, Any]], flags: np.ndarray) -> list[str]:
+    """Doubts about the cells of a frame whose numbers are fine but for those that are given."""
+    fine = {"area_px2": 1.0, "quantities": {"net_force": 0.1}, "stds": {}}
+    fine |= {"displacement_residual": 0.1, "contraction": -0.5, "replaced_fraction": 0.0}
+    record = {"cells": [fine | cell for cell in cells], "choice": {}, "noise_px": 0.1}
+    item: Any = SimpleNamespace(key="a", position="p", frame=3)
+    return [
+        row["doubts"]
+        for row in complete_record(record, item, measurement(np.zeros((1, 2, SIDE, SIDE)), flags), 0.5, 1.0)["rows"]
+    ]
+
+
+def test_each_cell_has_its_own_doubts() -> None:
+    good, poor = np.zeros((2, SIDE, SIDE), dtype=np.uint8)
+    poor[:, : SIDE // 2] = Flag.OUTLIER
+    pulled = {"quantities": {"net_force": 0.9}}
+    replaced = {"replaced_fraction": 0.75}
+    # A single cell with an outline balances its forces; a field, and cells that may touch, do not.
+    assert ["net force" in text for text in doubts_of([{"name": "1"} | pulled], good)] == [True]
+    assert doubts_of([{"name": "field"} | pulled], good) == [""]
+    assert doubts_of([{"name": "1"} | pulled, {"name": "2"} | pulled], good) == ["", ""]
+    # A cell whose vectors were replaced is in doubt in a good frame, and every cell is in a poor one.
+    assert ["75% of the vectors" in text for text in doubts_of([{"name": "1"} | replaced, {"name": "2"}], good)] == [
+        True,
+        False,
+    ]
+    assert ["50% of the vectors" in text for text in doubts_of([{"name": "1"}, {"name": "field"}], poor)] == [
+        True,
+        True,
+    ]
+    assert "75% of the vectors" in doubts_of([{"name": "1"} | replaced], poor)[0]
+    (residual, pushing) = doubts_of(
+        [{"name": "1", "displacement_residual": 0.9}, {"name": "2", "contraction": 0.6}], good
+    )
+    assert "90% of the displacement" in residual
+    assert "push outwards" in pushing

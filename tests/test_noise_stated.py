@@ -70,6 +70,16 @@ def test_draws_have_the_size_that_is_stated(displacement: Any) -> None:
     assert_allclose(spread[..., 20:].mean(), 0.1, rtol=0.05)
 
 
+def test_a_draw_is_the_traction_of_its_displacement_with_the_noise_that_is_stated(displacement: Any) -> None:
+    one = displacement[:1]
+    noise = np.full_like(one, 0.02 * np.sqrt(np.square(one).mean()))
+    model = ElasticNetTFM().fit(one)
+    draws = model.draw(one, 1, 0, noise=noise)
+    wanted, untold = model.predict(draws.displacement[0], noise=noise), model.predict(draws.displacement[0])
+    assert_allclose(draws.traction[0], wanted, rtol=1e-4, atol=1e-4 * np.abs(wanted).max())
+    assert np.abs(untold - wanted).max() > 1e-2 * np.abs(wanted).max()
+
+
 def test_traction_is_told_how_exact_the_displacement_is(tmp_path):
     rng = np.random.default_rng(0)
     displacement, std = rng.normal(size=(2, 16, 16)), np.full((2, 16, 16), 0.4)
