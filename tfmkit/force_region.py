@@ -2,7 +2,8 @@
 
 Noise has a length but no direction. A sum of lengths therefore counts it as force, and so it counts the ringing around
 a sharp patch. Both lose most of their weight where each vector counts by its part along the mean direction of its
-neighbourhood. The background, where there is nothing but noise, is left out.
+neighbourhood. The background, where there is nothing but noise, is left out. The skirts of a patch, where smoothed
+traction is no longer than noise, count along the direction of the patch beside them: their noise then cancels.
 """
 
 from __future__ import annotations
@@ -40,11 +41,12 @@ class Forces(NamedTuple):
     Attributes
     ----------
     along : ndarray of shape (n_fields, height, width)
-        Part of each traction vector along the mean direction of its neighbourhood.
+        Part of each traction vector along the mean direction of its neighbourhood; outside the core, of the core beside
+        it. 0 outside the wide region.
     core : ndarray of bool, shape (n_fields, height, width)
-        True where the traction is more than noise: the region of sums of lengths and of products.
+        True where the traction is more than noise: the region of sums of products.
     wide : ndarray of bool, shape (n_fields, height, width)
-        The core and two grid points more: the region of sums of vectors.
+        The core and two grid points more: the region of sums of vectors and of their parts along.
     """
 
     along: FloatArray
@@ -72,12 +74,11 @@ def find_forces(traction: FloatArray, estimate: Forces | None = None) -> Forces:
     With the traction :math:`t` and its mean :math:`\bar t` under a Gaussian of 1.1 grid points, the part along is
     :math:`t \cdot \bar t / |\bar t|`. Its integral over a patch whose vectors point in one direction is the exact force
     of the patch, however the patch was smoothed or however it rings. The core is the `force_region` of
-    :math:`|\bar t|`.
+    :math:`|\bar t|`. Outside of it, :math:`\bar t` has the direction of noise: the part of noise along it is positive
+    everywhere. There, the mean of :math:`\bar t` over the core, under the same Gaussian, takes its place.
     """
     mean = _mean(traction)
     lengths = np.hypot(mean[:, 0], mean[:, 1])
-    product = np.einsum("nchw,nchw->nhw", traction, mean)
-    along = np.divide(product, lengths, out=np.zeros_like(lengths), where=lengths > 0)
     if estimate is None:
         core = force_region(lengths)
     elif estimate.core.all():
@@ -85,7 +86,9 @@ def find_forces(traction: FloatArray, estimate: Forces | None = None) -> Forces:
     else:
         core = np.stack([_patches(field, _noise(field)) for field in lengths])
     wide = np.stack([scipy.ndimage.binary_dilation(each, iterations=_WIDER) for each in core])
-    return Forces(along, core, wide)
+    inside = core[:, None]
+    direction = np.where(inside, mean, _mean(mean * inside)) * wide[:, None]
+    return Forces(_along(traction, direction), core, wide)
 
 
 def force_region(lengths: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
@@ -116,6 +119,13 @@ def force_region(lengths: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
 def _mean(traction: FloatArray) -> FloatArray:
     widths = (0, 0, _NEIGHBOURHOOD, _NEIGHBOURHOOD)
     return np.asarray(scipy.ndimage.gaussian_filter(traction, widths, mode="nearest"))
+
+
+def _along(traction: FloatArray, direction: FloatArray) -> FloatArray:
+    """Return the parts of vectors along directions of any length, 0 where there is no direction."""
+    lengths = np.hypot(direction[:, 0], direction[:, 1])
+    product = np.einsum("nchw,nchw->nhw", traction, direction)
+    return np.asarray(np.divide(product, lengths, out=np.zeros_like(lengths), where=lengths > 0))
 
 
 def _region(lengths: NDArray[Any]) -> NDArray[np.bool_]:

@@ -120,7 +120,7 @@ def significant_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayL
     -------
     ndarray of shape (n_fields,)
         Force (N), :math:`\int_R t \cdot n \, dA`, where :math:`n` is the mean direction of the neighbourhood, over the
-        core of :func:`tfmkit.force_region.find_forces` in the mask.
+        wide region of :func:`tfmkit.force_region.find_forces` in the mask.
 
     Raises
     ------
@@ -134,8 +134,8 @@ def significant_force(traction: ArrayLike, *, spacing: float = 1.0, mask: ArrayL
     field where nothing stands out, such as a field of noise, the region is the whole field.
     """
     area = check_number(spacing, "spacing", low=0, include_low=False) ** 2
-    along, core, _ = find_forces(_check_traction(traction, None))
-    return area * (along * core * _inside(traction, mask)).sum(axis=(1, 2))
+    along = find_forces(_check_traction(traction, None)).along
+    return area * (along * _inside(traction, mask)).sum(axis=(1, 2))
 
 
 def largest_traction(
@@ -524,15 +524,16 @@ def force_summary(
     -----
     All but the largest traction count the forces that stand out of the noise only. The total force is that of
     :func:`significant_force`. The mean traction is the total force over the area of all grid points of the cell. The
-    strain energy runs over the same region. Net force, moments and polarity, in which noise cancels, run over a region
-    that is two grid points wider. The net force is a fraction of the total force, at most 1.
+    strain energy runs over the core of :func:`tfmkit.force_region.find_forces`. Total force, net force, moments and
+    polarity, in which noise cancels, run over a region that is two grid points wider. The net force is a fraction of
+    the total force, at most 1.
     """
     n_pixels = _count_pixels(traction, mask)
     whole = _check_traction(traction, None)
     along, core, wide = find_forces(whole) if forces is None else forces
     inside = _inside(traction, mask)
     vectors = whole * (wide & inside)[:, None]
-    total = (along * core * inside).sum(axis=(1, 2))
+    total = (along * inside).sum(axis=(1, 2))
     net = np.hypot(*vectors.sum(axis=(2, 3)).T)
     ratio, angle = polarity(vectors)
     return {
