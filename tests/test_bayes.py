@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy.ndimage import gaussian_filter
 from sklearn.exceptions import ConvergenceWarning
 
 from tfmkit.bayes import BayesianFTTC
@@ -17,6 +18,7 @@ from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.gel.symbol import wavenumbers
 from tfmkit.mechanics import contractile_moment, total_force
 from tfmkit.methods import TRACTION
+from tfmkit.simulate import CellSimulator
 
 LAM, SIGMA = 2.0, 0.3
 
@@ -71,6 +73,27 @@ def test_sums_of_the_truth_lie_within_their_draws(gaussian: Any) -> None:
     draws = sums(BayesianFTTC(young=1.0, noise=SIGMA).fit(u).sample_y(u, 64, random_state=1))
     score = (sums(tau) - draws.mean(axis=0)) / draws.std(axis=0)
     assert 0.85 < np.sqrt((score**2).mean()) < 1.25
+
+
+@pytest.mark.parametrize("width", [0.0, 2.0])
+def test_draws_scatter_as_the_estimate_does_from_noise_to_noise(width: float) -> None:
+    """Noise that neighbours share makes sums vary more than white noise of the same size, which the posterior takes."""
+    cell = CellSimulator("adhesion", shape=48, oversample=3, young=1.0, random_state=0).sample(1)
+    noise = np.random.default_rng(2).normal(size=(24, 2, 48, 48))
+    noise = gaussian_filter(noise, (0, 0, width, width), mode="wrap") if width else noise
+    noisy = cell.displacement + 0.2 * cell.displacement.std() * noise / noise.std()
+    model = BayesianFTTC(young=1.0).fit(noisy)
+
+    def sums(traction: np.ndarray) -> np.ndarray:
+        """Sum over blocks of 6 x 6 pixels."""
+        return traction[..., 12:36, 12:36].reshape(*traction.shape[:-2], 4, 6, 4, 6).sum(axis=(-3, -1))
+
+    errors = np.sqrt(np.square(sums(model.predict(noisy) - cell.traction)).mean())
+    draws = [sums(model.draw(noisy[[i]], 12, i).traction).std(axis=0, ddof=1) for i in range(6)]
+    # The noise is measured on every field, and comes out a little large.
+    assert 0.8 < np.mean(draws) / errors < 1.6
+    posterior = sums(model.sample_y(noisy[:6], 12, random_state=0)).std(axis=0, ddof=1).mean()
+    assert (posterior > 0.8 * errors) == (width == 0)
 
 
 def test_noise_is_measured_where_it_is_not_given(gaussian: Any) -> None:

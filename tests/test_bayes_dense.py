@@ -54,6 +54,13 @@ def test_posterior_deviation_is_that_of_dense_matrices(order: float) -> None:
         SHAPE, noise, Gel(1.0, NU), Penalty(lam, order), n_samples=4000, rng=np.random.default_rng(0)
     ).reshape(4000, -1)
     assert_allclose(draws.T @ draws / 4000, covariance, rtol=0, atol=0.1 * covariance.max())
+    # The estimate is R u with R = B (B' (G'G + lam P) B)^-1 B' G': the noise of the displacement makes noise^2 R R'.
+    seen = parts.basis @ np.linalg.solve(normal, parts.basis.T @ parts.green.T)
+    unseen = posterior.unseen_samples(
+        SHAPE, noise, Gel(1.0, NU), Penalty(lam, order), n_samples=4000, rng=np.random.default_rng(0)
+    ).reshape(4000, -1)
+    expected = covariance - noise**2 * seen @ seen.T
+    assert_allclose(unseen.T @ unseen / 4000, expected, rtol=0, atol=0.1 * expected.max())
 
 
 @pytest.mark.parametrize(("thickness", "depth"), [(None, 0.0), (3.0, 0.0), (3.0, 1.0), (None, 1.0)])

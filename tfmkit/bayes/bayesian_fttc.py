@@ -18,7 +18,7 @@ from tfmkit._validation import (
     check_result,
 )
 from tfmkit.base import TractionEstimator, cut
-from tfmkit.bayes.posterior import evidence_lam, posterior_samples, posterior_std
+from tfmkit.bayes.posterior import evidence_lam, posterior_samples, posterior_std, unseen_samples
 from tfmkit.fttc.closed_form import fourier_inverse
 from tfmkit.fttc.penalty import Penalty
 from tfmkit.gel.gel import Gel
@@ -202,15 +202,22 @@ class BayesianFTTC(TractionEstimator):
         return self._mean(fields, lams)
 
     def _draw_field(
-        self,
-        displacement: FloatArray,
-        predicted: Any,  # noqa: ARG002
-        errors: FloatArray,
-        rng: Any,
-        noise: FloatArray | None,
+        self, displacement: FloatArray, predicted: Any, errors: FloatArray, rng: Any, noise: FloatArray | None
     ) -> FloatArray:
-        told = None if noise is None else noise[None]
-        return self.sample_y(displacement[None], len(errors), rng, noise=told)[:, 0]
+        """Return the mean with the errors of the displacement and with what the prior smooths away.
+
+        Under white noise this is a draw of the posterior. The errors may be shared by neighbours, and then make sums
+        vary more than the posterior knows.
+        """
+        gel, mean = self.gel_, np.asarray(predicted if isinstance(predicted, np.ndarray) else predicted[0])
+        _, levels, lams = self._evidence(displacement[None], None if noise is None else noise[None])
+        ((level, dimensionless, prior),) = self._modes(levels, lams)
+        if self.noise is not None and noise is None:
+            errors = errors * (self.noise / max(float(errors.std()), float(np.finfo(np.float32).tiny)))
+        shape = (mean.shape[-2], mean.shape[-1])
+        unseen = unseen_samples(shape, level, dimensionless, prior, n_samples=len(errors), rng=rng)
+        seen = fourier_inverse(gel.in_pixels(errors), gel, prior, scale=gel.young)
+        return (mean + seen + gel.young * unseen).astype(mean.dtype)
 
     def _told(self) -> float | None:
         """Noise level in pixels, where the user knows it."""

@@ -160,14 +160,59 @@ def posterior_samples(shape: Shape, noise: float, gel: Gel, prior: Penalty, *, n
     ndarray of shape (n_samples, 2, height, width)
         Deviations over Young's modulus, with the variances of `posterior_std` and their correlation between pixels.
     """
-    ky, kx = wavenumbers(shape)
+    return _samples(shape, _deviations(_inside(shape), noise, gel, prior), n_samples, rng)
+
+
+def unseen_samples(shape: Shape, noise: float, gel: Gel, prior: Penalty, *, n_samples: int, rng: Any) -> Array:
+    """Draw the part of the deviations that the noise of the displacement does not make.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Height and width of the field.
+    noise : float
+        Standard deviation of the noise per component, in pixels.
+    gel : Gel
+        The gel.
+    prior : Penalty
+        Lambda, > 0, and order of the prior.
+    n_samples : int
+        Number of draws.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, 2, height, width)
+        Deviations over Young's modulus.
+
+    Notes
+    -----
+    The estimate is ``R u`` with ``R = g / (g^2 + lam p)``, and its deviation is ``R n - (1 - R g) t``: noise, and
+    traction of the prior that is smoothed away. The variance of the second part is ``lam p / (g^2 + lam p)`` times that
+    of both parts under white noise, ``noise^2 / (g^2 + lam p)``.
+    """
+    k = _inside(shape)
+    penalised = prior.lam * penalty_at(k, prior.order)
+    share = np.sqrt(penalised / (np.square(gains(k, gel)) + penalised))
+    return _samples(shape, share * _deviations(k, noise, gel, prior), n_samples, rng)
+
+
+def _inside(shape: Shape) -> NDArray[np.float64]:
+    """Return the lengths of the wave vectors, and 1 for the mean, which has no gain."""
     k = wavenumber(shape)
     k[0, 0] = 1
-    along, across = _deviations(k, noise, gel, prior)
+    return k
+
+
+def _samples(shape: Shape, deviations: Array, n_samples: int, rng: Any) -> Array:
+    """Draw fields whose modes along and across the wave vector have standard deviations."""
+    ky, kx = wavenumbers(shape)
+    along, across = deviations
     along[0, 0] = across[0, 0] = 0
     white_x, white_y = np.moveaxis(scipy.fft.rfft2(rng.standard_normal((n_samples, 2, *shape))), 1, 0)
     # White noise stays white however it is turned: its part along k gets one deviation, that across the other.
-    parallel = (along - across) * (kx * white_x + ky * white_y) / k**2
+    parallel = (along - across) * (kx * white_x + ky * white_y) / _inside(shape) ** 2
     spectrum = np.stack([across * white_x + parallel * kx, across * white_y + parallel * ky], axis=1)
     return np.asarray(scipy.fft.irfft2(spectrum, s=shape))
 
