@@ -49,7 +49,7 @@ def ratios(rows: pd.DataFrame) -> pd.DataFrame:
 def coverage(rows: pd.DataFrame) -> pd.DataFrame:
     """Return how often the intervals hold, by family and noise and over all."""
     stds = [
-        CALIBRATIONS[row.method][row.quantity].std(row.spread, row.again, row.noise_share, row.scale)
+        CALIBRATIONS[row.method][row.quantity].std(row.spread, row.again, row.noise_share, row.border_share, row.scale)
         for row in rows.itertuples()
     ]
     held = rows.assign(held=(rows["estimate"] - rows["truth"]).abs() < INTERVAL * pd.Series(stds, rows.index))
@@ -62,7 +62,7 @@ def coverage(rows: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Run all methods, families and noises and write the tables."""
-    parser = study_parser("numbers", __doc__, fields=5, seed=314)
+    parser = study_parser("numbers", __doc__, fields=20, seed=314)
     parser.add_argument("--methods", nargs="+", choices=tuple(TRACTION), default=list(TRACTION), help="methods to run")
     options = parser.parse_args()
     parts = [rows_of(family, options.methods, options.fields, options.seed) for family in FAMILIES]

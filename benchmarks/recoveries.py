@@ -13,9 +13,10 @@ from scipy.ndimage import binary_dilation
 from sklearn.utils import Bunch, get_tags
 
 from tfmkit._validation import FloatArray
-from tfmkit.error_bars import Recovery, Samples, noise_shares, quantity_scales
+from tfmkit.error_bars import Recovery, Samples, Variations, border_shares, noise_shares, quantity_scales
+from tfmkit.force_region import find_forces
 from tfmkit.gel import Gel
-from tfmkit.mechanics import contractile_moment, force_summary, largest_moment, strain_energy, torque, total_force
+from tfmkit.mechanics import contractile_moment, largest_moment, strain_energy, torque, total_force
 from tfmkit.methods import TRACTION
 from tfmkit.simulate import add_noise
 
@@ -26,11 +27,11 @@ GEL = Gel(poisson=0.45)
 MARGIN = 3
 # How much finer the grid is for the energy of closed forms.
 FINER = 2
-# Draws and second recoveries of a field, and those of the elastic net, which takes 50 times as long as the others.
-_SAMPLES, _SLOW_SAMPLES = (12, 2), (4, 1)
-SLOW = "ElasticNetTFM"
-# It gets this many fields at most, and none without noise, where a field takes it a minute.
-SLOW_FIELDS = 2
+# Draws and second recoveries of a field.
+_DRAWS, _AGAIN = 12, 2
+# The elastic net takes 20 times as long as the closed forms, and gets this many fields at most.
+_SLOW = "ElasticNetTFM"
+SLOW_FIELDS = 8
 
 
 def exact_energy(fields: Bunch, finer: Bunch | None) -> NDArray[np.float64]:
@@ -46,11 +47,10 @@ def rows_of_methods(
     """Return `quantity_rows` of one family by all methods under all noises."""
     parts = []
     for method, noise in product(methods, noises):
-        some = slice(SLOW_FIELDS if method == SLOW else None)
-        if method != SLOW or noise[0]:
-            fewer = Bunch(displacement=fields.displacement[some], traction=fields.traction[some])
-            parts.append(quantity_rows(method, family, fewer, energy[some], noise, seed))
-            print(family, method, *noise, flush=True)
+        some = slice(SLOW_FIELDS if method == _SLOW else None)
+        fewer = Bunch(displacement=fields.displacement[some], traction=fields.traction[some])
+        parts.append(quantity_rows(method, family, fewer, energy[some], noise, seed))
+        print(family, method, *noise, flush=True)
     return pd.concat(parts)
 
 
@@ -78,7 +78,7 @@ def quantity_rows(
     -------
     DataFrame
         A row per mask, field and quantity: ``estimate`` and ``truth``, ``spread`` of the draws, change ``again`` by a
-        second recovery, ``noise_share`` and ``scale``.
+        second recovery, ``noise_share``, ``border_share`` and ``scale``.
     """
     level, correlation = noise
     displacement = add_noise(fields.displacement, level, unit="rms", correlation=correlation, random_state=seed)
@@ -87,9 +87,8 @@ def quantity_rows(
         estimator.fit(displacement)
     predicted = estimator.predict(displacement, return_std=True) if estimator.gives_std else None
     traction = estimator.predict(displacement) if predicted is None else predicted[0]
-    n_draws, n_again = _SLOW_SAMPLES if method == SLOW else _SAMPLES
-    draws = estimator.draw(displacement, n_draws, seed, predicted=traction if predicted is None else predicted)
-    again = estimator.recover_again(displacement, n_again, seed, predicted=traction)
+    draws = estimator.draw(displacement, _DRAWS, seed, predicted=traction if predicted is None else predicted)
+    again = estimator.recover_again(displacement, _AGAIN, seed, predicted=traction)
     repeated = [
         Samples.of(Recovery.of(displacement[[field]], traction[[field]]), draws, again, field)
         for field in range(len(displacement))
@@ -98,12 +97,14 @@ def quantity_rows(
     masks = {"none": np.ones_like(pulled), "patches": np.stack([_widen(each) for each in pulled])}
     shares, tables = noise_shares(displacement, GEL), []
     for name, mask in masks.items():
-        parts = _parts(displacement, traction, repeated, mask)
+        parts = _parts(traction, repeated, mask)
         parts["truth"] = _truth(fields, energy, mask)
+        border = border_shares(find_forces(traction.astype(np.float64)), mask)
         long = pd.concat({key: pd.DataFrame(values) for key, values in parts.items()}, axis=1)
         long = long.stack(level=1, future_stack=True).rename_axis(["field", "quantity"]).reset_index()
         places = {"method": method, "family": family, "noise": level, "correlation_px": correlation, "mask": name}
-        tables.append(long.assign(**places, noise_share=shares[long["field"]]).dropna())
+        signs = {"noise_share": shares[long["field"]], "border_share": border[long["field"]]}
+        tables.append(long.assign(**places, **signs).dropna())
     return pd.concat(tables)
 
 
@@ -122,17 +123,11 @@ def _widen(pulled: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(binary_dilation(pulled, iterations=MARGIN))
 
 
-def _parts(
-    displacement: FloatArray, traction: FloatArray, repeated: list[Samples], mask: NDArray[np.bool_]
-) -> dict[str, dict[str, Any]]:
-    estimate = force_summary(displacement, traction, mask=mask)
-    spread: dict[str, list[float]] = {name: [] for name in estimate}
-    change: dict[str, list[float]] = {name: [] for name in estimate}
-    for field, (samples, inside) in enumerate(zip(repeated, mask, strict=True)):
-        _, drawn, second = (each.summary(mask=inside) for each in samples)
-        for name, values in estimate.items():
-            spread[name].append(drawn[name].std(ddof=1))
-            change[name].append(second[name].mean() - values[field])
+def _parts(traction: FloatArray, repeated: list[Samples], mask: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
+    found = [Variations.of(samples, mask=inside) for samples, inside in zip(repeated, mask, strict=True)]
+    estimate, spread, change = (
+        {name: np.array([each[name] for each in parts]) for name in parts[0]} for parts in zip(*found, strict=True)
+    )
     scales = quantity_scales(estimate, largest_moment(traction, mask=mask))
     return {"estimate": estimate, "spread": spread, "again": change, "scale": scales}
 

@@ -15,10 +15,13 @@ from tfmkit.error_bars import (
     Calibration,
     Recovery,
     Samples,
+    Variations,
+    border_shares,
     noise_shares,
     quantity_scales,
     standard_deviations,
 )
+from tfmkit.force_region import Forces, find_forces
 from tfmkit.fttc import FTTC
 from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.mechanics import largest_moment, strain_energy
@@ -29,16 +32,26 @@ RESULTS = Path(__file__).parents[1] / "benchmarks" / "results"
 
 
 def test_standard_deviation_by_hand():
-    calibration = Calibration(spread=0.75, again=2.0, floor=0.1, noise=3.0)
-    # Spread 1.25 x 4 = 5, change 2 x 6 = 12, and (0.1 + 3 x 0.3) x 84 = 84 of the scale.
-    assert calibration.std(4.0, -6.0, 0.3, 84.0) == pytest.approx(np.sqrt(5**2 + 12**2 + 84**2))
+    calibration = Calibration(spread=0.75, again=2.0, floor=0.1, noise=2.0, border=1.5)
+    # Spread 1.25 x 4 = 5, change 2 x 6 = 12, and (0.1 + 2 x 0.3 + 1.5 x 0.2) x 84 = 84 of the scale.
+    assert calibration.std(4.0, -6.0, 0.3, 0.2, 84.0) == pytest.approx(np.sqrt(5**2 + 12**2 + 84**2))
+
+
+def test_share_of_the_force_at_the_border():
+    traction = np.zeros((2, 2, 30, 40))
+    traction[:, 0, 14:17, 20:23], traction[0, 1, 10:13, :3] = 10.0, -20.0
+    forces = find_forces(traction)
+    # Columns 0 and 1 of the second patch: 6 x 20 of 9 x 10 + 9 x 20.
+    np.testing.assert_allclose(border_shares(forces), [120 / 270, 0.0], atol=0.01)
+    left = np.arange(40) < 10
+    np.testing.assert_allclose(border_shares(forces, np.broadcast_to(left, (30, 40))), [120 / 180, 0.0], atol=0.01)
 
 
 def test_numbers_are_those_of_the_study():
     table = pd.read_csv(RESULTS / "error_bars.csv")
     assert set(table["method"]) == set(CALIBRATIONS)
     for row in table.itertuples():
-        assert CALIBRATIONS[row.method][row.quantity] == (row.spread, row.again, row.floor, row.noise)
+        assert CALIBRATIONS[row.method][row.quantity] == (row.spread, row.again, row.floor, row.noise, row.border)
 
 
 def test_noise_share_does_not_depend_on_units_or_on_the_size_of_the_field():
@@ -57,7 +70,7 @@ def test_scales():
     assert quantity_scales(sums, 70) == wanted
 
 
-def test_a_method_without_calibration_has_the_spread_of_its_draws_and_others_all_three_parts():
+def test_a_method_without_calibration_has_the_spread_of_its_draws_and_others_all_parts():
     rng, gel = np.random.default_rng(0), Gel(spacing=3.0)
     traction = np.zeros((1, 2, 24, 30))
     traction[0, :, 8:11, 8:11], traction[0, 0, 14:17, 14:17] = 900.0, -700.0
@@ -84,13 +97,45 @@ def test_a_method_without_calibration_has_the_spread_of_its_draws_and_others_all
         "torque": moment,
         "net_force_length": found["total_force"][0],
     }
-    for name, (spread, change, floor, growth) in CALIBRATIONS["FTTC"].items():
+    # Both patches lie inside the outermost two rows and columns. The net force changes as a vector.
+    changes = {name: np.mean(second[name]) - found[name][0] for name in found}
+    vectors = [(each.traction * each.forces.wide[:, None] * inside).sum(axis=(2, 3)) * 9 for each in samples]
+    changes["net_force_length"] = np.hypot(*(vectors[2].mean(axis=0) - vectors[0][0]))
+    changes["net_force"] = changes["net_force_length"] / found["total_force"][0]
+    for name, (spread, change, floor, growth, _) in CALIBRATIONS["FTTC"].items():
         parts = (
             np.hypot(1, spread) * stds[name],
-            change * (np.mean(second[name]) - found[name][0]),
+            change * changes[name],
             (floor + growth * noise) * sizes.get(name, abs(found[name][0])),
         )
         assert calibrated[name] == pytest.approx(np.linalg.norm(parts)), name
+
+
+def net_of(vectors):
+    """Return a recovery whose net forces are the vectors, beside two opposed forces of 50."""
+    vectors = np.asarray(vectors, dtype=float)
+    traction = np.zeros((len(vectors), 2, 12, 12))
+    traction[:, 0, 3, 3], traction[:, 0, 8, 8] = 50.0, -50.0
+    traction[:, :, 3, 3] += vectors
+    everywhere = np.ones((len(vectors), 12, 12), dtype=bool)
+    return Recovery(traction, traction, Forces(np.hypot(traction[:, 0], traction[:, 1]), everywhere, everywhere))
+
+
+def test_net_force_varies_as_its_vector_does():
+    draws = np.random.default_rng(0).normal(scale=2.0, size=(4000, 2))
+    samples = Samples(net_of([[3.0, 4.0]]), net_of(draws), net_of([[-3.0, -3.0], [-3.0, -5.0]]))
+    found = Variations.of(samples, spacing=1.0, mask=None)
+    assert found.estimate["net_force_length"] == pytest.approx(5.0)
+    # One component of the vector. The lengths are those of noise alone: they vary by 0.66 of it only.
+    assert found.spread["net_force_length"] == pytest.approx(2.0, rel=0.03)
+    assert samples.draws.summary()["net_force_length"].std() == pytest.approx(2.0 * np.sqrt(2 - np.pi / 2), rel=0.03)
+    # The vector turns round, and keeps its length.
+    assert found.change["net_force_length"] == pytest.approx(10.0)
+    total = found.estimate["total_force"]
+    assert found.change["net_force"] == pytest.approx(10.0 / total)
+    left = np.arange(12) < 6
+    half = Variations.of(samples, spacing=2.0, mask=np.broadcast_to(left, (12, 12)))
+    assert half.spread["net_force_length"] == pytest.approx(4 * 2.0, rel=0.03)
 
 
 def test_second_recovery_is_that_of_the_displacement_of_the_first():

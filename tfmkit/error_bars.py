@@ -1,15 +1,16 @@
 """Standard deviations of the quantities of a cell: noise, and the bias of the inversion.
 
 A regularised inversion errs in two ways. Noise scatters its sums. Regularisation, the choice of lambda and the grid
-shift them, and this shift does not show in any repetition of the measurement. Three numbers of a field tell of both:
+shift them, and this shift does not show in any repetition of the measurement. Four numbers of a field tell of both:
 
 - the spread of the quantity under noise like that of the field, from `TractionEstimator.draw`;
 - its change when the traction itself is displaced, made noisy and recovered again (`TractionEstimator.recover_again`),
   which is the parametric bootstrap of the bias [1]_;
-- the noise of the field over its largest displacement.
+- the noise of the field over its largest displacement;
+- the share of the force at the border of the field, where the displacement does not tell it from forces outside.
 
-The weights of the three were fitted for every method and quantity, so that the interval of 1.645 standard deviations
-holds the truth of 93 % of simulated fields (benchmark `error_bars`). They are those of the methods with their default
+The weights of the four were fitted for every method and quantity, so that the interval of 1.645 standard deviations
+holds the truth of 90 % of simulated fields (benchmark `error_bars`). They are those of the methods with their default
 parameters.
 
 References
@@ -25,7 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from tfmkit._validation import FloatArray
+from tfmkit._validation import FloatArray, check_mask
 from tfmkit.force_region import Forces, find_forces
 from tfmkit.gel import Gel
 from tfmkit.mechanics import force_summary, largest_moment, spread_of_axes
@@ -33,6 +34,8 @@ from tfmkit.noise.measure import noise_level
 
 # Standard deviations on either side of the estimate that hold 90 % of the truths.
 INTERVAL = 1.645
+# Grid points that count as the border of the field.
+_BORDER = 2
 
 
 class Calibration(NamedTuple):
@@ -48,14 +51,17 @@ class Calibration(NamedTuple):
         Error without noise, over the scale of the quantity.
     noise : float
         Growth of this error with the noise over the largest displacement.
+    border : float
+        Growth of this error with the share of the force at the border of the field.
     """
 
     spread: float
     again: float
     floor: float
     noise: float
+    border: float
 
-    def std(self, spread: Any, again: Any, noise_share: Any, scale: Any = 1.0) -> Any:
+    def std(self, spread: Any, again: Any, noise_share: Any, border_share: Any, scale: Any = 1.0) -> Any:
         r"""Return the standard deviation.
 
         Parameters
@@ -66,69 +72,71 @@ class Calibration(NamedTuple):
             Change of the quantity by a second recovery.
         noise_share : float or array
             Noise level over the largest displacement.
+        border_share : float or array
+            From `border_shares`.
         scale : float or array, default=1.0
             Scale of the quantity.
 
         Returns
         -------
         float or array
-            :math:`\sqrt{(1 + a^2) s^2 + b^2 c^2 + (f + g n)^2 q^2}` with the spread s, the change c, the noise n and
-            the scale q.
+            :math:`\sqrt{(1 + a^2) s^2 + b^2 c^2 + (f + g n + h e)^2 q^2}` with the spread s, the change c, the noise n,
+            the share e at the border and the scale q.
         """
-        unseen = (self.floor + self.noise * noise_share) * scale
+        unseen = (self.floor + self.noise * noise_share + self.border * border_share) * scale
         return np.sqrt((1 + self.spread**2) * spread**2 + (self.again * again) ** 2 + unseen**2)
 
 
 CALIBRATIONS: dict[str, dict[str, Calibration]] = {
     "FTTC": {
-        "strain_energy": Calibration(0.13, 0.26, 0.0024, 1.5),
-        "total_force": Calibration(0.08, 0.092, 0.016, 0.025),
-        "net_force": Calibration(0.36, 0.3, 0.0022, 0.088),
-        "contractile_moment": Calibration(0.044, 0.068, 0.0037, 0.059),
-        "torque": Calibration(0.072, 0.11, 0.0015, 0.23),
-        "mean_traction": Calibration(0.08, 0.092, 0.016, 0.025),
-        "max_traction": Calibration(1.7, 2, 0.019, 1.6),
-        "net_force_length": Calibration(0.46, 0.11, 0.0023, 0.051),
+        "strain_energy": Calibration(0.017, 0.24, 0.00045, 1.5, 0.0091),
+        "total_force": Calibration(0.016, 0.015, 0.0061, 0.0091, 0.031),
+        "net_force": Calibration(0.015, 0.21, 0.00069, 0.0073, 0.068),
+        "contractile_moment": Calibration(0.0095, 0.3, 0.0012, 0.058, 0.018),
+        "torque": Calibration(0.015, 0.19, 0.00043, 0.22, 0.051),
+        "mean_traction": Calibration(0.016, 0.015, 0.0061, 0.0091, 0.031),
+        "max_traction": Calibration(1.6, 0.81, 0.015, 0.34, 0.004),
+        "net_force_length": Calibration(0.015, 0.015, 0.00075, 0.007, 0.069),
     },
     "FTTCCV": {
-        "strain_energy": Calibration(1.6, 0.27, 0.0011, 0.85),
-        "total_force": Calibration(0.55, 0.069, 0.013, 1.6),
-        "net_force": Calibration(0.32, 0.63, 0.0013, 0.24),
-        "contractile_moment": Calibration(0.055, 0.28, 0.0023, 0.064),
-        "torque": Calibration(0.077, 0.18, 0.0012, 0.14),
-        "mean_traction": Calibration(0.55, 0.069, 0.013, 1.6),
-        "max_traction": Calibration(1.6, 0.89, 0.059, 6.6),
-        "net_force_length": Calibration(0.48, 0.069, 0.0019, 0.016),
+        "strain_energy": Calibration(1.2, 0.24, 5.2e-05, 0.59, 0.68),
+        "total_force": Calibration(0.017, 0.016, 0.0052, 0.83, 0.023),
+        "net_force": Calibration(0.015, 0.016, 0.00063, 0.024, 0.075),
+        "contractile_moment": Calibration(0.017, 0.34, 0.00062, 0.26, 0.0082),
+        "torque": Calibration(0.014, 0.018, 0.00052, 0.11, 0.055),
+        "mean_traction": Calibration(0.017, 0.016, 0.0052, 0.83, 0.023),
+        "max_traction": Calibration(0.21, 0.51, 0.0023, 7.9, 0.0097),
+        "net_force_length": Calibration(0.015, 0.016, 0.00066, 0.011, 0.075),
     },
     "BayesianFTTC": {
-        "strain_energy": Calibration(0.084, 0.55, 0.03, 0.022),
-        "total_force": Calibration(0.44, 0.055, 0.012, 1.1),
-        "net_force": Calibration(0.92, 0.52, 0.0011, 0.43),
-        "contractile_moment": Calibration(0.072, 0.31, 0.002, 0.32),
-        "torque": Calibration(0.15, 0.93, 0.00052, 0.66),
-        "mean_traction": Calibration(0.44, 0.055, 0.012, 1.1),
-        "max_traction": Calibration(7.6, 1.4, 0.11, 0.62),
-        "net_force_length": Calibration(0.88, 0.18, 0.0011, 0.6),
+        "strain_energy": Calibration(0.019, 0.34, 0.016, 0.006, 0.58),
+        "total_force": Calibration(0.017, 0.018, 0.0054, 0.49, 0.02),
+        "net_force": Calibration(0.014, 0.015, 0.0008, 0.0065, 0.074),
+        "contractile_moment": Calibration(0.013, 0.31, 0.0011, 0.068, 0.019),
+        "torque": Calibration(0.014, 0.23, 0.00083, 0.019, 0.048),
+        "mean_traction": Calibration(0.017, 0.018, 0.0054, 0.49, 0.02),
+        "max_traction": Calibration(3.6, 0.75, 0.11, 1.5, 0.0034),
+        "net_force_length": Calibration(0.014, 0.013, 0.00076, 0.0051, 0.078),
     },
     "ElasticNetTFM": {
-        "strain_energy": Calibration(0.24, 0.24, 0.034, 0.038),
-        "total_force": Calibration(0.14, 0.78, 0.0086, 1.2),
-        "net_force": Calibration(0.82, 0.51, 0.00045, 0.017),
-        "contractile_moment": Calibration(0.068, 0.038, 0.001, 1.4),
-        "torque": Calibration(0.038, 0.068, 0.001, 0.097),
-        "mean_traction": Calibration(0.14, 0.78, 0.0086, 1.2),
-        "max_traction": Calibration(1.1, 1.4, 0.1, 0.54),
-        "net_force_length": Calibration(0.23, 0.037, 0.00011, 0.056),
+        "strain_energy": Calibration(0.24, 0.24, 0.034, 0.038, 0),
+        "total_force": Calibration(0.14, 0.78, 0.0086, 1.2, 0),
+        "net_force": Calibration(0.82, 0.51, 0.00045, 0.017, 0),
+        "contractile_moment": Calibration(0.068, 0.038, 0.001, 1.4, 0),
+        "torque": Calibration(0.038, 0.068, 0.001, 0.097, 0),
+        "mean_traction": Calibration(0.14, 0.78, 0.0086, 1.2, 0),
+        "max_traction": Calibration(1.1, 1.4, 0.1, 0.54, 0),
+        "net_force_length": Calibration(0.23, 0.037, 0.00011, 0.056, 0),
     },
     "DeepTFM": {
-        "strain_energy": Calibration(0.068, 0.29, 0.0015, 0.054),
-        "total_force": Calibration(0.094, 0.48, 0.0079, 0.029),
-        "net_force": Calibration(0.057, 0.061, 0.00085, 0.027),
-        "contractile_moment": Calibration(0.046, 0.074, 0.0035, 0.027),
-        "torque": Calibration(0.051, 0.065, 0.00044, 0.023),
-        "mean_traction": Calibration(0.094, 0.48, 0.0079, 0.029),
-        "max_traction": Calibration(2.9, 0.043, 0.0032, 0.1),
-        "net_force_length": Calibration(0.048, 0.052, 0.00098, 0.027),
+        "strain_energy": Calibration(0.068, 0.29, 0.0015, 0.054, 0),
+        "total_force": Calibration(0.094, 0.48, 0.0079, 0.029, 0),
+        "net_force": Calibration(0.057, 0.061, 0.00085, 0.027, 0),
+        "contractile_moment": Calibration(0.046, 0.074, 0.0035, 0.027, 0),
+        "torque": Calibration(0.051, 0.065, 0.00044, 0.023, 0),
+        "mean_traction": Calibration(0.094, 0.48, 0.0079, 0.029, 0),
+        "max_traction": Calibration(2.9, 0.043, 0.0032, 0.1, 0),
+        "net_force_length": Calibration(0.048, 0.052, 0.00098, 0.027, 0),
     },
 }
 
@@ -151,6 +159,28 @@ def noise_shares(displacement: FloatArray, gel: Gel) -> NDArray[np.float64]:
     fields = gel.in_pixels(displacement)
     largest = np.hypot(fields[:, 0], fields[:, 1]).max(axis=(1, 2))
     return np.divide(noise_level(fields, gel), largest, out=np.zeros(len(fields)), where=largest > 0)
+
+
+def border_shares(forces: Forces, mask: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Return the share of the force of cells that lies at the border of the field.
+
+    Parameters
+    ----------
+    forces : Forces
+        Forces of the fields.
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the cell. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        The part of the total force in the outermost two rows and columns of grid points; 0 without forces.
+    """
+    sizes = np.abs(forces.along)
+    if mask is not None:
+        sizes = sizes * check_mask(mask, (len(sizes), 2, *sizes.shape[1:]))
+    whole, inner = (each.sum(axis=(1, 2)) for each in (sizes, sizes[:, _BORDER:-_BORDER, _BORDER:-_BORDER]))
+    return np.divide(whole - inner, whole, out=np.zeros_like(whole), where=whole > 0)
 
 
 def quantity_scales(quantities: Mapping[str, Any], largest: Any) -> dict[str, Any]:
@@ -228,6 +258,26 @@ class Recovery(NamedTuple):
         """
         return force_summary(self.displacement, self.traction, forces=self.forces, **settings)
 
+    def net_vectors(self, *, spacing: float = 1.0, mask: ArrayLike | None = None, **_: Any) -> FloatArray:
+        """Return the net forces, whose lengths are among the quantities.
+
+        Parameters
+        ----------
+        spacing : float, default=1.0
+            Distance between grid points.
+        mask : array-like of shape (height, width), optional
+            True inside the cell. By default the whole field.
+        **_ : dict
+            The other settings of `summary` do not count.
+
+        Returns
+        -------
+        ndarray of shape (n_fields, 2)
+            Net force along x and y.
+        """
+        inside = self.forces.wide if mask is None else self.forces.wide & np.asarray(mask, dtype=bool)
+        return np.asarray((self.traction * inside[:, None]).sum(axis=(2, 3), dtype=float)) * spacing**2
+
 
 class Samples(NamedTuple):
     """A recovery and its repetitions, behind the standard deviations of all its cells.
@@ -270,6 +320,59 @@ class Samples(NamedTuple):
         return cls(estimate, drawn, Recovery.of(again.displacement[:, field], again.traction[:, field]))
 
 
+class Variations(NamedTuple):
+    """How the quantities of one cell vary.
+
+    Attributes
+    ----------
+    estimate : dict of str to float
+        The quantities of the estimate.
+    spread : dict of str to float
+        Their standard deviations over the draws.
+    change : dict of str to float
+        Their mean changes by a second recovery.
+    """
+
+    estimate: dict[str, float]
+    spread: dict[str, float]
+    change: dict[str, float]
+
+    @classmethod
+    def of(cls, samples: Samples, **settings: Any) -> Variations:
+        """Find the variations of one cell.
+
+        Parameters
+        ----------
+        samples : Samples
+            The recovery of one field, its draws and its second recoveries.
+        **settings : dict
+            Spacing, mask and measured vectors of `Recovery.summary`.
+
+        Returns
+        -------
+        Variations
+            The variations.
+
+        Notes
+        -----
+        Noise makes a net force of 0 longer, by about its own spread, and the lengths then vary less than the vectors
+        do. The spread of the net force is therefore that of one component of the vector, and its change is the length
+        of the change of the vector.
+        """
+        found, drawn, second = (each.summary(**settings) for each in samples)
+        estimate = {name: float(values[0]) for name, values in found.items()}
+        spread = {name: float(values.std(ddof=1)) for name, values in drawn.items()}
+        change = {name: float(values.mean()) - estimate[name] for name, values in second.items()}
+        spread["polarity_angle"] = spread_of_axes(drawn["polarity_angle"])
+        own, vectors, again = (each.net_vectors(**settings) for each in samples)
+        spread["net_force_length"] = float(np.sqrt(vectors.var(axis=0, ddof=1).mean()))
+        change["net_force_length"] = float(np.hypot(*(again.mean(axis=0) - own[0])))
+        total = estimate["total_force"]
+        for parts in (spread, change):
+            parts["net_force"] = parts["net_force_length"] / total if total > 0 else 0.0
+        return cls(estimate, spread, change)
+
+
 def standard_deviations(
     method: str,
     samples: Samples,
@@ -299,14 +402,11 @@ def standard_deviations(
         Standard deviations by the names of `tfmkit.mechanics.force_summary`. Those of the polarity hold noise only.
     """
     settings: dict[str, Any] = {"spacing": gel.spacing, "mask": mask, "measured": measured}
-    found, drawn, second = (each.summary(**settings) for each in samples)
-    quantities = {name: values[0] for name, values in found.items()}
-    stds = {name: float(values.std(ddof=1)) for name, values in drawn.items()}
-    stds["polarity_angle"] = spread_of_axes(drawn["polarity_angle"])
+    quantities, stds, change = Variations.of(samples, **settings)
     estimate = samples.estimate
     largest = largest_moment(estimate.traction, spacing=gel.spacing, mask=mask, forces=estimate.forces)
     scales, noise = quantity_scales(quantities, largest[0]), float(noise_shares(estimate.displacement, gel)[0])
+    border = float(border_shares(estimate.forces, mask)[0])
     for name, calibration in CALIBRATIONS.get(method, {}).items():
-        change = second[name].mean() - quantities[name]
-        stds[name] = float(calibration.std(stds[name], change, noise, scales[name]))
+        stds[name] = float(calibration.std(stds[name], change[name], noise, border, scales[name]))
     return stds
