@@ -8,7 +8,7 @@ import pytest
 from tfmkit.fttc import FTTC
 from tfmkit.fttc.border import extend, extended_grid
 from tfmkit.fttc.closed_form import fourier_inverse
-from tfmkit.fttc.conjugate_gradients import conjugate_gradients
+from tfmkit.fttc.conjugate_gradients import Solution, conjugate_gradients
 from tfmkit.fttc.iterative import bounded_inverse
 from tfmkit.fttc.lambdas import lam_from_danuser, lam_from_easy_tfm, lam_from_fiji
 from tfmkit.fttc.penalty import Penalty
@@ -234,3 +234,27 @@ def test_lambdas_mean_what_the_programs_mean(young: float, spacing: float, added
 def test_bad_lambdas_are_refused(convert) -> None:
     with pytest.raises(ValueError, match="Expected"):
         convert()
+
+
+def test_converged_fields_of_a_batch_stand_still_while_others_go_on() -> None:
+    rng = np.random.default_rng(4)
+    spectrum = 10.0 ** np.linspace(0, 3, 30)
+    data = rng.normal(size=(2, 30))
+    data[0, 1:] = 0  # one iteration solves this field
+    goal = 1e-8 * np.linalg.norm(data, axis=1)
+
+    def solve(fields: np.ndarray, goal: np.ndarray) -> Solution:
+        return conjugate_gradients(
+            lambda x: spectrum * x,
+            np.zeros_like(fields),
+            fields,
+            precondition=lambda r: r,
+            goal=goal,
+            max_iter=60,
+            reorthogonalise=True,
+        )
+
+    together = solve(data, goal)
+    np.testing.assert_allclose(together.x, data / spectrum, rtol=1e-4, atol=1e-7)
+    assert together.n_iter[0] == 1
+    np.testing.assert_allclose(solve(data[1:], goal[1:]).x[0], together.x[1], rtol=1e-6)

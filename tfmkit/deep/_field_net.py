@@ -198,6 +198,10 @@ class FieldNet(NeuralNetRegressor):
         """Tell whether the network is given the gel."""
         return "gel" in inspect.signature(self.module_.forward).parameters
 
+    def knows_noise(self) -> bool:
+        """Tell whether the network is told the noise of the displacement."""
+        return bool(getattr(getattr(self, "module_", None), "takes_noise", False))
+
     def get_params(self, deep: bool = True, **kwargs: Any) -> dict[str, Any]:
         """Return the parameters; those of skorch that have its defaults only if `deep`, so that repr is short."""
         params: dict[str, Any] = super().get_params(deep=deep, **kwargs)
@@ -249,8 +253,12 @@ def _amplitude(displacement: Tensor) -> Tensor:
 
 
 def _tensor(displacement: NDArray[Any]) -> Tensor:
-    # torch warns of read-only arrays even if nobody writes to them.
-    return torch.from_numpy(np.require(displacement, requirements=["C", "W"]))
+    return torch.from_numpy(writeable(displacement))
+
+
+def writeable(field: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that torch takes without a warning: it warns of read-only ones even if nobody writes to them."""
+    return np.require(field, requirements=["C", "W"])
 
 
 def draw_seed(random_state: Any) -> int:

@@ -14,11 +14,12 @@ from sklearn.utils import Tags
 
 from tfmkit._validation import check_count, check_data, check_field, check_mask, check_number, check_pair, check_result
 from tfmkit.base import TractionEstimator, cut
-from tfmkit.deep._field_net import FieldNet, draw_seed, seeded
+from tfmkit.deep._field_net import FieldNet, draw_seed, seeded, writeable
 from tfmkit.deep._training import EarlyStopping, RelativeError, resume
 from tfmkit.deep.balance import balance
 from tfmkit.deep.calibration import fit_calibration
 from tfmkit.deep.draws import draw_traction
+from tfmkit.deep.explain import explain
 from tfmkit.deep.files import Weights, write_weights
 from tfmkit.deep.foreign import find_signs
 from tfmkit.deep.misfit import smooth_misfit
@@ -359,7 +360,9 @@ class DeepTFM(TractionEstimator, FieldNet):
             Where traction is expected, from 0 (none) to 1. It multiplies the traction.
         noise : array-like of shape (n_fields, 2, height, width), optional
             Standard deviation of each component of the displacement, in its unit, as the transformers of
-            `tfmkit.displacement` state it; NaN for vectors that were replaced. Only for networks with `takes_noise`.
+            `tfmkit.displacement` state it; NaN for vectors that were replaced. The traction is then corrected until it
+            explains the displacement up to this noise (`tfmkit.deep.explain`), which changes next to nothing in cells
+            like those of the training, and much in others. Only for networks with `takes_noise`.
         return_std : bool, default=False
             Whether to return the standard deviation of the traction, too. Only some networks know it.
 
@@ -383,8 +386,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         traction, half_width = self._with_interval(X, noise)
         if self.calibration_ is not None:
             half_width = (half_width * self.calibration_.factor(traction, half_width)).astype(half_width.dtype)
-        half_width = check_result(half_width, "interval of the traction")
-        traction = check_result(traction, "traction")
+        traction, half_width = check_result(traction, "traction"), check_result(half_width, "interval of the traction")
         return traction if weight is None else cut(traction, weight), half_width / HALF_WIDTH
 
     @property
@@ -400,14 +402,15 @@ class DeepTFM(TractionEstimator, FieldNet):
 
     @property
     def takes_noise(self) -> bool:  # type: ignore[override]
-        """Whether the network is told the noise of the displacement.
+        """Whether `predict` makes use of the noise of the displacement.
 
         Returns
         -------
         bool
-            True if `predict` takes `noise`, and needs it.
+            True if the network gives a standard deviation, so that its traction can be corrected, or is told the noise
+            itself.
         """
-        return bool(getattr(getattr(self, "module_", None), "takes_noise", False))
+        return self.gives_std or self.knows_noise()
 
     def doubts(self, X: ArrayLike, traction: ArrayLike, *, noise: ArrayLike | None = None) -> dict[str, NDArray[Any]]:
         """Return the signs that fields are unlike those of the training.
@@ -553,7 +556,9 @@ class DeepTFM(TractionEstimator, FieldNet):
         displacement = check_field(X)
         told = self._check_told(noise, displacement)
         evaluate = average_over_turns if self.average_turns else lambda function, *fields: function(*fields)
-        parts = evaluate(partial(self.evaluate, gel=gel), displacement, told)
+        parts = evaluate(partial(self.evaluate, gel=gel), displacement, told if self.knows_noise() else None)
+        if told is not None and self.gives_std:
+            parts = explain(displacement, parts[0], parts[1] / HALF_WIDTH, told, gel or self.gel_), parts[1]
         return balance(*parts) if self.balanced else parts
 
     def _check_parameters(self) -> None:
@@ -569,7 +574,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
         displacement, traction = check_pair(X, y)
-        return _writeable(displacement), _writeable(traction)
+        return writeable(displacement), writeable(traction)
 
     def _take_weights(self, X: Any, y: Any) -> DeepTFM:
         """Fit without training."""
@@ -625,8 +630,3 @@ class DeepTFM(TractionEstimator, FieldNet):
         tags.target_tags.required = self.max_epochs != 0
         tags.non_deterministic = self.random_state is None and tags.target_tags.required
         return tags
-
-
-def _writeable(field: NDArray[Any]) -> NDArray[Any]:
-    # torch warns of read-only arrays even if nobody writes to them.
-    return np.require(field, requirements=["W"])

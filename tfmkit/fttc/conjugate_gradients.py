@@ -111,7 +111,8 @@ def conjugate_gradients(
         step = np.where(active, size, 0) / np.where(active, bend, 1)
         x = x + step * direction
         if reorthogonalise:
-            before.append((residual / np.where(active, size, 1), z))
+            # A field that stands still takes no part: its share would grow from round to round.
+            before.append((np.where(active, residual, 0) / np.where(active, size, 1), z))
         residual = _orthogonal(residual - step * image, before)
         z = precondition(residual)
         previous, size = size, np.where(active, _dot(residual, z), size)
