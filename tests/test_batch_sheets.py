@@ -11,7 +11,7 @@ from batch_images import settings, write_position
 
 from tfmkit.batch import read_config, run
 from tfmkit.batch.sheets import sheet_stress
-from tfmkit.monolayer import fill_gaps
+from tfmkit.monolayer import MonolayerStress, analyse_sheet, fill_gaps
 from tfmkit.report import write_report
 
 
@@ -48,6 +48,16 @@ def test_stress_is_in_the_maps_the_tables_and_the_report(images, tmp_path):
     assert first.sum() > (fields["cell"] == 1).sum()
     normal = (stress[0] + stress[1])[first].mean() / 2
     assert cells.loc[0, "mean_normal_stress_N_per_m"] == pytest.approx(normal, rel=1e-5)
+    # The same by hand: grid points lie 8 px of 0.2 micrometres apart, and the margin is in micrometres.
+    traction = np.stack([fields["tx_Pa"], fields["ty_Pa"]])[None]
+    own = analyse_sheet(MonolayerStress(spacing=1.6e-6), traction, fields["cell"].astype(int), margin=2.0 / 1.6)
+    np.testing.assert_allclose(stress, own.stress[0], rtol=1e-4, atol=1e-9)
+    for table, wanted in ((cells, own.cells), (borders, own.borders), (balance, own.balance)):
+        assert (table["item"] == item.key).all()
+        assert (table["position"] == "a").all()
+        assert (table["frame"] == 1).all()
+        numbers = wanted.drop(columns="field").select_dtypes("number")
+        np.testing.assert_allclose(table[list(numbers)], numbers, rtol=1e-4, atol=1e-18)
     write_report(results.folder, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "Stress in the sheet" in page

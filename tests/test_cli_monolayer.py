@@ -83,6 +83,15 @@ def test_wrong_input_is_refused_and_nothing_is_written(files, capsys, arguments,
     assert not (files / "out").exists()
 
 
+@pytest.mark.parametrize("end", [0, 6, 10, 60, 200])
+def test_a_damaged_array_is_refused_by_its_name(files, colony, capsys, end):
+    np.save(files / "traction.npy", colony.traction)
+    (files / "traction.npy").write_bytes((files / "traction.npy").read_bytes()[:end])
+    arguments = ["--mask", str(files / "cells.tif"), "--spacing", "4"]
+    assert main(["monolayer", str(files / "traction.npy"), *arguments]) == 2
+    assert "traction.npy" in capsys.readouterr().err
+
+
 def test_a_file_without_a_spacing_asks_for_it(files, colony, capsys):
     np.save(files / "traction.npy", colony.traction)
     assert main(["monolayer", str(files / "traction.npy"), "--mask", str(files / "cells.tif")]) == 2

@@ -258,3 +258,22 @@ def test_one_condition_without_scatter_is_compared():
 def test_cells_with_equal_values_count_each():
     cells = pd.DataFrame({"condition": "a", "replicate": "1", "v": [2.0, 2.0, 2.0, 5.0]})
     assert average_replicates(cells, "v")["n_cells"].tolist() == [4]
+
+
+@pytest.mark.parametrize("paired", [False, True])
+def test_every_column_of_a_comparison_belongs_to_its_condition(paired):
+    table = experiment(effect=2.0, n_replicates=4, n_cells=5)
+    lost = (table["condition"] == "KO") & ((table["replicate"] == 1) | table["position"].str.endswith("/0"))
+    table = table[~lost]
+    (row,) = compare_conditions(table, quantities=["total_force_N"], paired=paired).to_dict("records")
+    used = table[table["replicate"] != 1] if paired else table
+    means = used.groupby(["condition", "replicate"])["total_force_N"].mean()
+    expected = {
+        "condition": "KO", "reference": "WT", "quantity": "total_force_N", "n_replicates": 3, "n_cells": 12,
+        "n_replicates_reference": 3 if paired else 4, "n_cells_reference": 15 if paired else 20,
+        "mean": means["KO"].mean(), "mean_reference": means["WT"].mean(), "scale": "ratio",
+        "effect": np.exp(np.log(means["KO"]).mean() - np.log(means["WT"]).mean()) - 1,
+    }  # fmt: skip
+    assert {name: row[name] for name in expected} == pytest.approx(expected)
+    assert row["effect_low"] < row["effect"] < row["effect_high"]
+    assert row["p_holm"] == row["p_value"]

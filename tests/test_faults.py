@@ -8,6 +8,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -143,6 +145,29 @@ def test_a_second_run_is_refused(config, capsys):
     assert "one run at a time" in capsys.readouterr().err
 
 
+def test_of_two_runs_at_once_one_is_refused_and_the_other_whole(config):
+    output = config.parent / "results"
+    program = "import sys\nfrom tfmkit.cli import main\nsys.stdin.readline()\nsys.exit(main(sys.argv[1:]))"
+    arguments = [sys.executable, "-c", program, "batch", str(config), "-o", str(output)]
+    streams = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    # Something takes the place of the first run, so that both commands meet it or each other.
+    with running(output):
+        first = subprocess.run(arguments, input="\n", capture_output=True, text=True, check=False)
+    assert first.returncode == 2
+    assert is_one_line(first.stderr.splitlines(keepends=True)[-1])
+    both = [subprocess.Popen(arguments, **streams) for _ in range(2)]
+    for started in both:
+        started.stdin.write("\n")
+        started.stdin.flush()
+    told = [started.communicate()[1] for started in both]
+    codes = [started.returncode for started in both]
+    # A run that begins after the end of the other one finds all of its results.
+    assert 0 in codes
+    assert set(codes) <= {0, 2}
+    assert all("one run at a time" in text for text, code in zip(told, codes, strict=True) if code == 2)
+    assert read_results(output).table["frame"].tolist() == [1, 2, 3]
+
+
 def test_lost_workers_of_a_cluster(config):
     dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
     items, _ = list_items(read_config(config))
@@ -167,3 +192,30 @@ def test_lost_workers_of_a_cluster(config):
     assert mark.exists()
     assert lost.key == "all_0001"
     assert "worker was lost" in lost.failure.error
+
+
+def test_a_worker_that_is_lost_in_the_middle_of_a_run_costs_nothing(config, tmp_path):
+    dask, distributed = pytest.importorskip("dask"), pytest.importorskip("distributed")
+    axes = 10.0 * np.arange(GRID[1]), 10.0 * np.arange(GRID[0])
+    for number in range(4, 21):
+        field = np.random.default_rng(number).normal(size=(2, *GRID))
+        write_fiji_displacement(config.parent / "images" / f"d_{number}.txt", field, *axes)
+    output = tmp_path / "on_cluster"
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": ":0"}
+    patience = dask.config.set({"distributed.comm.timeouts.connect": "300s"})
+    with patience, distributed.LocalCluster(**options, silence_logs=50) as cluster, ThreadPoolExecutor(1) as pool:
+        (victim, *_) = [worker.pid for worker in cluster.workers.values()]
+        done = pool.submit(run, read_config(config), results=output, dask=cluster.scheduler_address)
+        while not list(output.glob("items/*.json")) and not done.done():
+            time.sleep(0.01)
+        os.kill(victim, signal.SIGKILL)
+        results = done.result()
+    assert results.failures.empty
+    run(read_config(config), results=tmp_path / "alone")
+    assert contents(output) == contents(tmp_path / "alone")
+
+
+def contents(folder):
+    """Return the bytes of all results but those that name the run."""
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("settings.json", ".lock")]
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfmkit.force_region import _patches, force_region
+from tfmkit.force_region import _patches, find_forces, force_region
 
 
 def test_patches_grow_in_all_eight_directions_and_to_nothing_else():
@@ -28,3 +28,16 @@ def test_a_patch_that_is_surely_no_noise_is_found():
     region = force_region(lengths[None])[0]
     assert region[20:22, 30:37].all()
     assert region.sum() < 40
+
+
+def test_draws_have_no_region_of_their_own_where_nothing_stands_out_of_the_estimate():
+    traction = np.random.default_rng(0).normal(size=(2, 2, 48, 48))
+    traction[1, 0, 20:26, 20:26] += 30.0
+    quiet, loud = find_forces(traction[:1]), find_forces(traction[1:])
+    assert quiet.core.all()
+    assert not loud.core.all()
+    assert find_forces(traction[1:], quiet).core.all()
+    # Otherwise each draw has a region, also the one in which nothing is sure.
+    regions = find_forces(traction, loud).core
+    assert not regions[0].any()
+    np.testing.assert_array_equal(regions[1], loud.core[0])

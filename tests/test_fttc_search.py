@@ -22,6 +22,7 @@ from tfmkit.fttc import FTTCCV
 from tfmkit.fttc.search import longer, search
 from tfmkit.gel import Gel
 from tfmkit.io import read_displacement
+from tfmkit.simulate import CellSimulator
 
 NU = 0.3
 PERIODIC: dict[str, Any] = {"criterion": "evidence", "boundary": "periodic", "poisson": NU}
@@ -80,6 +81,17 @@ def test_field_without_signal_has_no_best_lambda_and_a_field_at_rest_none_to_war
         warnings.simplefilter("error")
         FTTCCV(criterion="evidence").fit(0 * u)
         BayesianFTTC().fit(0 * u).predict(0 * u)
+
+
+@pytest.mark.parametrize("model", [FTTCCV(), FTTCCV(criterion="evidence"), BayesianFTTC()])
+def test_a_field_at_rest_among_others_needs_no_warning(model) -> None:
+    fields = CellSimulator("adhesion", shape=32, noise=0.05, random_state=0).sample(2).displacement
+    fields[1] = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        traction = model.fit(fields).predict(fields)
+    assert traction[0].any()
+    assert not traction[1].any()
 
 
 def test_cross_validation_without_noise_asks_for_no_regularisation() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def test_npy(tmp_path, fields, dtype):
     assert data.displacement.dtype == dtype
     assert data.spacing == 1
     assert (data.x.size, data.y.size) == (12, 9)
+
+
+def test_a_header_with_an_unknown_escape_is_refused_without_a_warning(tmp_path, fields):
+    np.save(tmp_path / "a.npy", fields)
+    content = (tmp_path / "a.npy").read_bytes().replace(b"'descr'", rb"'de\Xr'")
+    (tmp_path / "a.npy").write_bytes(content)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(ValueError, match=r"a\.npy that cannot be read"):
+            read_displacement(tmp_path / "a.npy")
+    assert told == []
 
 
 def test_single_field_and_spacing(tmp_path, fields):

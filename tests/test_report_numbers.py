@@ -12,7 +12,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from tfmkit.columns import quantity_of
 from tfmkit.gel import ForwardOperator
 from tfmkit.gel.far_forces import far_forces
-from tfmkit.report.frames import load_maps
+from tfmkit.report import figures, panels
+from tfmkit.report.frames import Maps, Tops, load_maps
 from tfmkit.report.overview import cell_table, headlines
 
 PARTS = (("u", "px"), ("t", "Pa"))
@@ -112,3 +113,83 @@ def test_every_map_of_a_frame_with_all_parts_has_its_unit_and_its_place():
         assert maps.image == "its image"
         # Grid point 0 lies 3.5 and 9.5 px from the middle of the first pixel.
         assert_allclose(maps.extent, (-1.0, 24.0, 20.0, -2.5))
+
+
+def drawn(*values, **settings):
+    """Stand for a figure: the values and settings that a panel is drawn with."""
+    return values, settings
+
+
+def frame(**changes):
+    """A frame whose maps differ in size by powers of ten; the largest value of each was not measured."""
+    flags, cells = np.zeros((6, 8), dtype=int), np.zeros((6, 8), dtype=bool)
+    flags[0, 0], flags[0, 1], cells[1:5, 2:7] = 1, 2, True
+    shape = np.linspace(1.0, 2.0, 48).reshape(6, 8)
+    shape[0, 0] = 9.0
+    names = ("std", "uncertain", "misfit", "far", "rest")
+    maps = {name: 10.0**power * shape for power, name in enumerate(names)}
+    vectors = {
+        "displacement": 1e-2 * np.stack([3 * shape, 4 * shape]),
+        "traction": 1e3 * np.stack([3 * shape, 4 * shape]),
+    }
+    maps["uncertain"][0, 0] = np.nan
+    place = {"spacing": 1.5, "unit": "µm", "extent": (-1.0, 9.0, 7.0, -2.0), "image": None}
+    return Maps(**{**vectors, **maps, **place, "flags": flags, "cells": cells, **changes})
+
+
+def test_every_panel_draws_its_own_map_on_its_own_scale(monkeypatch):
+    for name in ("plot_map", "plot_image", "plot_lambda_curve", "draw_map", "draw_traction"):
+        monkeypatch.setattr(panels, name, drawn)
+    monkeypatch.setattr(panels, "embed_figure", lambda figure, **_: (figure, 1, 1))
+    maps, tops = frame(), Tops(displacement=0.3, misfit=5.0, traction=7e3, std=11.0, pull=13e3, shift=0.7)
+    record = {
+        "flags": {"GOOD": 46, "OUTLIER": 1, "NO_MATCH": 1, "EXCLUDED": 0},
+        "lambda_path": {"lams": [0.1, 1.0], "criterion": [4.0, 3.0]}, "choice": {"lam": 1.0},
+    }  # fmt: skip
+    item = SimpleNamespace(record=record, previews=dict)
+    made = {panel.title: panel for panel in panels.draw_panels(item, maps, tops, "risk")}
+    known = np.where(np.isnan(maps.uncertain), 20.0, maps.uncertain)
+    expected = {
+        "Displacement": (np.hypot(*maps.displacement), "(µm)", 0.3, "0.100 µm"),
+        "Error bar of the displacement": (known, "(µm)", None, "20.0 µm"),
+        "Error bar of the traction": (maps.std, "(Pa)", 11.0, "2.00 Pa"),
+        "Residual": (maps.misfit, "(µm)", 5.0, "200 µm"),
+        "Residual: far forces and drift": (maps.far, "(µm)", 5.0, "2000 µm"),
+        "Residual: the rest": (maps.rest, "(µm)", 5.0, "20000 µm"),
+    }
+    for title, (values, unit, top, largest) in expected.items():
+        (shown,), settings = made[title].source
+        assert_allclose(shown, values, err_msg=title)
+        assert settings["label"].endswith(unit)
+        assert (settings["vmax"], settings["extent"], settings["spacing"]) == (top, maps.extent, 1.5)
+        assert settings["mask"] is maps.cells
+        assert made[title].note.startswith(f"Largest {largest}."), title
+    assert made["Traction"].note == "Largest 10000 Pa."
+    assert made["Traction"].source == made["Traction vectors"].source == ((maps, tops), {})
+    (colors,), _ = made["Quality of vectors"].source
+    assert [tuple(colors[place]) for place in ((0, 0), (0, 1), (3, 3))] == [
+        (230, 130, 0),
+        (0, 90, 160),
+        (222, 226, 230),
+    ]
+    assert "measured 95.8 %" in made["Quality of vectors"].alt
+    (lams, scores), settings = made["Choice of λ"].source
+    assert (lams, scores, settings["chosen"]) == ([0.1, 1.0], [4.0, 3.0], 1.0)
+
+
+def test_figures_of_a_frame_have_their_vectors_and_scales(monkeypatch):
+    for name in ("plot_traction_map", "plot_vectors"):
+        monkeypatch.setattr(figures, name, drawn)
+    maps, tops = frame(image=np.zeros((4, 4))), Tops(displacement=0.3, traction=7e3, pull=13e3, shift=0.7)
+    look = {"spacing": 1.5, "length_unit": "µm", "mask": maps.cells, "extent": maps.extent, "title": "t"}
+    arrows = look | {"image": maps.image}
+    expected = {
+        "map": (maps.traction, look | {"vmax": 7e3}),
+        "traction": (maps.traction, arrows | {"vmax": 13e3}),
+        "displacement": (maps.displacement, arrows | {"vmax": 0.7, "unit": "µm", "name": "displacement"}),
+    }
+    assert set(expected) == set(figures.DRAW)
+    for kind, (vectors, settings) in expected.items():
+        (shown,), used = figures.DRAW[kind](maps, tops, "t")
+        assert shown is vectors
+        assert used == settings

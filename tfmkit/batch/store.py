@@ -24,6 +24,7 @@ from tfmkit.batch.items import Item
 from tfmkit.displacement.measure import Measurement
 from tfmkit.gel import Gel
 from tfmkit.io import open_images, write_json, write_ome_tiff, writing
+from tfmkit.io.silence import silent_literals
 
 FOLDERS = ("displacement", "fields", "items", "previews")
 # Key of a record for the fingerprint of all others.
@@ -196,7 +197,11 @@ class Store:
     def _load_measurement(self, fingerprint: str) -> Measurement | None:
         try:
             # NumPy leaves a damaged file open.
-            with self.files.displacement.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            with (
+                silent_literals(),
+                self.files.displacement.open("rb") as file,
+                np.load(file, allow_pickle=False) as archive,
+            ):
                 if str(archive["fingerprint"]) != fingerprint:
                     return None
                 arrays = {part.name: archive[part.name] for part in fields(Measurement)}

@@ -89,7 +89,9 @@ def _estimators(options: argparse.Namespace, gel: dict[str, float]) -> dict[str,
 
 
 def _load_cells(path: Path) -> dict[str, NDArray[Any]]:
-    with path.open("rb") as file:
+    from tfmkit.io.silence import silent_literals
+
+    with path.open("rb") as file, silent_literals():
         try:
             with np.load(file, allow_pickle=False) as archive:
                 return {key: archive[key] for key in _KEYS}

@@ -100,11 +100,12 @@ def run(options: argparse.Namespace) -> None:
 def _read_traction(path: Path) -> tuple[NDArray[Any], float | None]:
     """Return traction in Pa and the micrometres between grid points, where the file says them."""
     from tfmkit.io import open_images, read_fiji_traction
+    from tfmkit.io.fields.arrays import load_array
 
     if not path.is_file():
         raise FileNotFoundError(f"No such file: {path}")
     if path.suffix.lower() == ".npy":
-        array = np.load(path, allow_pickle=False)
+        array = load_array(path)
         return (array[None] if array.ndim == 3 else array), None
     if path.suffix.lower() not in (".tif", ".tiff"):
         return read_fiji_traction(path).traction, None

@@ -1,7 +1,8 @@
-"""Keep the loggers of parsers quiet: errors that matter are raised."""
+"""Keep parsers quiet: errors that matter are raised."""
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import LogRecord, getLogger
@@ -26,3 +27,16 @@ def silence(name: str) -> Iterator[None]:
         yield
     finally:
         logger.removeFilter(_drop)
+
+
+@contextmanager
+def silent_literals() -> Iterator[None]:
+    r"""Drop the warnings of Python about a text that it reads as a literal, such as the header of a NumPy file.
+
+    A text like ``'\X'`` has an escape that Python does not know. It warns of that by a SyntaxWarning, or, before Python
+    3.12, a DeprecationWarning.
+    """
+    with warnings.catch_warnings():
+        for category in (SyntaxWarning, DeprecationWarning):
+            warnings.simplefilter("ignore", category)
+        yield

@@ -16,6 +16,7 @@ from tfmkit._validation import FloatArray, check_number
 from tfmkit.holes import fill
 from tfmkit.io.fields.data import DisplacementData, quiet
 from tfmkit.io.limits import most_in_file
+from tfmkit.io.silence import silent_literals
 
 _NAMES = ("displacement", "strain", "X")
 _COMPONENTS = (("u", "v"), ("ux", "uy"))
@@ -197,7 +198,7 @@ def _join(components: list[NDArray[Any]], path: Path) -> NDArray[Any]:
 def _load(path: Path, choose: Callable[[list[str]], list[str]]) -> list[NDArray[Any]]:
     """Return the array of a `.npy`, or those of a `.npz` that `choose` picks by name."""
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with path.open("rb") as file, silent_literals():
         try:
             if file.read(len(_ARCHIVE_START)) != _ARCHIVE_START:
                 file.seek(0)

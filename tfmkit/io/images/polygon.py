@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -61,36 +62,52 @@ def inside_all(outlines: Sequence[FloatArray], shape: tuple[int, int]) -> NDArra
     A ray to the right of a pixel inside cuts the edges an odd number of times.
     """
     mask = np.zeros(shape, dtype=bool)
-    starts, ends = _edges(outlines)
+    starts, following = _edges(outlines)
     if not starts.size:
         return mask
     # Only the box around the polygons is looked at: a file may hold a hundred thousand small ones.
-    low = np.clip(np.floor(starts.min(axis=0)), 0, shape[::-1]).astype(int)
-    high = np.clip(np.ceil(starts.max(axis=0)) + 1, low, shape[::-1]).astype(int)
-    width, height = high - low
-    (x, y), (next_x, next_y) = starts.T, ends.T
+    low, high = starts.min(axis=0).tolist(), starts.max(axis=0).tolist()
+    (left, right), (top, bottom) = map(_span, low, high, shape[::-1])
     # An edge crosses the rows from its upper end, which belongs to it, to its lower one, which does not.
-    first = np.clip(np.ceil(np.minimum(y, next_y)), low[1], high[1]).astype(int)
-    counts = np.clip(np.ceil(np.maximum(y, next_y)), low[1], high[1]).astype(int) - first
-    if counts.sum() > _MOST_CROSSINGS:
-        raise ValueError(f"its outline crosses rows of the image {counts.sum()} times")
-    edge = np.repeat(np.arange(x.size), counts)
-    rows = np.arange(edge.size) - np.repeat(np.cumsum(counts) - counts, counts) + first[edge]
-    crossings = x[edge] + (rows - y[edge]) * (next_x[edge] - x[edge]) / (next_y[edge] - y[edge])
+    ends = _ceil(starts[:, 1], top, bottom)
+    next_ends = ends[following]
+    counts = np.abs(next_ends - ends)
+    n_crossings = int(counts.sum())
+    if n_crossings > _MOST_CROSSINGS:
+        raise ValueError(f"its outline crosses rows of the image {n_crossings} times")
+    edge = np.repeat(np.arange(ends.size), counts)
+    rows = np.arange(n_crossings) + (np.maximum(ends, next_ends) - counts.cumsum())[edge]
+    (x, y), (step_x, step_y) = starts[edge].T, (starts[following] - starts)[edge].T
+    crossings = x + (rows - y) * step_x / step_y
     # The pixels left of a crossing are those before this column.
-    columns = np.clip(np.ceil(crossings), low[0], high[0]).astype(int) - low[0]
-    places = (rows - low[1]) * (width + 1) + columns
+    columns = _ceil(crossings, left, right) - left
+    width, height = right - left, bottom - top
+    places = (rows - top) * (width + 1) + columns
     passed = np.bincount(places, minlength=height * (width + 1)).reshape(height, width + 1)
-    mask[low[1] : high[1], low[0] : high[0]] = passed[:, ::-1].cumsum(axis=1)[:, ::-1][:, 1:] % 2 == 1
+    # A row is crossed an even number of times, so that as many crossings are odd to the left as to the right.
+    mask[top:bottom, left:right] = passed[:, :width].cumsum(axis=1) & 1
     return mask
 
 
-def _edges(outlines: Sequence[FloatArray]) -> tuple[FloatArray, FloatArray]:
-    """Return the starts and ends of all edges; the last edge of a polygon ends at its first corner."""
-    sizes = np.array([len(outline) for outline in outlines if len(outline)])
-    if not sizes.size:
-        return np.zeros((0, 2)), np.zeros((0, 2))
-    starts = np.concatenate([outline for outline in outlines if len(outline)])
+def _span(lowest: float, highest: float, side: int) -> tuple[int, int]:
+    """Return the first pixel of an image that corners may hold, and the one after the last."""
+    low = min(max(math.floor(lowest), 0), side)
+    return low, min(max(math.ceil(highest) + 1, low), side)
+
+
+def _ceil(values: FloatArray, low: int, high: int) -> NDArray[np.intp]:
+    return np.minimum(np.maximum(np.ceil(values), low), high).astype(int)
+
+
+def _edges(outlines: Sequence[FloatArray]) -> tuple[FloatArray, NDArray[np.intp]]:
+    """Return the corners of all polygons, and the number of the corner that follows each one in its polygon."""
+    filled = [outline for outline in outlines if len(outline)]
+    if not filled:
+        return np.zeros((0, 2)), np.zeros(0, dtype=int)
+    starts = filled[0] if len(filled) == 1 else np.concatenate(filled)
     following = np.arange(1, len(starts) + 1)
-    following[np.cumsum(sizes) - 1] = np.cumsum(sizes) - sizes
-    return starts, starts[following]
+    first = 0
+    for outline in filled:
+        following[first + len(outline) - 1] = first
+        first += len(outline)
+    return starts, following

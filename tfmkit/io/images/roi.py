@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from zipfile import ZipFile
 
 import numpy as np
@@ -18,6 +18,7 @@ from tfmkit.io.silence import silence
 
 # A region of a million vertices takes 8 MB; a bounding box of ImageJ cannot reach further than 2**16 pixels.
 _LARGEST_REGION = 2**24
+_END = ".roi"
 _LARGEST_ARCHIVE = 2**27
 _FARTHEST = 2.0**17
 _BOXES = (ROI_TYPE.RECT, ROI_TYPE.OVAL)
@@ -109,7 +110,8 @@ def read_roi(path: Path) -> Iterator[tuple[str, ImagejRoi]]:
     """
     if path.stat().st_size > _LARGEST_REGION:
         raise ValueError(f"it has more than {_LARGEST_REGION} bytes")
-    yield _parse(path.read_bytes(), path.stem)
+    with silence("roifile"):
+        yield _parse(path.read_bytes(), path.stem)
 
 
 def read_roi_archive(path: Path) -> Iterator[tuple[str, ImagejRoi]]:
@@ -132,20 +134,19 @@ def read_roi_archive(path: Path) -> Iterator[tuple[str, ImagejRoi]]:
     ValueError
         If it or a region is too large, or a name in it leads out of it.
     """
-    with ZipFile(path) as archive:
-        entries = [entry for entry in archive.infolist() if entry.filename.lower().endswith(".roi")]
+    with ZipFile(path) as archive, silence("roifile"):
+        entries = [entry for entry in archive.infolist() if entry.filename.lower().endswith(_END)]
         # Files that macOS puts beside others are not regions.
         entries = [entry for entry in entries if not entry.filename.startswith("__MACOSX/")]
         if sum(entry.file_size for entry in entries) > _LARGEST_ARCHIVE:
             raise ValueError(f"its regions unpack to more than {_LARGEST_ARCHIVE} bytes")
         for entry in entries:
-            place = PurePosixPath(entry.filename.replace("\\", "/"))
-            if place.is_absolute() or ".." in place.parts:
+            *folders, name = entry.filename.replace("\\", "/").split("/")
+            if folders[:1] == [""] or ".." in folders:
                 raise ValueError(f"a name in it leads out of it: {entry.filename!r}")
             if entry.file_size > _LARGEST_REGION:
                 raise ValueError(f"{entry.filename!r} unpacks to more than {_LARGEST_REGION} bytes")
-            with archive.open(entry) as file:
-                yield _parse(file.read(_LARGEST_REGION), place.stem)
+            yield _parse(archive.read(entry), name[: -len(_END)])
 
 
 def rasterise(region: ImagejRoi, shape: tuple[int, int]) -> NDArray[np.bool_]:
@@ -201,8 +202,7 @@ def _box(region: ImagejRoi) -> tuple[float, ...]:
 
 
 def _parse(content: bytes, name: str) -> tuple[str, ImagejRoi]:
-    with silence("roifile"):
-        region = ImagejRoi.frombytes(content)
+    region = ImagejRoi.frombytes(content)
     return region.name or name, region
 
 
