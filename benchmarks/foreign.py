@@ -39,26 +39,28 @@ TURNED = {"exchanged": ((0, 1), (1, 0)), "mirrored": ((1, 0), (0, -1)), "turned"
 MOTION, WRONG = 0.3, 0.2
 
 
-def simulated(n_fields: int, seed: int) -> Iterator[tuple[str, float, FloatArray]]:
-    """Yield name of the group, Poisson ratio and displacement of simulated cells."""
+def simulated(n_fields: int, seed: int) -> Iterator[tuple[str, float, FloatArray, FloatArray | None]]:
+    """Yield name of the group, Poisson ratio, displacement of simulated cells and its standard deviation."""
     for family in FAMILIES:
         cells = family_fields(family, n_fields, seed=seed, shape=SIDE, poisson=POISSON)
         for name, level in NOISE.items():
             noisy = add_noise(cells.noise_free_displacement, level, unit="rms", random_state=seed)
-            yield f"simulated, noise {name}", POISSON, noisy
+            rms = np.sqrt(np.square(cells.noise_free_displacement).mean(axis=(1, 2, 3), keepdims=True))
+            yield f"simulated, noise {name}", POISSON, noisy, level * rms + np.zeros_like(noisy) if level else None
 
 
-def measured() -> Iterator[tuple[str, float, FloatArray]]:
+def measured() -> Iterator[tuple[str, float, FloatArray, FloatArray | None]]:
     """Yield the same of the colonies and of the pairs of images that match."""
     for name in COLONY_FILES:
         parts = [np.load(DATA / "pytfm" / f"{name}{component}.npy") for component in "uv"]
         field = np.stack(parts)[None] / COLONY_SPACING
-        yield COLONIES, COLONY_POISSON, field - np.median(field, axis=(2, 3), keepdims=True)
+        yield COLONIES, COLONY_POISSON, field - np.median(field, axis=(2, 3), keepdims=True), None
     for folder in sorted((DATA / "bead_pairs").iterdir()):
         pair = np.stack([imread(folder / f"{part}.tif") for part in ("relaxed", "deformed")])
         found = measure_pair(pair.astype(np.float32), PIV(spacing=SPACING))
         if (found.flags != Flag.GOOD).mean() < MOST_REPLACED:
-            yield "real pairs", PAIR_POISSON, found.displacement[None].astype(float) / SPACING
+            displacement, std = (part[None].astype(float) / SPACING for part in (found.displacement, found.std))
+            yield "real pairs", PAIR_POISSON, displacement, std
 
 
 def variants(
@@ -85,11 +87,13 @@ def variants(
 def rows(weights: str, fields: Any, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
     """Yield one row for each field and change."""
     models: dict[float, DeepTFM] = {}
-    for group, true_poisson, displacement in tqdm(fields, desc=weights):
+    for group, true_poisson, displacement, std in tqdm(fields, desc=weights):
         for change, poisson, changed in variants(group, displacement, true_poisson, rng):
             if poisson not in models:
                 models[poisson] = DeepTFM.from_pretrained(weights, poisson=poisson)
-            flagged = models[poisson].is_foreign(changed)
+            matrix = np.abs(TURNED.get(change, ((1, 0), (0, 1))))
+            told = None if std is None else np.einsum("ij,njyx->niyx", matrix, std)
+            flagged = models[poisson].is_foreign(changed, noise=told)
             yield from ({"weights": weights, "fields": group, "change": change, "flagged": each} for each in flagged)
 
 

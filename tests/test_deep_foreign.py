@@ -16,7 +16,8 @@ FAMILIAR = {"whole": 1.0, "drift": 0.5, "rest": 0.5, "noise": 0.5, "displacement
 
 def signs(turned=1.0, other_poisson=1.0, **changes):
     parts = {name: np.array([value]) for name, value in {**FAMILIAR, **changes}.items()}
-    return Signs(Residual(**parts), np.array([turned]), np.array([other_poisson]))
+    own = Residual(**parts)
+    return Signs(own, own, np.array([turned]), np.array([other_poisson]))
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,20 @@ def test_other_readings_are_tried_and_the_best_counts():
     found = find_signs(right, traction, gel, predict, knows_gel=True)
     assert found.turned[0] == found.other_poisson[0] == 1
     np.testing.assert_allclose(asked[3:], [0.3, 0.3, 0.3, 0.1, 0.5])
+
+
+def test_a_correction_does_not_hide_a_mistake():
+    """Where the noise is told, signs are those of the network's own traction, and the misfit that of the reported."""
+    rng = np.random.default_rng(0)
+    traction, gel = rng.normal(size=(1, 2, 24, 24)), Gel(poisson=0.3)
+    displacement = convolve(traction, gel)
+    noise = np.full_like(displacement, 0.1)
+    found = find_signs(displacement, traction, gel, lambda *_: 0 * traction, noise, knows_gel=False)
+    # White tractions make a smooth field, of which nothing is left by the right traction and all by none.
+    assert found.numbers(None)["misfit"][0] < 1e-6
+    assert found.own.misfit[0] > 10
+    plain = find_signs(displacement, traction, gel, lambda *_: 0 * traction, knows_gel=False)
+    assert plain.own is plain.reported
 
 
 def test_a_field_of_zeros_is_read_in_one_way():

@@ -437,7 +437,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         told, gel = self._check_told(noise, displacement), self.gel_
 
         def _predict(pixels: NDArray[Any], errors: NDArray[Any] | None, other: Gel) -> NDArray[Any]:
-            return self._outputs(gel.spacing * pixels, errors, other)[0] / gel.young
+            return self._outputs(gel.spacing * pixels, errors, other, corrected=False)[0] / gel.young
 
         pixels, tau = gel.in_pixels(displacement), predicted / gel.young
         signs = find_signs(pixels, tau, gel, _predict, told, knows_gel=self.knows_gel())
@@ -550,14 +550,14 @@ class DeepTFM(TractionEstimator, FieldNet):
             )
         return traction, half_width[0]
 
-    def _outputs(self, X: ArrayLike, noise: Any = None, gel: Gel | None = None) -> tuple[NDArray[Any], ...]:
+    def _outputs(self, X: ArrayLike, noise: Any = None, gel: Any = None, corrected: bool = True) -> tuple[Any, ...]:
         """Traction and, where the network knows it, the half-width of its interval as the network gives it."""
         self.check_is_fitted()
         displacement = check_field(X)
         told = self._check_told(noise, displacement)
         evaluate = average_over_turns if self.average_turns else lambda function, *fields: function(*fields)
         parts = evaluate(partial(self.evaluate, gel=gel), displacement, told if self.knows_noise() else None)
-        if told is not None and self.gives_std:
+        if corrected and told is not None and self.gives_std:
             parts = explain(displacement, parts[0], parts[1] / HALF_WIDTH, told, gel or self.gel_), parts[1]
         return balance(*parts) if self.balanced else parts
 

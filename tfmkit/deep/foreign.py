@@ -33,8 +33,11 @@ class Signs(NamedTuple):
 
     Attributes
     ----------
+    reported : Residual
+        Residual of the traction that is reported.
     own : Residual
-        Residual of the fields as they are.
+        Residual of the network's own traction of the fields as they are. A correction by the displacement
+        (`tfmkit.deep.explain`) would explain a part of any mistake.
     turned : ndarray of shape (n_fields,)
         Smallest residual with the components exchanged, mirrored or turned, over that of the fields as they are.
     other_poisson : ndarray of shape (n_fields,)
@@ -42,6 +45,7 @@ class Signs(NamedTuple):
         network serves one Poisson ratio only.
     """
 
+    reported: Residual
     own: Residual
     turned: Array
     other_poisson: Array
@@ -81,7 +85,7 @@ class Signs(NamedTuple):
         dict of str to ndarray of shape (n_fields,)
             The numbers; ``"foreign"``, 0 or 1, only with a limit.
         """
-        found: dict[str, NDArray[Any]] = {"misfit": self.own.misfit, "misfit_rest": self.own.misfit_rest}
+        found: dict[str, NDArray[Any]] = {"misfit": self.reported.misfit, "misfit_rest": self.reported.misfit_rest}
         found |= {"misfit_turned": self.turned, "misfit_other_poisson": self.other_poisson}
         return found if limit is None else found | {"foreign": self.foreign(limit).astype(int)}
 
@@ -106,18 +110,20 @@ def find_signs(
     gel : Gel
         The gel.
     predict : callable
-        Function from displacement, noise and gel to traction over Young's modulus.
+        Function from displacement, noise and gel to the network's own traction over Young's modulus.
     noise : ndarray of shape (n_fields, 2, height, width), optional
-        Standard deviation of the displacement, for a network that is told it.
+        Standard deviation of the displacement, if it is told.
     knows_gel : bool
         Whether the network serves every Poisson ratio.
 
     Returns
     -------
     Signs
-        The signs. The network runs three times more, and once or twice again if it knows the gel.
+        The signs. The network runs three times more, once or twice again if it knows the gel, and once again where
+        the noise is told.
     """
-    own = split_residual(displacement, traction, gel)
+    reported = split_residual(displacement, traction, gel)
+    own = reported if noise is None else split_residual(displacement, predict(displacement, noise, gel), gel)
     turned = []
     for matrix in np.array(_TURNED, dtype=displacement.dtype):
         fields = _turn(displacement, matrix)
@@ -126,7 +132,7 @@ def find_signs(
     poisson = [gel.poisson + step for step in (-_OTHER_POISSON, _OTHER_POISSON) if 0 <= gel.poisson + step <= 0.5]
     gels = [replace(gel, poisson=each) for each in poisson if knows_gel]
     others = [whole_and_rest(displacement, predict(displacement, noise, each), each) for each in gels]
-    return Signs(own, _smallest(turned, own), _smallest(others, own))
+    return Signs(reported, own, _smallest(turned, own), _smallest(others, own))
 
 
 def _turn(fields: NDArray[Any], matrix: NDArray[Any]) -> NDArray[Any]:
