@@ -7,7 +7,7 @@ in a copy of the repository, and the tests of its file run there until the first
 fault whether the tests found it, or were stopped at the limit, which decides nothing. A survivor has a verdict from
 `faults.toml`: equivalent, if no result can change but by rounding, or the reason why it is left. The test that an entry
 names with `by` runs before all others of its file. Faults that the table in the output folder says are found are not
-made again.
+made again, and its drawn faults stay as they are if none is to be drawn.
 
     python -m benchmarks.faults                       # all faults: about an hour
     python -m benchmarks.faults --drawn 0 --only fttc # those by hand in one room
@@ -42,6 +42,9 @@ SWAPS: dict[type, type] = {
     ast.Lt: ast.GtE, ast.LtE: ast.Gt, ast.Gt: ast.LtE, ast.GtE: ast.Lt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
     ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd,
 }  # fmt: skip
+# Columns of the table, and those that name a fault whatever its line.
+COLUMNS = ("origin", "file", "line", "old", "new", "result", "verdict")
+KEY = ("file", "old", "new")
 # Sizes of chunks and of caches change no result.
 UNDRAWN = ("maxsize", "_CHUNK", "_BYTES", "_ROWS", "finfo", "dtype", "check_", "tiny")
 
@@ -176,40 +179,48 @@ def _share_out(files: list[str], total: int, tree: Path) -> dict[str, int]:
     return dict(zip(files, np.diff(ends, prepend=0).tolist(), strict=True))
 
 
-def known_results(path: Path) -> dict[tuple[str, str, str], str]:
-    """Return the faults that an earlier run has found; survivors are judged again."""
-    if not path.exists():
-        return {}
-    table = pd.read_csv(path, keep_default_na=False)
-    found = table[table["result"] == "found"]
-    return dict(zip(zip(found["file"], found["old"], found["new"], strict=True), found["result"], strict=True))
+def known_rows(path: Path) -> pd.DataFrame:
+    """Return the table of an earlier run, without a row if there is none."""
+    return pd.read_csv(path, keep_default_na=False) if path.exists() else pd.DataFrame(columns=[*COLUMNS])
+
+
+def judge_by_rounds(fault: Fault, listed: dict[str, Any], tree: Path, limit: float) -> tuple[str, list[str]]:
+    """Return how a fault is judged, and the tests that judged it."""
+    tests: list[str] = []
+    for tests in ([fault.by], listed["tests"][fault.file], listed["tests_of_survivors"]):
+        result = judge(fault, tests, tree, limit) if any(tests) else "survived"
+        if result != "survived":
+            return result, tests
+    return "survived", tests
 
 
 def main() -> None:
     """Judge all faults and write the table."""
     parser = study_parser("faults", __doc__, seed=0)
-    parser.add_argument("--drawn", type=int, default=84, help="faults that are drawn (default: 84)")
+    parser.add_argument("--drawn", type=int, default=84, help="faults that are drawn; 0 keeps those of the table")
     parser.add_argument("--only", default="", help="part of the path of the files to judge")
     parser.add_argument("--limit", type=float, default=300.0, help="seconds for the tests of one fault (default: 300)")
     options = parser.parse_args()
     listed = tomllib.loads(LIST.read_text())
-    known = known_results(options.output / "faults.csv")
+    earlier = known_rows(options.output / "faults.csv")
+    found = set(earlier.loc[earlier["result"] == "found", [*KEY]].itertuples(index=False, name=None))
     for name in PRELOADED:
         __import__(name)
     rows: list[dict[str, Any]] = []
+    used: set[str] = set()
     with tempfile.TemporaryDirectory() as folder:
         tree = copy_repository(Path(folder))
         for fault in collect(options, listed, tree):
-            rounds = ([fault.by], listed["tests"][fault.file], listed["tests_of_survivors"])
-            results = (judge(fault, tests, tree, options.limit) for tests in rounds if any(tests))
-            known_result = known.get((fault.file, fault.old, fault.new))
-            result = known_result or next((each for each in results if each != "survived"), "survived")
+            result = "found"
+            if tuple(getattr(fault, name) for name in KEY) not in found:
+                result, tests = judge_by_rounds(fault, listed, tree, options.limit)
+                used.update(tests if result == "found" else [])
             verdict = "" if result == "found" else listed["verdict"].get(fault.key, "")
             rows.append({**fault._asdict(), "result": result, "verdict": verdict})
             print(f"{result:9} {fault.file}:{fault.line} {fault.old!r} -> {fault.new!r}", flush=True)
-        used = {test for fault in rows for test in (*listed["tests"][fault["file"]], fault["by"]) if test}
         check_tests(sorted(used), tree)
-    table = pd.DataFrame(rows).drop(columns=["start", "by"])
+    kept = earlier[earlier["origin"] == "drawn"] if not options.drawn else earlier.iloc[:0]
+    table = pd.concat([pd.DataFrame(rows)[[*COLUMNS]], kept], ignore_index=True)
     write_table(table, "faults", options)
     counted = table[~table["verdict"].str.startswith("equivalent")]
     print(f"{(counted['result'] == 'found').mean():.1%} of {len(counted)} faults are found.")
@@ -217,7 +228,7 @@ def main() -> None:
 
 def check_tests(tests: list[str], tree: Path) -> None:
     """Make sure that the tests pass without a fault: otherwise they would find anything."""
-    if run_tests(tests, tree, 3600) != 0:
+    if tests and run_tests(tests, tree, 3600) != 0:
         raise RuntimeError("Expected all tests to pass without a fault, but one fails, so that no result counts.")
 
 

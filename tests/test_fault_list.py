@@ -41,6 +41,16 @@ def test_each_faulty_file_has_tests_that_exist():
     assert sorted(file for file in files if not (ROOT / file).is_file()) == []
 
 
+def test_each_test_that_is_named_stands_in_its_file():
+    named = {entry["by"] for entry in LISTED["fault"] if "by" in entry}
+    missing = []
+    for test in named:
+        file, _, function = test.partition("::")
+        if not (ROOT / file).is_file() or f"def {function.partition('[')[0]}(" not in (ROOT / file).read_text("utf-8"):
+            missing.append(test)
+    assert missing == []
+
+
 def test_each_verdict_is_about_a_text_that_is_still_there():
     gone = []
     for key in LISTED["verdict"]:
