@@ -7,7 +7,7 @@ in a copy of the repository, and the tests of its file run there until the first
 fault whether the tests found it, or were stopped at the limit, which decides nothing. A survivor has a verdict from
 `faults.toml`: equivalent, if no result can change but by rounding, or the reason why it is left. The test that an entry
 names with `by` runs before all others of its file. Faults that the table in the output folder says are found are not
-made again, and its drawn faults stay as they are if none is to be drawn.
+made again. Rows of that table that a run does not judge stay, as do its drawn faults if none is to be drawn.
 
     python -m benchmarks.faults                       # all faults: about an hour
     python -m benchmarks.faults --drawn 0 --only fttc # those by hand in one room
@@ -194,6 +194,17 @@ def judge_by_rounds(fault: Fault, listed: dict[str, Any], tree: Path, limit: flo
     return "survived", tests
 
 
+def kept_rows(
+    earlier: pd.DataFrame, rows: list[dict[str, Any]], listed: dict[str, Any], options: argparse.Namespace
+) -> pd.DataFrame:
+    """Return the rows of an earlier table that still hold, and that this run has not judged."""
+    judged = {tuple(row[name] for name in KEY) for row in rows}
+    standing = {tuple(entry[name] for name in KEY) for entry in listed["fault"]} - judged
+    stands = np.array([key in standing for key in earlier[[*KEY]].itertuples(index=False, name=None)], dtype=bool)
+    by_hand = (earlier["origin"] == "hand").to_numpy()
+    return earlier[np.where(by_hand, stands, options.drawn == 0)]
+
+
 def main() -> None:
     """Judge all faults and write the table."""
     parser = study_parser("faults", __doc__, seed=0)
@@ -219,9 +230,8 @@ def main() -> None:
             rows.append({**fault._asdict(), "result": result, "verdict": verdict})
             print(f"{result:9} {fault.file}:{fault.line} {fault.old!r} -> {fault.new!r}", flush=True)
         check_tests(sorted(used), tree)
-    kept = earlier[earlier["origin"] == "drawn"] if not options.drawn else earlier.iloc[:0]
-    table = pd.concat([pd.DataFrame(rows)[[*COLUMNS]], kept], ignore_index=True)
-    write_table(table, "faults", options)
+    table = pd.concat([pd.DataFrame(rows, columns=[*COLUMNS]), kept_rows(earlier, rows, listed, options)])
+    write_table(table.sort_values("origin", ascending=False, kind="stable"), "faults", options)
     counted = table[~table["verdict"].str.startswith("equivalent")]
     print(f"{(counted['result'] == 'found').mean():.1%} of {len(counted)} faults are found.")
 

@@ -9,6 +9,7 @@ from batch_images import settings, write_position
 
 from tfmkit.batch import read_config, run
 from tfmkit.batch.items import list_items
+from tfmkit.batch.process import read_pair
 
 
 @pytest.mark.parametrize(("relaxed_frame", "frames"), [({}, [2, 3]), ({"relaxed_frame": 2}, [1, 3])])
@@ -19,6 +20,15 @@ def test_the_first_frame_of_a_stack_is_relaxed_unless_another_one_is_named(tmp_p
     movie = {"relaxed": "movie.tif", "deformed": "movie.tif"}
     config = read_config(settings(tmp_path, input={**movie, **relaxed_frame}))
     assert [item.frame for item in list_items(config)[0]] == frames
+
+
+def test_the_plane_that_is_named_is_read_from_both_files(tmp_path):
+    planes = np.random.default_rng(0).integers(0, 4000, (2, 3, 64, 70), dtype=np.uint16)
+    for name, stack in zip(("relaxed", "deformed"), planes, strict=True):
+        tifffile.imwrite(tmp_path / f"{name}.tif", stack, imagej=True, metadata={"axes": "ZYX"})
+    config = read_config(settings(tmp_path, input={"relaxed": "relaxed.tif", "deformed": "deformed.tif", "z": 1}))
+    (item,) = list_items(config)[0]
+    np.testing.assert_array_equal(read_pair(item, config)[0], planes[:, 1])
 
 
 def test_previews_share_their_greys_and_stretch_them(tmp_path):

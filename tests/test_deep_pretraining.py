@@ -46,6 +46,30 @@ def one_patch(**change):
     return PatchTable(**{name: torch.tensor([[float(value)]]) for name, value in values.items()})
 
 
+def test_numbers_are_drawn_from_their_distributions(draw):
+    lengths = draw.log_uniform(0.1, 10.0, 20_000).numpy()
+    assert [lengths.min(), np.median(lengths), lengths.max()] == pytest.approx([0.1, 1.0, 10.0], rel=0.06)
+    used = draw.present(2, 7, 5_000, 9).sum(1).numpy()
+    assert set(used) == {2, 3, 4, 5, 6, 7}
+    # Log-uniform up to just below 8: as many from 2 to 3 as from 4 to 7.
+    assert np.mean(used < 4) == pytest.approx(0.5, abs=0.03)
+    # The sum of k exponential numbers over k has the mean 1 and the variance 1 / k.
+    strength = draw.gamma(4, 20_000).numpy()
+    assert strength.mean() == pytest.approx(1, abs=0.02)
+    assert strength.var() == pytest.approx(0.25, abs=0.02)
+
+
+def test_smoothed_noise_is_as_correlated_as_its_gaussian():
+    # White noise under a Gaussian of s px agrees with itself d px away by exp(-d^2 / 4 s^2).
+    white = torch.randn(2, 2, 200, 160, generator=torch.Generator().manual_seed(0))
+    for length in (1.0, 2.0):
+        field = stream.smoothed(white, torch.full((2, 1, 1, 1), length))
+        assert field.square().mean((1, 2, 3)).tolist() == pytest.approx([1, 1])
+        for axis in (2, 3):
+            agreement = (field * field.roll(2, axis)).mean()
+            assert float(agreement) == pytest.approx(np.exp(-4 / (4 * length**2)), abs=0.05)
+
+
 @pytest.mark.parametrize(("profile", "name"), [(DISC, "uniform"), (HERTZ, "hertz"), (GAUSS, "gaussian")])
 def test_patches_are_drawn_as_the_simulators_draw_them(profile, name):
     # Two fields of three patches, one of which reaches across the border; pixel (0, 0) begins at 0 here, and has its

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from tfmkit.displacement._images import prepare
 from tfmkit.displacement._lattice import Lattice, block_sum, nodes, resample
-from tfmkit.displacement._match import normalised_median, replace
+from tfmkit.displacement._match import WINDOWS, normalised_median, replace
+from tfmkit.displacement._precision import describe
 from tfmkit.displacement._search import correlate_windows
 from tfmkit.simulate.spots import draw_spots
 
@@ -107,3 +110,16 @@ def test_replace_fills_from_around_and_keeps_the_rest():
     lone = np.ones((12, 12), dtype=bool)
     lone[0, 0] = False
     np.testing.assert_allclose(replace(field, lone), field)
+
+
+def test_vectors_are_described_by_their_errors_and_differences():
+    y, x = np.mgrid[:6, :8]
+    field = np.stack([0.02 * x + 0.03 * y, -0.05 * y])
+    agreement = SimpleNamespace(errors={window: np.full((2, 6, 8), 0.1 * window) for window in WINDOWS})
+    *errors, curved, slope = np.exp(describe(field, agreement))
+    np.testing.assert_allclose(
+        errors, np.broadcast_to(np.reshape(WINDOWS, (3, 1, 1, 1)) * 0.1, (3, 2, 6, 8)), rtol=0.01
+    )
+    # A plane has one slope everywhere, and no curvature.
+    np.testing.assert_allclose(slope, np.sqrt(0.02**2 + 0.03**2 + 0.05**2), rtol=0.05)
+    assert curved.max() < 0.2 * slope.max()

@@ -139,3 +139,10 @@ def test_the_arrays_of_an_archive_share_one_limit(tmp_path, monkeypatch):
     monkeypatch.setattr("tfmkit.io.fields.arrays.most_in_file", lambda size: 2 * 1728)
     with pytest.raises(ValueError, match="claims 1728 bytes, more than the 0 that it can hold"):
         read_arrays(tmp_path / "a.npz")
+
+
+def test_displacement_is_read_and_not_another_array_beside_it(tmp_path):
+    field = np.random.default_rng(0).normal(size=(3, 2, 9, 11))
+    for name, others in (("displacement", ("strain", "X", "u", "v")), ("strain", ("X", "u", "v")), ("X", ("u", "v"))):
+        np.savez(tmp_path / "a.npz", **dict.fromkeys(others, 7 * field), **{name: field})
+        np.testing.assert_array_equal(read_displacement(tmp_path / "a.npz").displacement, field)

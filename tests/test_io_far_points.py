@@ -37,6 +37,7 @@ def test_scattered_points_that_are_no_rounded_grid_are_refused():
 
 def test_a_grid_point_is_measured_if_a_vector_lies_within_a_step():
     x, y = 10.0 * np.arange(6), 10.0 * np.arange(5)
+    assert beside_points(np.empty((0, 2)), x, y).shape == (y.size, x.size)
     found = beside_points(np.array([[21.0, 18.0]]), x, y)
     distance = np.hypot(x[None] - 21, y[:, None] - 18)
     np.testing.assert_array_equal(found, distance <= 10)

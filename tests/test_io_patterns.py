@@ -97,9 +97,13 @@ def test_frames_match_as_numbers(folder):
     for position in (1, 2, 10):
         for frame in (1, 2, 10):
             (folder / "cells" / f"{frame}_{position}.tif").touch()
-    items = match_images(folder, {"deformed": DEFORMED, "cell": "cells/{frame}_{position}.tif"})
-    assert items[0][1]["cell"] == folder / "cells" / "1_1.tif"
-    assert items[-2][1]["cell"] == folder / "cells" / "2_10.tif"
+    roles = {"deformed": DEFORMED, "relaxed": RELAXED, "cell": "cells/{frame}_{position}.tif"}
+    items = match_images(folder, roles)
+    for place, position, frame in ((0, 1, 1), (-2, 10, 2)):
+        assert {role: items[place][1][role] for role in ("relaxed", "cell")} == {
+            "relaxed": folder / f"pos{position}" / "relaxed.tif",
+            "cell": folder / "cells" / f"{frame}_{position}.tif",
+        }
 
 
 def test_names_what_lacks_a_partner(folder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import tifffile
 from image_files import N_CHANNELS, N_FRAMES, imagej, ome, plain, random_stack
 
 from tfmkit.io import open_images
@@ -90,3 +91,18 @@ def test_what_the_user_says_replaces_the_metadata(tmp_path, stack):
     for wrong in ({"pixel_size": 0.0}, {"interval": -1.0}, {"position": 3, "pixel_size": 1.0}):
         with pytest.raises(ValueError, match="pixel_size|interval|position"):
             open_images(tmp_path / "a.tif", **wrong)
+
+
+@pytest.mark.parametrize("axes", ["TCZYX", "TZCYX", "ZTCYX", "CZTYX"])
+def test_every_plane_of_an_ome_file_is_found_by_its_numbers(tmp_path, axes):
+    # The value of a plane is made of its numbers, in whatever order the planes stand in the file.
+    sizes = {"T": 2, "C": 3, "Z": 4}
+    numbers = np.meshgrid(*(np.arange(sizes[axis]) for axis in axes[:3]), indexing="ij")
+    t, c, z = (numbers[axes.index(axis)] for axis in "TCZ")
+    planes = (100 * t + 10 * c + z).astype(np.uint16)[..., None, None] * np.ones((16, 18), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "a.ome.tif", planes, ome=True, photometric="minisblack", metadata={"axes": axes})
+    for plane in range(4):
+        with open_images(tmp_path / "a.ome.tif", z=plane) as series:
+            assert (series.n_frames, series.n_channels) == (2, 3)
+            found = [[series.read(frame, channel)[5, 7] for channel in range(3)] for frame in range(2)]
+        np.testing.assert_array_equal(found, 100 * np.arange(2)[:, None] + 10 * np.arange(3) + plane)

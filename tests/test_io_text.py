@@ -78,8 +78,9 @@ def test_flags(tmp_path, field):
     np.testing.assert_array_equal(data.displacement[0][:, kept], field[:, kept])
 
 
-def test_displacement_not_found_is_a_hole(tmp_path, field):
-    field[:, 2, 2] = -999
+@pytest.mark.parametrize("lost", [slice(None), 0, 1])
+def test_displacement_not_found_is_a_hole(tmp_path, field, lost):
+    field[lost, 2, 2] = -999
     with pytest.raises(ValueError, match="hole"):
         read_fiji_piv(write(tmp_path / "a.txt", lines_of(field, 16)))
 

@@ -109,6 +109,9 @@ def test_lambda_curve_marks_the_choice():
     axes = figure.axes[0]
     np.testing.assert_array_equal(axes.lines[0].get_xdata(), [0.01, 0.1, 1])
     np.testing.assert_array_equal(axes.lines[0].get_ydata(), [1, 2, 4])
+    # Scores of 3 and 5 scatter by 1 about their mean of 4.
+    band = axes.collections[0].get_paths()[0].get_extents()
+    np.testing.assert_allclose([band.x0, band.x1, band.y0, band.y1], [0.01, 1, 1, 5])
     assert "λ = 0.01" in texts_of(figure)
     assert axes.get_ylabel() == "error"
 
