@@ -9,11 +9,12 @@ import pytest
 from numpy.testing import assert_allclose
 
 from tfmkit.gel import ForwardOperator, Gel
+from tfmkit.gel.closed_forms import hertz_displacement
 from tfmkit.noise.measure import effective_noise, noise_level
 from tfmkit.simulate import add_noise
 from tfmkit.sparse.on_support import degrees_of_freedom, polish
 from tfmkit.sparse.problem import SparseProblem, convolve, duality_gap, inner, slope, unit_penalty
-from tfmkit.sparse.solver import elastic_net, shrink
+from tfmkit.sparse.solver import begin, elastic_net, shrink, split
 from tfmkit.sparse.weights import adaptive_elastic_net, symmetric_signs
 
 
@@ -46,6 +47,74 @@ def test_minimiser_satisfies_the_optimality_conditions(shape: tuple[int, int], o
     assert 0 < active.sum() < active.size
     assert_allclose(pull[:, active], (p.lam1 * z / np.where(active, np.hypot(*z), 1))[:, active], atol=5e-3)
     assert np.hypot(*pull)[~active].max() <= 0.2 * 1.01
+
+
+def gradient_of(p: SparseProblem, z: np.ndarray) -> np.ndarray:
+    """Gradient of the quadratic part inside the field."""
+    return -slope(p, z)[:, : z.shape[1], : z.shape[2]]
+
+
+def hessian_of(p: SparseProblem) -> np.ndarray:
+    """Hessian of the quadratic part inside the field, column by column."""
+    at_rest = replace(p, displacement=np.zeros_like(p.displacement))
+    units = np.eye(p.displacement.size).reshape(-1, *p.displacement.shape)
+    return np.stack([gradient_of(at_rest, unit).ravel() for unit in units], axis=1)
+
+
+@pytest.mark.parametrize("thickness", [None, 2.0])
+def test_minimum_is_that_of_brute_force(thickness: float | None) -> None:
+    p = problem((13, 12))
+    p = replace(p, gel=Gel(1.0, 0.45, thickness=thickness))
+    p.lam1[:4] = 0.5
+    p.lam1[:, -1] = np.inf
+    matrix, pull = hessian_of(p), convolve(p, p.displacement).ravel()
+    step = 1 / np.linalg.eigvalsh(matrix)[-1]
+    z = momentum = np.zeros_like(p.displacement)
+    for n in range(4_000):
+        before, descent = z, (pull - matrix @ momentum.ravel()).reshape(z.shape)
+        z = shrink(momentum + step * descent, step * p.lam1)
+        momentum = z + n / (n + 3) * (z - before)
+    inside = np.isfinite(p.lam1)
+
+    def dense_objective(t: np.ndarray) -> float:
+        lengths = np.hypot(*t)[inside] @ p.lam1[inside]
+        quadratic = 0.5 * t.ravel() @ matrix @ t.ravel() - pull @ t.ravel()
+        return float(quadratic + lengths + 0.5 * inner(p.displacement, p.displacement))
+
+    solution = elastic_net(p, tol=1e-6, max_iter=4_000)
+    assert solution.gap <= 1e-6
+    assert not solution.traction[:, ~inside].any()
+    assert_allclose(solution.traction, z, atol=2e-3 * np.abs(z).max())
+    assert abs(dense_objective(solution.traction) / dense_objective(z) - 1) < 2e-6
+
+
+def dipole(n_nodes: int, peak: float) -> SparseProblem:
+    """Hertz patches, 50 um apart and 3 um in radius, in a field of 70 um; largest displacement in nodes."""
+    node = 70 / n_nodes
+    places = (np.arange(n_nodes) - (n_nodes - 1) / 2) * node
+    x, y = np.meshgrid(places, places)
+    u = np.zeros((2, n_nodes, n_nodes))
+    for side in (-17.7, 17.7):
+        u += hertz_displacement(x - side, y - side, 3.0, np.array([-side, -side]), 0.5)
+    u *= peak / np.hypot(*u).max()
+    u += np.random.default_rng(0).normal(scale=0.007, size=u.shape)
+    return SparseProblem(u.astype(np.float32), np.full(u.shape[1:], 0.045, np.float32), 0.15, Gel(1.0, 0.5))
+
+
+def test_a_large_field_with_large_displacement_converges() -> None:
+    solution = elastic_net(dipole(256, 12.0), tol=0.1, max_iter=250)
+    assert solution.gap <= 0.1
+    assert 0 < np.count_nonzero(np.hypot(*solution.traction)) < 0.05 * 256**2
+
+
+def test_the_splitting_stands_still_at_the_solution_and_goes_on_where_it_stopped() -> None:
+    p = problem((24, 24))
+    best = elastic_net(p, tol=1e-8, max_iter=4_000).traction
+    assert_allclose(split(p, begin(p, best), 5).traction, best, atol=1e-3 * np.abs(best).max())
+    start = begin(p, np.zeros_like(best))
+    halves, whole = split(p, split(p, start, 15), 15), split(p, start, 30)
+    assert_allclose(halves.traction, whole.traction, atol=1e-9)
+    assert not start.traction.any()
 
 
 def test_no_perturbation_lowers_the_minimum_and_the_gap_bounds_the_excess() -> None:
