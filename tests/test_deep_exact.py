@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from contextlib import nullcontext
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,8 @@ import torch
 from numpy.testing import assert_allclose
 from skorch.callbacks import Callback
 
-from tfmkit.deep import DeepTFM
+from tfmkit.deep import DeepTFM, _training
+from tfmkit.deep._training import CosineSchedule, KeepBest
 from tfmkit.deep.explain import explain
 from tfmkit.deep.turns import average_over_turns, turn
 from tfmkit.gel import ForwardOperator, Gel
@@ -116,3 +120,20 @@ def test_each_field_is_told_its_own_noise_in_its_own_unit(average_turns: bool) -
     for number in range(5):
         alone = model.predict(field[number : number + 1], noise=noise[number : number + 1])
         assert_allclose(alone[0], traction[number], rtol=1e-5, atol=1e-6)
+
+
+def test_one_broken_epoch_does_not_break_a_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept: list[Any] = []
+    net = SimpleNamespace(module_=SimpleNamespace(load_state_dict=kept.append))
+    for losses, raised in (([math.inf, 1.0], False), ([math.inf, math.inf], True)):
+        monkeypatch.setattr(_training, "monitored_losses", lambda _, losses=losses: losses)
+        net.best_weights_ = {"weight": losses}
+        with pytest.raises(ValueError, match="broke down") if raised else nullcontext():
+            KeepBest().on_train_end(net)
+    assert kept == [{"weight": [math.inf, 1.0]}, {"weight": [math.inf, math.inf]}]
+
+
+def test_a_schedule_puts_the_rates_of_the_user_back() -> None:
+    groups = [{"lr": 1e-9, "initial_lr": 0.1}, {"lr": 0.2}]
+    CosineSchedule().on_train_end(SimpleNamespace(optimizer_=SimpleNamespace(param_groups=groups)))
+    assert groups == [{"lr": 0.1}, {"lr": 0.2}]

@@ -75,9 +75,10 @@ def test_ome_scale(tmp_path, stack, unit, factor):
         assert images.channels == ("a", "<&b>")
 
 
-def test_ome_interval_from_the_times_of_planes(tmp_path, stack):
-    times = {"DeltaT": [30.0 * frame for frame in range(N_FRAMES) for _ in range(N_CHANNELS)]}
-    ome(tmp_path / "a.tif", stack, Plane=times)
+@pytest.mark.parametrize("n_frames", [2, N_FRAMES])
+def test_ome_interval_from_the_times_of_planes(tmp_path, stack, n_frames):
+    times = {"DeltaT": [30.0 * frame for frame in range(n_frames) for _ in range(N_CHANNELS)]}
+    ome(tmp_path / "a.tif", stack[:n_frames], Plane=times)
     with open_images(tmp_path / "a.tif") as images:
         assert images.interval == 30
 
