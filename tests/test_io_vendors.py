@@ -264,6 +264,15 @@ def test_commands_take_ome_zarr(tmp_path, zarr, capsys):
     assert results.table["strain_energy_J"].notna().all()
 
 
+def test_warnings_of_zarr_are_not_passed_on(tmp_path, zarr):
+    write_ome_zarr(tmp_path / "a.zarr", STACK[:, :, 0], channels=("a", "b"))
+    described = tmp_path / "a.zarr" / "0" / ".zarray"
+    # zarr warns that a list of no filters will be an error one day.
+    described.write_text(json.dumps(json.loads(described.read_text()) | {"filters": []}))
+    with open_images(tmp_path / "a.zarr") as images:
+        np.testing.assert_array_equal(images.read(1, 0), STACK[1, 0, 0])
+
+
 def test_ome_zarr_scales_of_an_image_and_of_its_level_are_multiplied(tmp_path, zarr):
     write_ome_zarr(tmp_path / "a.zarr", STACK[:, :, 0], channels=("a", "b"), pixel_size=0.1, interval=2.0)
     described = tmp_path / "a.zarr" / ".zattrs"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from os import PathLike
@@ -72,7 +73,13 @@ def open_zarr(path: Path, z: ZChoice, position: int | None) -> tuple[Planes, Sca
         If the package is missing, the folder is not an OME-Zarr, its metadata and arrays do not fit together, or its
         chunks are packed by a filter or compressor that is not read.
     """
-    group = _zarr().open_group(str(path), mode="r")
+    with warnings.catch_warnings():
+        # zarr warns of its own future and of parts that it ignores.
+        warnings.simplefilter("ignore")
+        return _open(_zarr().open_group(str(path), mode="r"), z, position)
+
+
+def _open(group: Any, z: ZChoice, position: int | None) -> tuple[Planes, Scale]:
     images = [part for part in _parts(group) if "multiscales" in _metadata(part)]
     if not images:
         raise ValueError("its metadata describe no image: give the folder of one field of a plate")
