@@ -129,14 +129,14 @@ CALIBRATIONS: dict[str, dict[str, Calibration]] = {
         "net_force_length": Calibration(0.23, 0.037, 0.00011, 0.056, 0),
     },
     "DeepTFM": {
-        "strain_energy": Calibration(0.068, 0.29, 0.0015, 0.054, 0),
-        "total_force": Calibration(0.094, 0.48, 0.0079, 0.029, 0),
-        "net_force": Calibration(0.057, 0.061, 0.00085, 0.027, 0),
-        "contractile_moment": Calibration(0.046, 0.074, 0.0035, 0.027, 0),
-        "torque": Calibration(0.051, 0.065, 0.00044, 0.023, 0),
-        "mean_traction": Calibration(0.094, 0.48, 0.0079, 0.029, 0),
-        "max_traction": Calibration(2.9, 0.043, 0.0032, 0.1, 0),
-        "net_force_length": Calibration(0.048, 0.052, 0.00098, 0.027, 0),
+        "strain_energy": Calibration(0.016, 0.28, 0.0032, 0.0095, 0.035),
+        "total_force": Calibration(0.016, 0.049, 0.0069, 0.0072, 0.033),
+        "net_force": Calibration(0.013, 0.014, 0.00032, 0.0079, 0.0035),
+        "contractile_moment": Calibration(0.013, 0.015, 0.0033, 0.0055, 0.0028),
+        "torque": Calibration(0.013, 0.016, 0.00038, 0.0083, 0.0072),
+        "mean_traction": Calibration(0.016, 0.049, 0.0069, 0.0072, 0.033),
+        "max_traction": Calibration(1.5, 0.011, 0.0056, 0.016, 0.0089),
+        "net_force_length": Calibration(0.013, 0.014, 0.00037, 0.0078, 0.0037),
     },
 }
 
