@@ -129,9 +129,10 @@ def test_unknown_methods_are_refused_with_the_choices(files, capsys):
     assert "cross_correlation" in capsys.readouterr().err
 
 
-def test_one_stack_holds_relaxed_and_deformed(tmp_path, beads):
-    tifffile.imwrite(tmp_path / "stack.tif", beads.pairs[0][::-1].copy(), imagej=True, metadata={"axes": "TYX"})
-    arguments = [str(tmp_path / "stack.tif"), "--relaxed-frame", "2", "--spacing", "8", "--no-drift"]
+@pytest.mark.parametrize(("order", "relaxed"), [(-1, ["--relaxed-frame", "2"]), (1, [])])
+def test_one_stack_holds_relaxed_and_deformed(tmp_path, beads, order, relaxed):
+    tifffile.imwrite(tmp_path / "stack.tif", beads.pairs[0][::order].copy(), imagej=True, metadata={"axes": "TYX"})
+    arguments = [str(tmp_path / "stack.tif"), *relaxed, "--spacing", "8", "--no-drift"]
     assert main(["displacement", *arguments]) == 0
     found = read_displacement(tmp_path / "stack_displacement" / "displacement.npz")
     np.testing.assert_array_equal(found.displacement, PIV(spacing=8).measure(beads.pairs).displacement)

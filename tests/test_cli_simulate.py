@@ -12,17 +12,22 @@ from tfmkit.cli import main
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.simulate import CellSimulator, PatchSimulator
 
+GEL = ("--young", "5000", "--poisson", "0.3")
+
 
 @pytest.fixture
 def cells(tmp_path):
     """Return a file of three simulated cells."""
     path = tmp_path / "cells.npz"
-    assert main(["simulate", "-n", "3", "--family", "adhesion", "--shape", "32", "--seed", "5", "-o", str(path)]) == 0
+    assert (
+        main(["simulate", "-n", "3", "--family", "adhesion", "--shape", "32", "--seed", "5", *GEL, "-o", str(path)])
+        == 0
+    )
     return path
 
 
 def test_simulate_writes_what_the_simulator_makes(cells, tmp_path):
-    expected = CellSimulator("adhesion", shape=32, random_state=5).sample(3)
+    expected = CellSimulator("adhesion", shape=32, young=5_000.0, poisson=0.3, random_state=5).sample(3)
     with np.load(cells) as archive:
         for key in ("displacement", "traction", "mask", "patches"):
             np.testing.assert_array_equal(archive[key], expected[key])
@@ -45,11 +50,12 @@ def test_benchmark_compares_on_them(cells, tmp_path, capsys):
     printed = capsys.readouterr().out
     assert "FTTC (lam=0.01)" in printed
     assert "FTTC oracle (lam and order, whole field)" in printed
+    gel = {"young": 5_000.0, "poisson": 0.3}
     with np.load(cells) as archive:
         expected = compare(
             archive["displacement"],
             archive["traction"],
-            {"FTTC (lam=0.01)": FTTC(0.01), "FTTC (lam=1)": FTTC(1.0), "FTTCCV": FTTCCV()},
+            {"FTTC (lam=0.01)": FTTC(0.01, **gel), "FTTC (lam=1)": FTTC(1.0, **gel), "FTTCCV": FTTCCV(**gel)},
             noise=(0.0, 0.05),
             mask=archive["mask"],
             random_state=0,

@@ -72,12 +72,17 @@ def test_oval(tmp_path):
     np.testing.assert_array_equal(mask, ((x - 7) / 5) ** 2 + ((y - 6) / 3) ** 2 < 1)
 
 
-def test_combination_with_a_hole(tmp_path):
+# Corners between the middle of a pixel and its border: half a pixel more or less takes other pixels.
+@pytest.mark.parametrize("beyond", [0.0, 0.3])
+def test_combination_with_a_hole(tmp_path, beyond):
     def path_of(corners):
+        # Of each corner: the operation (move or line), x and y.
         operations = [number for n, (x, y) in enumerate(corners) for number in (min(n, 1), x, y)]
         return [*operations, 4.0]
 
-    path = np.array(path_of([[1, 1], [11, 1], [11, 10], [1, 10]]) + path_of([[4, 4], [8, 4], [8, 7], [4, 7]]))
+    path = np.array(
+        path_of(beyond + np.array([[1, 1], [11, 1], [11, 10], [1, 10]])) + path_of([[4, 4], [8, 4], [8, 7], [4, 7]])
+    )
     region = ImagejRoi(
         roitype=ROI_TYPE.RECT, left=1, right=11, top=1, bottom=10,
         shape_roi_size=path.size, multi_coordinates=path.astype(np.float32),

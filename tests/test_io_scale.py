@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import xml.etree.ElementTree as ET
+
 import numpy as np
 import pytest
 import tifffile
 from image_files import N_CHANNELS, N_FRAMES, imagej, ome, plain, random_stack
 
 from tfmkit.io import open_images
+from tfmkit.io.images.ome import ome_planes
 
 
 @pytest.fixture
@@ -107,3 +110,17 @@ def test_every_plane_of_an_ome_file_is_found_by_its_numbers(tmp_path, axes):
             assert (series.n_frames, series.n_channels) == (2, 3)
             found = [[series.read(frame, channel)[5, 7] for channel in range(3)] for frame in range(2)]
         np.testing.assert_array_equal(found, 100 * np.arange(2)[:, None] + 10 * np.arange(3) + plane)
+
+
+@pytest.mark.parametrize("order", ["XYCZT", "XYZCT", "XYTZC"])
+def test_listed_planes_are_sorted_by_time_depth_and_channel(order):
+    sizes = {"T": 2, "Z": 3, "C": 4}
+    named = {f"Size{axis}": str(size) for axis, size in sizes.items()}
+    pixels = ET.Element("Pixels", named, DimensionOrder=order)
+    ET.SubElement(pixels, "TiffData")
+    # The first axis of the order runs fastest through the pages of the file.
+    shape = [sizes[axis] for axis in reversed(order[2:])]
+    pages = np.arange(24).reshape(shape).transpose([order[:1:-1].index(axis) for axis in "TZC"])
+    found = ome_planes(pixels, 24)
+    assert found.shape == (2, 3, 4)
+    assert list(found.pages) == pages.ravel().tolist()
