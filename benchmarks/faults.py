@@ -158,7 +158,7 @@ def copy_repository(folder: Path) -> Path:
     """Copy the files that tests need; compiled files would outlive a fault."""
     sys.dont_write_bytecode = True
     for name in ("tfmkit", "tests", "benchmarks"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "results"))
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.png", "*.npz"))
     shutil.copy(ROOT / "pyproject.toml", folder)
     return folder
 
