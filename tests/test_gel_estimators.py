@@ -14,7 +14,7 @@ from tfmkit.fttc.criteria import CRITERIA, SINGLE_ORDER
 from tfmkit.gel import ForwardOperator
 from tfmkit.mechanics import total_force
 from tfmkit.metrics import displacement_residual, relative_rmse
-from tfmkit.simulate import CellSimulator, PatchSimulator
+from tfmkit.simulate import CellSimulator, PatchSimulator, add_noise
 from tfmkit.sparse import ElasticNetTFM
 
 SHAPES = [(12, 12), (13, 13), (12, 17), (17, 12)]
@@ -277,3 +277,16 @@ def test_intervals_know_the_gel() -> None:
 def test_estimators_with_priors_refuse_impossible_gels(model) -> None:
     with pytest.raises(ValueError, match="depth"):
         model(thickness=2.0, depth=2.0).fit(noise((8, 8)))
+
+
+@pytest.mark.parametrize("depth", [2.0, 4.0])
+def test_the_continued_field_of_deep_beads_stays_bounded(depth: float) -> None:
+    cells = CellSimulator("adhesion", shape=48, random_state=0).sample(2)
+    moved = ForwardOperator(48, depth=depth).apply(cells.traction)
+    noisy = add_noise(moved, 0.1, unit="rms", random_state=0)
+    extended, periodic = (
+        relative_rmse(cells.traction, FTTC(0.1, boundary=boundary, depth=depth).fit(noisy).predict(noisy))
+        for boundary in ("extended", "periodic")
+    )
+    # Zero traction has an error of 1. The continuation once made 19 of it.
+    assert extended < min(1.0, 1.05 * periodic)

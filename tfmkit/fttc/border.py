@@ -13,6 +13,7 @@ traction, and is taken off again.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -103,6 +104,11 @@ def extend(displacement: Array, grid: Shape, gel: Gel) -> Continuation:
     coarse = _far_field(traction, grid, gel)
     far = _COARSE * _map(coarse, *map(_interpolation, shape, grid, coarse.shape[-2:]))
     continued = far + _taper_out(displacement - far[..., : shape[0], : shape[1]], grid)
+    # The inverse of deep beads lets short waves of the fading grow without bound. At the surface it does not, and the
+    # traction that is lost is that of long waves, which are alike at both.
+    if gel.depth:
+        gel = replace(gel, depth=0.0)
+        coarse = _far_field(traction, grid, gel)
     return Continuation(continued, _faded_traction(traction, coarse, shape, grid, gel))
 
 
