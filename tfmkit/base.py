@@ -162,6 +162,7 @@ class TractionEstimator(FieldRegressor):
     # A mask on its way to a filter or a score is not a support prior, unless set_predict_request(mask=True) says so.
     # Noise reaches the estimators that take it.
     __metadata_request__predict: ClassVar[dict[str, bool]] = {"mask": False, "noise": False}
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"noise": False}
 
     # Whether `predict` takes `return_std`, a keyword, and then returns a standard deviation too.
     gives_std: ClassVar[bool] = False
@@ -171,7 +172,7 @@ class TractionEstimator(FieldRegressor):
     _chosen: ClassVar[tuple[str, ...]] = ()
     gel_: Gel
 
-    def fit(self, X: ArrayLike, y: ArrayLike | None = None) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike | None = None, *, noise: ArrayLike | None = None) -> Self:
         """Check the parameters and the data, and learn from them.
 
         Parameters
@@ -180,6 +181,9 @@ class TractionEstimator(FieldRegressor):
             Displacement in the unit of `spacing`; any grid of at least 8 pixels a side.
         y : array-like of shape (n_fields, 2, height, width), optional
             Traction in the unit of `young`. Estimators that learn nothing from it only check it.
+        noise : array-like of shape (n_fields, 2, height, width), optional
+            Standard deviation of each component of the displacement, as for `predict`. Estimators that choose nothing
+            in `fit` only check it.
 
         Returns
         -------
@@ -194,8 +198,9 @@ class TractionEstimator(FieldRegressor):
         gel = Gel.of(self)
         self._check_parameters()
         displacement = check_data(X, y)
+        told = self._check_told(noise, displacement)
         self.gel_ = gel
-        self._learn(displacement, y)
+        self._learn(displacement, y, told)
         return self
 
     def predict(self, X: ArrayLike, mask: ArrayLike | None = None, *, noise: ArrayLike | None = None) -> Any:
@@ -457,7 +462,7 @@ class TractionEstimator(FieldRegressor):
     def _check_parameters(self) -> None:
         """Raise a ValueError if a parameter besides those of the gel is out of its range."""
 
-    def _learn(self, displacement: FloatArray, y: ArrayLike | None) -> None:
+    def _learn(self, displacement: FloatArray, y: ArrayLike | None, noise: FloatArray | None) -> None:
         """Learn from checked data, with `gel_` at hand. Estimators that learn nothing leave it out."""
 
     def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:

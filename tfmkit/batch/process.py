@@ -292,10 +292,10 @@ def invert_item(
     _LOG.info("traction")
     estimator = TRACTION[config.traction.name].on_gel(gel, **config.traction.params)
     fields = measurement.displacement[None]
-    if not get_tags(estimator).target_tags.required:
-        estimator.fit(fields)
     known = None if measurement.std is None else measurement.std[None]
     told = noise_for(estimator, known)
+    if not get_tags(estimator).target_tags.required:
+        estimator.fit(fields, **told)
     settings: dict[str, Any] = {"return_std": True} if estimator.gives_std else {}
     predicted = estimator.predict(fields, **told, **settings)
     traction, std = predicted if estimator.gives_std else (predicted, None)

@@ -200,9 +200,9 @@ def _invert(
     from tfmkit.cli.provenance import describe_method
 
     estimator = TRACTION[name].on_gel(gel, **params)
-    if not estimator.__sklearn_tags__().target_tags.required:
-        estimator.fit(data.displacement)
     told = noise_for(estimator, data.std)
+    if not estimator.__sklearn_tags__().target_tags.required:
+        estimator.fit(data.displacement, **told)
     traction = estimator.predict(data.displacement, **told)
     columns = {key: np.broadcast_to(values, len(traction)) for key, values in estimator.choices_.items()}
     columns |= estimator.doubts(data.displacement, traction, **told)

@@ -127,7 +127,7 @@ class FTTC(TractionEstimator):
         for name in ("lam", "order", "noise_correlation"):
             check_number(getattr(self, name), name, low=0)
 
-    def _learn(self, displacement: FloatArray, y: ArrayLike | None) -> None:  # noqa: ARG002
+    def _learn(self, displacement: FloatArray, y: ArrayLike | None, noise: FloatArray | None) -> None:  # noqa: ARG002
         self.lam_ = float(self.lam)
 
     def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:

@@ -39,7 +39,11 @@ class FTTCCV(TractionEstimator):
         How candidates are scored, see `tfmkit.fttc.criteria`. ``"risk"`` estimates the error of the traction itself
         against the measured spectrum of the noise. It stays close to the oracle on white and on correlated noise.
     noise : float, optional
-        Standard deviation of white noise per component, in the unit of `spacing`; by default it is measured.
+        Standard deviation of white noise per component, in the unit of `spacing`; by default it is measured. The
+        `noise` of `fit` and `predict`, a standard deviation for every vector, takes its place: the noise is measured,
+        and counts at least half of the root mean square of what is stated (a tenth of that of the displacement at
+        most). Errors of displacement from images are smooth, and no field shows them; to state them lowers the error
+        of the traction by up to 30 %.
     noise_correlation : float, optional
         As for `FTTC`. By default, criterion ``"risk"`` takes 0 or the value measured on the field, whichever gives the
         smaller estimated error; the other criteria, and all of them on beads below the surface, take noise as white, 0.
@@ -101,6 +105,9 @@ class FTTCCV(TractionEstimator):
     (2, 2, 48, 48)
     """
 
+    __metadata_request__fit: ClassVar[dict[str, bool]] = {"noise": True}
+    __metadata_request__predict: ClassVar[dict[str, bool]] = {"noise": True}
+    takes_noise: ClassVar[bool] = True
     _chosen: ClassVar[tuple[str, ...]] = ("lam", "order", "noise_correlation")
 
     def __init__(
@@ -154,12 +161,12 @@ class FTTCCV(TractionEstimator):
             )
         _candidates(self.lams, self.orders, self.criterion, Gel.of(self).depth_in_pixels)
 
-    def _learn(self, displacement: FloatArray, y: ArrayLike | None) -> None:
+    def _learn(self, displacement: FloatArray, y: ArrayLike | None, noise: FloatArray | None) -> None:
         self.lams_, self.orders_ = _candidates(self.lams, self.orders, self.criterion, self.gel_.depth_in_pixels)
         if self.cv is not None:
             self._choose_against_truth(displacement, y)
             return
-        self.lams_, score, correlation = self._scores(displacement)
+        self.lams_, score, correlation = self._scores(displacement, noise)
         paths = len(score) // len(self.lams_)
         lam = np.tile(self.lams_, paths)
         order = np.tile(np.repeat(self.orders_, len(self.lams_)), paths // len(self.orders_))
@@ -195,9 +202,11 @@ class FTTCCV(TractionEstimator):
         rows &= np.isfinite(table["score"][:, field])
         return {"lams": table["lam"][rows].tolist(), "criterion": table["score"][rows, field].tolist()}
 
-    def _recover(self, displacement: FloatArray, mask: NDArray[Any] | None) -> FloatArray:
+    def _recover(
+        self, displacement: FloatArray, mask: NDArray[Any] | None, noise: FloatArray | None = None
+    ) -> FloatArray:
         traction, solver = np.empty_like(displacement), Solver.of(self)
-        choices = self._penalties(displacement)
+        choices = self._penalties(displacement, noise)
         for choice in np.unique(choices, axis=0):
             fields = np.flatnonzero((choices == choice).all(axis=1))
             some = None if mask is None else mask[fields]
@@ -210,26 +219,30 @@ class FTTCCV(TractionEstimator):
         predicted: Any,
         errors: FloatArray,
         rng: Any,  # noqa: ARG002
-        noise: FloatArray | None,  # noqa: ARG002
+        noise: FloatArray | None,
     ) -> FloatArray:
-        penalty = Penalty(*self._penalties(displacement[None])[0].tolist())
+        told = None if noise is None else noise[None]
+        penalty = Penalty(*self._penalties(displacement[None], told)[0].tolist())
         return np.asarray(predicted + invert(errors, self.gel_, penalty, Solver.of(self)))
 
-    def _penalties(self, displacement: FloatArray) -> NDArray[np.float64]:
+    def _penalties(self, displacement: FloatArray, noise: FloatArray | None) -> NDArray[np.float64]:
         """Lambda, order and noise correlation for every field; shape (n_fields, 3)."""
         if not self.per_field or self.cv is not None:
             shared = [float(self.lam_), float(self.order_), float(self.noise_correlation_)]
             return np.tile(shared, (len(displacement), 1))
-        lams, score, correlation = self._scores(displacement)
+        lams, score, correlation = self._scores(displacement, noise)
         best = score.argmin(axis=0)
         order, lam = np.divmod(best % (len(self.orders_) * len(lams)), len(lams))
         return np.stack([lams[lam], self.orders_[order], correlation[best, np.arange(len(best))]], axis=1)
 
-    def _scores(self, displacement: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    def _scores(
+        self, displacement: FloatArray, noise: FloatArray | None
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Path of lambdas, scores of all candidates and their noise correlation; the last two for every field."""
-        noise = None if self.noise is None else self.noise / self.gel_.spacing
+        known = self.noise if noise is None else noise
+        told = None if known is None else known / self.gel_.spacing
         tapered = self.boundary != "periodic" or self.criterion not in LIKELIHOODS
-        data = statistics(self.gel_.in_pixels(displacement), self.gel_, noise=noise, tapered=tapered)
+        data = statistics(self.gel_.in_pixels(displacement), self.gel_, noise=told, tapered=tapered)
         correlations = self._correlations(data)
         lams, _ = _candidates(self.lams, self.orders, self.criterion, self.gel_.depth_in_pixels)
 
