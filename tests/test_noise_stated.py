@@ -95,9 +95,9 @@ def test_traction_is_told_how_exact_the_displacement_is(tmp_path):
         np.testing.assert_allclose(found, model.predict(displacement[None])[0], rtol=1e-4, atol=1e-3)
 
 
-def test_networks_that_are_not_told_refuse_noise(displacement: Any) -> None:
+def test_networks_without_error_bars_refuse_noise(displacement: Any) -> None:
     with pytest.raises(ValueError, match="DeepTFM makes no use of it"):
-        DeepTFM.from_pretrained("small").predict(displacement, noise=np.ones_like(displacement))
+        DeepTFM.from_pretrained("tracnet").predict(displacement, noise=np.ones_like(displacement))
 
 
 @pytest.mark.parametrize(("n_replaced", "doubted"), [(1, 0), (3, 1)])

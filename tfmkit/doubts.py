@@ -286,7 +286,7 @@ def woven(displacement: ArrayLike) -> FloatArray:
         Median squared length of the waves of 2 to 2.2 grid points along x or y, over that of the waves of 2.4 to 3.3
         grid points, each over its share of all waves; the larger of both directions. White noise has 1. Smooth noise
         has less, and so have cells: their fine waves are in few places. NaN for a field of zeros, and for one with a
-        side under 16 grid points.
+        side under 32 grid points.
     """
     field = np.asarray(displacement, dtype=float)
     height, width = field.shape[2:]

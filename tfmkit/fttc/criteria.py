@@ -46,9 +46,9 @@ _LEAST_GAIN = 1e-4
 # data's own misfit outweighs, and not noise told too high.
 _MOST_EXCESS = 1.5
 # Stated errors of displacement from images hold the blur of small structures and the few vectors that are far off.
-# White noise of half their root mean square, and of a tenth of that of the displacement at most, gives the best lambda.
+# White noise of 0.45 of their root mean square, and of a tenth of that of the displacement at most, gives the best lambda.
 # On families and seeds other than those of the benchmark `images` it costs 2.5 % of error, against the oracle's lambda.
-_SHARE_OF_STATED, _MOST_STATED = 0.5, 0.1
+_SHARE_OF_STATED, _MOST_STATED = 0.45, 0.1
 
 
 class Statistics(NamedTuple):
@@ -164,7 +164,7 @@ def least_level(displacement: NDArray[Any], noise: NDArray[Any]) -> Array:
     Returns
     -------
     ndarray of shape (n_fields,)
-        Half the root mean square of the standard deviations, a tenth of that of the displacement at most; 0 where
+        0.45 of the root mean square of the standard deviations, a tenth of that of the displacement at most; 0 where
         nothing is known.
 
     Notes

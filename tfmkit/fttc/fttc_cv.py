@@ -41,7 +41,7 @@ class FTTCCV(TractionEstimator):
     noise : float, optional
         Standard deviation of white noise per component, in the unit of `spacing`; by default it is measured. The
         `noise` of `fit` and `predict`, a standard deviation for every vector, takes its place: the noise is measured,
-        and counts at least half of the root mean square of what is stated (a tenth of that of the displacement at
+        and counts at least 0.45 of the root mean square of what is stated (a tenth of that of the displacement at
         most). Errors of displacement from images are smooth, and no field shows them; to state them lowers the error
         of the traction by up to 30 %.
     noise_correlation : float, optional
