@@ -65,7 +65,7 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
 
 def told(model: DeepTFM, error: NDArray[Any]) -> NDArray[Any] | None:
     """Return the standard deviation of errors, field by field, for a network that is told it."""
-    if not model.takes_noise:
+    if not model.knows_noise():
         return None
     return np.broadcast_to(np.sqrt(np.square(error).mean(axis=(1, 2, 3), keepdims=True)), error.shape)
 
@@ -77,7 +77,7 @@ def measured_predictions(name: str, folder: Path) -> list[Bunch]:
         fields, header = read_fields(path)
         model = DeepTFM.from_pretrained(name, poisson=header["poisson"])
         displacement, truth = fields["displacement"].astype(np.float32), model.young * fields["traction"].astype(float)
-        noise = fields["noise"].astype(np.float32) if model.takes_noise else None
+        noise = fields["noise"].astype(np.float32) if model.knows_noise() else None
         traction, half_width = model.evaluate(displacement, noise)
         length = np.hypot(truth[:, 0], truth[:, 1])
         least = NEAR_LENGTH * length.max(axis=(1, 2), keepdims=True)

@@ -7,12 +7,13 @@ import torch
 from tfmkit.cli import main
 from tfmkit.deep import read_weights
 from tfmkit.deep.files import write_tensors
-from tfmkit.deep.networks.fourier_unet import FourierUNet, tell_noise
+from tfmkit.deep.networks.fourier_unet import FourierUNet, constant_noise, noise_level, tell_noise
 from tfmkit.deep.pretraining import fourier_unet, measured, stream
 from tfmkit.deep.pretraining.cells import training_cells
 from tfmkit.deep.pretraining.fourier_unet import Recipe
 from tfmkit.deep.pretraining.measured import MeasuredFields, every_third, make_files, read_fields
-from tfmkit.deep.pretraining.told import ToldStream
+from tfmkit.deep.pretraining.stream import Batch
+from tfmkit.deep.pretraining.told import ToldStream, withhold_noise
 from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.metrics import relative_rmse
 
@@ -65,9 +66,9 @@ def test_displacement_is_that_of_the_traction_as_far_as_piv_sees_it(folder):
 
 
 def test_chunks_are_reproducible_and_of_unit_size(folder):
-    one, other = (MeasuredFields(folder, 2, seed=5, parts=4).chunk(3) for _ in range(2))
+    one, other = (MeasuredFields(folder, 2, seed=5, n_fields=2).chunk(3) for _ in range(2))
     assert torch.equal(one.displacement, other.displacement)
-    assert len(one.displacement) % 4 == 0
+    assert len(one.displacement) == 2
     np.testing.assert_allclose(one.displacement.square().mean((1, 2, 3)), 1, rtol=1e-4)
 
 
@@ -141,8 +142,36 @@ def test_a_network_that_is_told_the_noise_starts_as_the_one_that_is_not():
         plain(displacement, Gel(poisson=0.45)), told(displacement, Gel(poisson=0.45), noise), strict=True
     ):
         assert torch.equal(one, other)
+
+
+def test_a_network_that_needs_the_noise_says_so():
     with pytest.raises(ValueError, match="Expected the standard deviation"):
-        told(displacement, Gel(poisson=0.45))
+        FourierUNet((4, 8), 1, noise=True)(torch.randn(1, 2, 16, 16), Gel())
+    with pytest.raises(ValueError, match="noise"):
+        FourierUNet((4, 8), 1, noise="sometimes")
+
+
+def test_a_network_that_takes_noise_estimates_it_where_it_is_not_told():
+    torch.manual_seed(0)
+    network = FourierUNet((4, 8), 1, noise="optional")
+    for unet in network.unets:
+        torch.nn.init.normal_(unet.leave.weight, std=0.1)
+    noisy = torch.randn(2, 2, 24, 24)
+    level = noise_level(noisy).exp()
+    # White noise of unit variance, up to the scatter of a median of 1152 values.
+    torch.testing.assert_close(level, torch.ones(2), rtol=0.15, atol=0)
+    assert torch.equal(
+        network(noisy, Gel(poisson=0.45))[0],
+        network(noisy, Gel(poisson=0.45), level[:, None, None, None].expand_as(noisy))[0],
+    )
+
+
+def test_noise_is_withheld_from_the_chosen_fields_alone():
+    fields = Batch(torch.randn(3, 2, 16, 16), torch.randn(3, 2, 16, 16), Gel(), torch.rand(3, 2, 16, 16))
+    withheld = withhold_noise(fields, torch.tensor([False, True, False]))
+    assert torch.equal(withheld.noise[[0, 2]], fields.noise[[0, 2]])
+    assert torch.equal(withheld.noise[1], constant_noise(fields.displacement)[1])
+    assert torch.equal(withheld.displacement, fields.displacement)
 
 
 def test_replaced_vectors_count_as_most_uncertain():

@@ -131,7 +131,7 @@ def test_displacement_of_narrow_patches_is_that_of_the_closed_form(profile, clos
     y, x = np.mgrid[:16, :20] + 0.5
     exact = closed_form(x - 9.1, y - 8.3, 1.04, (2.0, -1.0), 0.45)
     error, plain = (
-        np.linalg.norm(observe(fine, 0.45, 0, flag)[0][0].numpy() - exact) / np.linalg.norm(exact)
+        np.linalg.norm(observe(fine, Gel(poisson=0.45), 0, flag)[0][0].numpy() - exact) / np.linalg.norm(exact)
         for flag in (curved, ~curved)
     )
     assert error < bar
@@ -173,7 +173,7 @@ def test_adhesion_cells_pull_without_net_force(draw):
 def test_observe_is_the_open_operator_on_the_fine_grid(draw):
     traction = draw.normal(1, 2, 16, 16)
     fine = traction.repeat_interleave(3, -1).repeat_interleave(3, -2)
-    displacement, mean = observe(fine, 0.3, 0, torch.tensor([False]))
+    displacement, mean = observe(fine, Gel(poisson=0.3), 0, torch.tensor([False]))
     assert torch.allclose(mean, traction, atol=1e-6)
     assert torch.allclose(displacement, convolve(traction, Gel(poisson=0.3)), atol=1e-5)
 
@@ -271,6 +271,33 @@ def test_traction_and_displacement_of_a_chunk_have_one_scale(cells, small_grids)
     for number in range(6):
         batch = source.chunk(number)
         assert torch.allclose(batch.displacement.square().mean((1, 2, 3)), torch.ones(len(batch.displacement)))
-        moved = convolve(batch.traction, Gel(poisson=batch.poisson))
+        moved = convolve(batch.traction, batch.gel)
         slopes += ((moved * batch.displacement).sum((1, 2, 3)) / moved.square().sum((1, 2, 3))).tolist()
     assert np.median(slopes) == pytest.approx(1, abs=0.1)
+
+
+def test_beads_lie_below_the_surface_only_where_the_recipe_says_so(cells, small_grids):
+    surface, deep = (FieldStream(cells, seed=3, pixels=1024, depth=depth) for depth in (0.0, 1.5))
+    gels = [deep.clean(number)[0].gel for number in range(60)]
+    depths = np.array([gel.depth for gel in gels])
+    assert depths.max() <= 1.5
+    assert 0 < (depths > 0).mean() < 0.3
+    assert 0 < np.mean([gel.thickness < np.inf for gel in gels]) < 0.4
+    number = int(np.argmax(depths))
+    assert surface.clean(number)[0].gel == replace(gels[number], depth=0.0)
+    # Deep beads move less, and the fine detail of the traction least of all.
+    one, other = (source.clean(number)[0] for source in (surface, deep))
+    assert torch.equal(one.traction, other.traction)
+    assert (other.displacement.square().sum((1, 2, 3)) < one.displacement.square().sum((1, 2, 3))).all()
+
+
+def test_a_loss_of_displacement_sees_a_net_force_that_one_of_traction_hardly_sees():
+    rng = torch.Generator().manual_seed(0)
+    truth = torch.randn(1, 2, 32, 32, generator=rng)
+    white, push = torch.randn(1, 2, 32, 32, generator=rng), torch.ones(1, 2, 32, 32)
+    gel = Gel(poisson=0.45)
+    found = [float(fourier_unet._displacement_loss(truth + 0.1 * error, truth, gel)) for error in (white, push)]
+    # The quarter power of the ratio of squares; the white error is as large in traction.
+    exact = [(convolve(0.1 * e, gel).norm() / convolve(truth, gel).norm()) ** 0.5 for e in (white, push)]
+    np.testing.assert_allclose(found, [min(float(value), 1) for value in exact], rtol=1e-3)
+    assert found[1] > 2 * found[0]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +13,8 @@ from torch import nn
 from tfmkit.deep.pretraining import fourier_unet, priors
 from tfmkit.deep.pretraining.drawing import Draw
 from tfmkit.deep.pretraining.loop import Training
-from tfmkit.deep.pretraining.stream import observe
+from tfmkit.deep.pretraining.stream import Batch, observe
+from tfmkit.gel import Gel
 
 
 @pytest.fixture
@@ -81,21 +83,26 @@ def test_the_rate_rises_over_a_fiftieth_and_falls_as_a_half_cosine():
         assert fourier_unet._schedule(progress) == pytest.approx(expected, abs=0.002)
 
 
-def test_one_chunk_of_three_is_simulated_and_no_chunk_comes_twice():
-    class Source:
-        def __init__(self, name):
-            self.name = name
-
+def test_each_part_of_the_stream_goes_with_a_file_of_its_own():
+    class Stream:
         def chunk(self, number):
-            return self.name, number
+            fields = torch.full((4, 2, 8, 8), float(number))
+            fields[2:] += 0.5
+            return Batch(fields, fields, Gel())
 
-    sources = [Source("simulated"), Source("measured")]
-    chunks = [fourier_unet._next_chunk(sources, number) for number in range(9)]
-    assert [name for name, _ in chunks] == ["simulated", "measured", "measured"] * 3
-    for source in ("simulated", "measured"):
-        numbers = [number for name, number in chunks if name == source]
-        assert numbers == list(range(len(numbers)))
-    assert fourier_unet._next_chunk(sources[1:], 5) == ("measured", 5)
+    class Measured:
+        def chunk(self, number):
+            return number
+
+    training = SimpleNamespace(update=0, recipe=SimpleNamespace(chunk=2), stream=Stream(), measured=Measured())
+    seen = []
+    for _ in range(3):
+        for part, file in fourier_unet.FourierTraining.batches(training):
+            seen.append((float(part.displacement.mean()), file))
+            training.update += 1
+    assert seen == [(0, 0), (0.5, 1), (1, 2), (1.5, 3), (2, 4), (2.5, 5)]
+    training.measured = None
+    assert all(len(batch) == 1 for batch in fourier_unet.FourierTraining.batches(training))
 
 
 # ---------------------------------------------------------------- the loop
@@ -147,7 +154,7 @@ def test_without_a_mean_the_weights_themselves_are_kept():
 def test_forces_beyond_the_border_are_cut_off_alike_on_all_sides(draw):
     fine = draw.normal(2, 2, 3 * 14, 3 * 20)
     curved = torch.zeros(2, dtype=torch.bool)
-    whole, part = observe(fine, 0.45, 0, curved), observe(fine, 0.45, 3, curved)
+    whole, part = (observe(fine, Gel(poisson=0.45), margin, curved) for margin in (0, 3))
     for all_pixels, inner in zip(whole, part, strict=True):
         assert inner.shape == (2, 2, 8, 14)
         torch.testing.assert_close(inner, all_pixels[..., 3:11, 3:17])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tfmkit.benchmark import OracleLambda
-from tfmkit.deep import DeepTFM, packaged_weights
+from tfmkit.deep import DeepTFM, packaged_weights, read_weights, write_weights
 from tfmkit.displacement import PIV
 from tfmkit.fttc import FTTC, FTTCCV
 from tfmkit.gel import ForwardOperator
@@ -56,6 +56,21 @@ def test_thin_gels_need_no_training_of_their_own(name, cells):
     best = relative_rmse(tau, FTTCCV(thickness=4.0).fit(displacement).predict(displacement))
     assert error < 0.7 * best
     assert error < 0.5 * wrong
+
+
+def test_only_a_training_with_deep_beads_knows_them(cells, tmp_path):
+    displacement = cells.displacement[:1]
+    with pytest.raises(ValueError, match="Expected beads at the surface for the weights small, .* `tfmkit train depth`"):
+        DeepTFM(max_epochs=0, weights="small", depth=0.5).fit(displacement)
+    weights = read_weights(packaged_weights()["small"])
+    deep = weights._replace(settings=weights.settings | {"recipe": {"depth": 1.5}})
+    write_weights(tmp_path / "deep.safetensors", deep, half=True)
+    # The physics inside the network is that of the deep beads: it is not the answer for the surface.
+    model, surface = (DeepTFM.from_pretrained(tmp_path / "deep.safetensors", depth=d) for d in (0.5, 0.0))
+    assert relative_rmse(surface.predict(displacement), model.predict(displacement)) > 0.1
+    # Half a grid point of a grid with twice the spacing is one of this unit.
+    twice = DeepTFM.from_pretrained(tmp_path / "deep.safetensors", depth=1.0, spacing=2.0)
+    np.testing.assert_allclose(twice.predict(2 * displacement), model.predict(displacement), rtol=1e-5)
 
 
 def test_prediction_scales_exactly_with_amplitude(small, cells):

@@ -162,6 +162,7 @@ def load_network(
     poisson: float = 0.45,
     spacing: float = 1.0,
     thickness: float | None = None,
+    depth: float = 0.0,
 ) -> Any:
     """Return `DeepTFM` with trained weights.
 
@@ -179,6 +180,8 @@ def load_network(
         Distance between grid points in the unit of the displacement.
     thickness : float, optional
         Thickness of the gel, in the unit of `spacing`; by default the half-space.
+    depth : float, default=0.0
+        Depth of the beads below the surface, in the unit of `spacing`; for weights of ``tfmkit train depth``.
 
     Returns
     -------
@@ -192,9 +195,8 @@ def load_network(
     """
     from tfmkit.deep import DeepTFM
 
-    return DeepTFM.from_pretrained(
-        weights, balanced=balanced, young=young, poisson=poisson, spacing=spacing, thickness=thickness
-    )
+    gel: dict[str, Any] = {"young": young, "poisson": poisson, "spacing": spacing}
+    return DeepTFM.from_pretrained(weights, balanced=balanced, thickness=thickness, depth=depth, **gel)
 
 
 _FTTC = (BUTLER, SABASS)
@@ -275,8 +277,9 @@ def check_traction(name: Any, params: Mapping[str, Any], gel: Gel | None = None)
             raise ValueError(f"{name} knows the half-space only: leave the thickness of the gel out.")
         if wanted.depth and not method.knows_depth:
             raise ValueError(f"{name} knows beads at the surface only: leave the depth of the beads out.")
-        # The unit of the lengths is not known here: any layer shows whether the method knows layers.
+        # The unit of the lengths is not known here: any layer and depth show whether the method knows them.
         layer = {} if wanted.thickness == np.inf else {"thickness": float(_TRIAL_SIDE)}
+        layer |= {"depth": 0.5} if wanted.depth else {}
         estimator = method.on_gel(Gel(young=1.0, poisson=wanted.poisson, **layer), **params)
         if not get_tags(estimator).target_tags.required:
             # Estimators check their parameters when they are fitted: a small field of noise brings that forward.

@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "for --measured. "
         "A killed training goes on where it stopped when the command is given again."
     )
-    parser.add_argument("recipe", choices=("default", "small", "tracnet", "fields"), help="which weights")
+    parser.add_argument("recipe", choices=("default", "small", "depth", "tracnet", "fields"), help="which weights")
     parser.add_argument("--device", choices=("cpu", "cuda"), help="where to compute (the GPU, if there is one)")
     parser.add_argument(
         "--start",
@@ -176,7 +176,7 @@ def _weights_to_refine(name: str, recipe: Recipe, told: bool) -> Weights:
     wanted = {"widths": list(recipe.widths), "blocks": recipe.blocks, "steps": recipe.steps}
     if told and weights.params == wanted:
         return weights._replace(tensors=tell_noise(weights.tensors, recipe.widths))
-    wanted |= {"noise": True} if told else {}
+    wanted |= {"noise": "optional" if recipe.withheld else True} if told else {}
     if weights.network != "fourier_unet" or weights.params != wanted:
         raise ValueError(f"Expected weights of a fourier_unet {wanted}, got {weights.network} {weights.params}.")
     return weights

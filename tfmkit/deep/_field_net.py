@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from skorch.utils import to_tensor
 from torch import Tensor
 from torch.utils.data import Subset
 
-from tfmkit._validation import check_count, check_random_state
+from tfmkit._validation import check_count, check_pair, check_random_state
 from tfmkit.deep._training import default_callbacks
 from tfmkit.deep.calibration import Calibration
 from tfmkit.deep.files import Weights, load_state, load_weights
@@ -113,8 +113,15 @@ class FieldNet(NeuralNetRegressor):
             )
         return start.network
 
+    def _check_training(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
+        displacement, traction = check_pair(X, y)
+        return writeable(displacement), writeable(traction)
+
     def _check_gel(self) -> None:
         if self.knows_gel():
+            self._check_depth()
             return
         if not Gel.of(self).is_half_space:
             raise ValueError(
@@ -127,6 +134,15 @@ class FieldNet(NeuralNetRegressor):
             raise ValueError(
                 f"Expected weights for a Poisson ratio of {self.poisson}, but {self.weights} is for {trained_at} and a "
                 f"{type(self.module_).__name__} serves only the one it was trained for."
+            )
+
+    def _check_depth(self) -> None:
+        start = self.origin_.start
+        if self.max_epochs == 0 and Gel.of(self).depth and start is not None and not _trained_on_depth(start.settings):
+            raise ValueError(
+                f"Expected beads at the surface for the weights {self.weights}, whose training had no others, got "
+                f"depth={Gel.of(self).depth:g}. Weights of `tfmkit train depth` know beads below the surface, and so "
+                "do FTTC, FTTCCV, BayesianFTTC and ElasticNetTFM."
             )
 
     def infer(self, x: Any, **fit_params: Any) -> Any:
@@ -243,6 +259,15 @@ class FieldNet(NeuralNetRegressor):
     def _check_device(self, requested_device: Any, map_device: Any) -> Any:
         # None means a choice at run time. skorch would replace it, with a warning, when it unpickles.
         return None if requested_device is None else super()._check_device(requested_device, map_device)
+
+
+def _trained_on_depth(settings: Any) -> bool:
+    """Tell whether a training, or one that it went on from, had beads below the surface."""
+    if not isinstance(settings, Mapping):
+        return False
+    recipe, training = (settings.get(name) for name in ("recipe", "training"))
+    depths = [part.get("depth", 0) for part in (recipe, training) if isinstance(part, Mapping)]
+    return any(str(depth) not in ("0", "0.0") for depth in depths) or _trained_on_depth(settings.get("start"))
 
 
 def _amplitude(displacement: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from sklearn.utils import Tags
 
 from tfmkit._validation import check_count, check_data, check_field, check_mask, check_number, check_pair, check_result
 from tfmkit.base import TractionEstimator, cut
-from tfmkit.deep._field_net import FieldNet, draw_seed, seeded, writeable
+from tfmkit.deep._field_net import FieldNet, draw_seed, seeded
 from tfmkit.deep._training import EarlyStopping, RelativeError, resume
 from tfmkit.deep.balance import balance
 from tfmkit.deep.calibration import fit_calibration
@@ -41,9 +41,10 @@ class DeepTFM(TractionEstimator, FieldNet):
         The network: a key of :data:`tfmkit.deep.networks.NETWORKS`, or a class that keeps to the same rules. By default
         the network of `weights`, or ``"fourier_unet"`` without weights.
     weights : str, path-like or None, default="auto"
-        The weights that `fit` starts from: ``"default"``, ``"small"``, ``"images"`` or ``"tracnet"``, which come with
-        tfmkit, a file that `save_weights` wrote, or None for random weights. ``"images"`` is for displacement that was
-        measured in bead images; `predict` then needs its standard deviation as `noise`. ``"auto"`` is ``"small"`` and,
+        The weights that `fit` starts from: ``"default"``, ``"small"``, ``"images"`` or
+        ``"tracnet"``, which come with tfmkit, a file that `save_weights` wrote, or None for random weights.
+        ``"images"`` is for displacement that was measured in bead images; `predict` then needs its standard deviation
+        as `noise`. ``"auto"`` is ``"small"`` and,
         where `module` or one of its parameters is given, None.
     young : float, default=10670.0
         Young's modulus; traction has its unit.
@@ -76,8 +77,10 @@ class DeepTFM(TractionEstimator, FieldNet):
         displacement that the traction does not explain from 0.79 to 0.69.
     thickness : float, optional
         Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
-        the half-space. Only for networks that are given the gel, such as ``"fourier_unet"``. Beads lie at the surface:
-        no network was trained on others.
+        the half-space. Only for networks that are given the gel, such as ``"fourier_unet"``.
+    depth : float, default=0.0
+        Depth of the beads below the surface, in the unit of `spacing`, in [0, thickness). Only for networks that are
+        given the gel, and only for weights whose training had such beads: those of ``tfmkit train depth``, or yours.
     warm_start : bool, default=False
         Whether `fit` goes on with the present weights.
     device : str, optional
@@ -178,6 +181,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         average_turns: bool = False,
         balanced: bool = False,
         thickness: float | None = None,
+        depth: float = 0.0,
         warm_start: bool = False,
         device: str | None = None,
         random_state: Any = None,
@@ -205,6 +209,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         self.average_turns = average_turns
         self.balanced = balanced
         self.thickness = thickness
+        self.depth = depth
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike | None = None, **fit_params: Any) -> DeepTFM:
@@ -569,12 +574,6 @@ class DeepTFM(TractionEstimator, FieldNet):
         check_count(self.batch_size, "batch_size")
         if isinstance(self.train_split, Real):
             check_number(self.train_split, "train_split", low=0, high=1, include_low=False, include_high=False)
-
-    def _check_training(self, X: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        if y is None:
-            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None.")
-        displacement, traction = check_pair(X, y)
-        return writeable(displacement), writeable(traction)
 
     def _take_weights(self, X: Any, y: Any) -> DeepTFM:
         """Fit without training."""

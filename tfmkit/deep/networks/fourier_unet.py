@@ -38,13 +38,14 @@ class FourierUNet(nn.Module):
         Residual blocks per level on either side.
     steps : int, default=2
         Number of unrolled steps; each after the first looks at the residual of the one before.
-    noise : bool, default=False
-        Whether the network is told the standard deviation of every vector. Such a network needs it, always.
+    noise : bool or "optional", default=False
+        Whether the network is told the standard deviation of every vector. With True it needs it, always. With
+        ``"optional"`` it takes the same for all vectors where it is not told, from the finest detail of the field.
 
     Raises
     ------
     ValueError
-        If a width, `blocks` or `steps` is not a positive integer.
+        If a width, `blocks` or `steps` is not a positive integer, or `noise` is none of the three.
 
     Notes
     -----
@@ -56,13 +57,16 @@ class FourierUNet(nn.Module):
 
     gives_interval = True
 
-    def __init__(self, widths: Any = (24, 48, 64), blocks: int = 1, steps: int = 2, noise: bool = False) -> None:
+    def __init__(self, widths: Any = (24, 48, 64), blocks: int = 1, steps: int = 2, noise: bool | str = False) -> None:
         super().__init__()
         if not isinstance(widths, (tuple, list)) or not widths:
             raise ValueError(f"Expected widths to be at least one number of channels, got {widths!r}.")
         widths = [check_count(width, "each of widths") for width in widths]
         blocks, steps = check_count(blocks, "blocks"), check_count(steps, "steps")
-        self.config = {"widths": widths, "blocks": blocks, "steps": steps} | ({"noise": True} if noise else {})
+        if noise not in (False, True, "optional"):
+            raise ValueError(f'Expected noise to be False, True or "optional", got {noise!r}.')
+        self._needs_noise = noise is True
+        self.config = {"widths": widths, "blocks": blocks, "steps": steps} | ({"noise": noise} if noise else {})
         self.takes_noise = bool(noise)
         n, told = len(FILTERS), 2 * self.takes_noise
         self.gate = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, n))
@@ -139,15 +143,16 @@ class FourierUNet(nn.Module):
         return known, base, inverses
 
     def _told(self, u: Tensor, noise: Tensor | None) -> Tensor:
-        """Logarithm of the noise that the network is told; no plane for a network that is told nothing."""
+        """Logarithm of the noise, told or estimated; no plane for a network that takes none."""
         if not self.takes_noise:
             return u[:, :0]
-        if noise is None:
+        if noise is None and self._needs_noise:
             raise ValueError(
                 "Expected the standard deviation of the displacement as `noise`, which this network is told, got None: "
                 'pass the `std_` of PIV, or take the weights "default", which need none.'
             )
-        return torch.nan_to_num(noise, nan=_MOST_NOISE).clamp(_LEAST_NOISE, _MOST_NOISE).log().to(u.dtype)
+        known = constant_noise(u) if noise is None else noise
+        return torch.nan_to_num(known, nan=_MOST_NOISE).clamp(_LEAST_NOISE, _MOST_NOISE).log().to(u.dtype)
 
 
 class _Known(NamedTuple):
@@ -313,6 +318,22 @@ def noise_level(displacement: Tensor) -> Tensor:
     second = displacement.diff(n=2, dim=-1).diff(n=2, dim=-2)
     sigma = second.abs().flatten(1).median(1).values / (6 * 0.6745)
     return (sigma + 1e-4).log()
+
+
+def constant_noise(displacement: Tensor) -> Tensor:
+    """Estimate one standard deviation for all vectors of a field.
+
+    Parameters
+    ----------
+    displacement : Tensor of shape (n, 2, height, width)
+        Displacement of unit RMS.
+
+    Returns
+    -------
+    Tensor of shape (n, 2, height, width)
+        The exponential of `noise_level`.
+    """
+    return noise_level(displacement).exp()[:, None, None, None].expand_as(displacement)
 
 
 def _rms(fields: Tensor) -> Tensor:

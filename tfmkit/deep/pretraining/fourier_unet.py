@@ -18,10 +18,9 @@ from tfmkit.deep.pretraining.measured import MeasuredFields
 from tfmkit.deep.pretraining.stream import Batch, FieldStream
 from tfmkit.deep.pretraining.told import ToldStream
 from tfmkit.gel import Gel
+from tfmkit.gel.operator import convolve
 
 _EPS = 1e-8
-# Chunks of measured fields for each chunk of the stream.
-_MEASURED = 2
 # Traction is near a pixel if this many pixels around it hold a vector longer than this part of the field's longest.
 _NEAR, _LEAST_LENGTH = 5, 0.02
 
@@ -56,12 +55,18 @@ class Recipe:
         Families left out of the stream.
     missing : float
         Part of the fields with missing vectors.
+    depth : float
+        Largest depth of the beads below the surface, in pixels.
     start : str
         Checksum of the weights that the training goes on from; empty for random ones.
     measured : int
-        Files of measured fields, of which two chunks of three come; 0 for a training on the stream alone.
+        Files of measured fields, one for every minibatch of the stream; 0 for a training on the stream alone.
+    measured_fields : int
+        Most measured fields of a minibatch.
     told : bool
         Whether the network is told the standard deviation of every vector. The stream then draws uneven noise.
+    withheld : float
+        Part of the fields whose noise is not told after all, so that the network gets by without.
     """
 
     widths: tuple[int, ...]
@@ -76,21 +81,30 @@ class Recipe:
     seed: int = 0
     leave_out: tuple[str, ...] = ()
     missing: float = 0.2
+    depth: float = 0.0
     start: str = ""
     measured: int = 0
+    measured_fields: int = 32
     told: bool = False
+    withheld: float = 0.0
 
 
 RECIPES = {
     "default": Recipe(widths=(48, 96, 128, 128), blocks=2, n_updates=7_774, pixels=48 * 104 * 104),
     "small": Recipe(widths=(20, 32, 40), blocks=1, n_updates=12_000, chunk=16),
+    "depth": Recipe(
+        widths=(32, 64, 96, 96), blocks=1, n_updates=2_640, pixels=24 * 104 * 104, chunk=16, depth=1.5, withheld=0.5
+    ),
 }
-# Weight of the error of the net force in the loss of measured fields.
-_NET_FORCE = 0.2
+# Weights of the errors of the net force and of the displacement that the traction makes, in the loss of a network
+# that takes noise.
+_NET_FORCE, _DISPLACEMENT = 0.2, 0.3
 # Changes of a recipe for a training that goes on from weights: small enough for a CPU, and gentle.
 REFINEMENT: dict[str, Any] = {"n_updates": 2_000, "pixels": 8 * 104 * 104, "chunk": 4, "lr": 3e-4, "ema": 0.99}
 # Measured fields are new to weights that have seen white noise alone, and ask for larger steps.
-MEASURED_REFINEMENT: dict[str, Any] = REFINEMENT | {"pixels": 4 * 104 * 104, "lr": 5e-4, "ema": 0.995}
+MEASURED_REFINEMENT: dict[str, Any] = REFINEMENT | {
+    "pixels": 2 * 104 * 104, "measured_fields": 8, "lr": 5e-4, "ema": 0.995,
+}  # fmt: skip
 
 
 def train(
@@ -133,8 +147,7 @@ def train(
         If the folder holds the training of another recipe, or a damaged file.
     """
     device = device or default_device()
-    sources = _sources(recipe, cells, measured, device)
-    training = FourierTraining(recipe, sources, device, start)
+    training = FourierTraining(recipe, *_sources(recipe, cells, measured, device), device, start)
     run_training(training, folder, save_every=save_every)
     network = _network(recipe)
     network.load_state_dict(training.averaged())
@@ -142,7 +155,8 @@ def train(
 
 
 def _network(recipe: Recipe) -> FourierUNet:
-    return FourierUNet(recipe.widths, recipe.blocks, recipe.steps, noise=recipe.told)
+    noise = "optional" if recipe.told and recipe.withheld else recipe.told
+    return FourierUNet(recipe.widths, recipe.blocks, recipe.steps, noise=noise)
 
 
 class FourierTraining(Training):
@@ -152,8 +166,10 @@ class FourierTraining(Training):
     ----------
     recipe : Recipe
         The network and its training.
-    sources : list of FieldStream or MeasuredFields
-        The origins of the chunks of fields, in turn.
+    stream : FieldStream
+        The stream of simulated fields.
+    measured : MeasuredFields or None
+        Fields that were measured in images, of which every minibatch gets one file.
     device : {"cpu", "cuda"}
         Device to compute on.
     start : mapping of str to Tensor or None
@@ -163,11 +179,12 @@ class FourierTraining(Training):
     def __init__(
         self,
         recipe: Recipe,
-        sources: list[FieldStream | MeasuredFields],
+        stream: FieldStream,
+        measured: MeasuredFields | None,
         device: str,
         start: Mapping[str, Tensor] | None,
     ) -> None:
-        self.recipe, self.sources = recipe, sources
+        self.recipe, self.stream, self.measured = recipe, stream, measured
         network = seeded_network(recipe.seed, lambda: _network(recipe), start)
         network.to(device, memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(
@@ -180,15 +197,18 @@ class FourierTraining(Training):
         low = device != "cpu"
         super().__init__(network, optimizer, describe(recipe), recipe.n_updates, device, bfloat16=low, ema=recipe.ema)
 
-    def batches(self) -> Iterator[Batch]:
-        """Make the minibatches of the next chunk.
+    def batches(self) -> Iterator[tuple[Batch, ...]]:
+        """Make the minibatches of the next chunk of the stream.
 
         Returns
         -------
-        iterator of Batch
-            As many as the recipe serves by one chunk.
+        iterator of tuples of Batch
+            As many as the recipe serves by one chunk: a part of the chunk and, where the recipe has some, the measured
+            fields of one file.
         """
-        return _minibatches(_next_chunk(self.sources, self.update // self.recipe.chunk), self.recipe.chunk)
+        first, n = self.update, self.recipe.chunk
+        for number, part in enumerate(_minibatches(self.stream.chunk(first // n), n), start=first):
+            yield (part,) if self.measured is None else (part, self.measured.chunk(number))
 
     def rate(self) -> float:
         """Return the learning rate of the next update.
@@ -200,50 +220,46 @@ class FourierTraining(Training):
         """
         return self.recipe.lr * _schedule(self.update / self.recipe.n_updates)
 
-    def loss(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def loss(self, batch: tuple[Batch, ...]) -> tuple[Tensor, Tensor]:
         """Compute the loss of a minibatch.
 
         Parameters
         ----------
-        batch : Batch
-            The minibatch.
+        batch : tuple of Batch
+            The parts of the minibatch, which count alike.
 
         Returns
         -------
         tuple of (Tensor, Tensor)
             The loss, and the mean relative RMSE.
         """
+        losses, errors = zip(*map(self._part_loss, batch), strict=True)
+        return torch.stack(losses).mean(), torch.stack(errors).mean()
+
+    def _part_loss(self, part: Batch) -> tuple[Tensor, Tensor]:
         with self.autocast():
-            noise = batch.noise if self.recipe.told else None
-            steps, half_width = self.network.trajectory(batch.displacement, Gel(poisson=batch.poisson), noise)
-        loss, error = _loss(steps, half_width, batch.traction)
+            steps, half_width = self.network.trajectory(part.displacement, part.gel, part.noise)
+        loss, error = _loss(steps, half_width, part.traction)
         if self.recipe.told:
-            loss = loss + _NET_FORCE * _net_force(steps[-1], batch.traction)
+            loss = loss + _NET_FORCE * _net_force(steps[-1], part.traction)
+            loss = loss + _DISPLACEMENT * _displacement_loss(steps[-1], part.traction, part.gel)
         return loss, error
 
 
 def _sources(
     recipe: Recipe, cells: tuple[Tensor, Tensor], measured: Path | None, device: str
-) -> list[FieldStream | MeasuredFields]:
-    """Return where chunks come from, in turn."""
+) -> tuple[FieldStream, MeasuredFields | None]:
+    """Return where fields come from."""
     shared: dict[str, Any] = {
-        "seed": recipe.seed, "parts": recipe.chunk, "leave_out": recipe.leave_out, "device": device,
+        "seed": recipe.seed, "leave_out": recipe.leave_out, "withheld": recipe.withheld, "device": device,
     }  # fmt: skip
     kind = ToldStream if recipe.told else FieldStream
-    stream = kind(cells, pixels=recipe.pixels, missing=recipe.missing, **shared)
+    stream = kind(cells, pixels=recipe.pixels, parts=recipe.chunk, missing=recipe.missing, depth=recipe.depth, **shared)
     if not recipe.measured:
-        return [stream]
+        return stream, None
     if measured is None:
         raise ValueError(f"Expected the folder of the {recipe.measured} files that the recipe asks for, got none.")
-    return [stream, MeasuredFields(measured, recipe.measured, **shared)]
-
-
-def _next_chunk(sources: list[FieldStream | MeasuredFields], number: int) -> Batch:
-    """Take one chunk from the stream, then two of measured fields, whose grids are smaller."""
-    if len(sources) == 1:
-        return sources[0].chunk(number)
-    turn, place = divmod(number, 1 + _MEASURED)
-    return sources[0].chunk(turn) if place == 0 else sources[1].chunk(_MEASURED * turn + place - 1)
+    return stream, MeasuredFields(measured, recipe.measured, n_fields=recipe.measured_fields, **shared)
 
 
 def _loss(steps: list[Tensor], half_width: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
@@ -260,6 +276,16 @@ def _net_force(traction: Tensor, truth: Tensor) -> Tensor:
     """Error of the net force as a share of the summed lengths: what is left of a drift must not pass for a pull."""
     total = truth.square().sum(1).sqrt().sum((1, 2)) + _EPS
     return ((traction - truth).sum((2, 3)).square().sum(1).add(_EPS).sqrt() / total).clamp(max=1).mean()
+
+
+def _displacement_loss(traction: Tensor, truth: Tensor, gel: Gel) -> Tensor:
+    """Square root of the relative error of the displacement that the traction makes.
+
+    Displacement weighs long waves, which hold the net force, the moment and most of the energy, and which a loss of
+    the traction hardly sees.
+    """
+    error, size = (convolve(field, gel).square().sum((1, 2, 3)) for field in (traction - truth, truth))
+    return ((error + _EPS) / (size + _EPS)).pow(0.25).clamp(max=1).mean()
 
 
 def _interval_loss(half_width: Tensor, error: Tensor, truth: Tensor) -> Tensor:
@@ -280,4 +306,4 @@ def _schedule(progress: float) -> float:
 def _minibatches(chunk: Batch, n: int) -> Iterator[Batch]:
     noise = [None] * n if chunk.noise is None else chunk.noise.chunk(n)
     for part, truth, known in zip(chunk.displacement.chunk(n), chunk.traction.chunk(n), noise, strict=True):
-        yield Batch(part, truth, chunk.poisson, known)
+        yield Batch(part, truth, chunk.gel, known)

@@ -24,9 +24,11 @@ from torch.nn import functional
 from tfmkit._validation import FloatArray
 from tfmkit.deep.files import SUFFIX, read_tensors, write_tensors
 from tfmkit.deep.pretraining.drawing import Draw
-from tfmkit.deep.pretraining.stream import ZOOM, Batch, FieldStream, push, scaled, varies_inside
+from tfmkit.deep.pretraining.stream import ZOOM, Batch, FieldStream, draw_poisson, push, scaled, varies_inside
+from tfmkit.deep.pretraining.told import balanced, withhold_noise
 from tfmkit.deep.turns import turn
 from tfmkit.displacement import PIV, CrossCorrelation, DisplacementTransformer, OpticalFlow
+from tfmkit.gel import Gel
 from tfmkit.simulate import BeadSimulator
 
 FIELDS_PER_FILE = 32
@@ -36,7 +38,6 @@ FAMILIES = {"cell": 0.15, "adhesion": 0.22, "disc": 0.17, "hertz": 0.16, "blob":
 _SPACINGS, _NODES, _SIDES = (4, 16), (24, 104), (256, 320, 384, 448, 512)
 _BEADS_PER_NODE, _DENSITIES = (0.3, 6.0), (0.003, 0.1)
 _PEAKS = (0.3, 20.0)
-_TINY = 1e-12
 # Fields of a file.
 _PARTS = ("displacement", "noise", "traction")
 # Largest slope of the displacement: neighbouring beads would change places.
@@ -53,6 +54,8 @@ _COARSE, _LEAST_SIDE = 0.25, 24
 # Share of pairs with drift, and its standard deviation in pixels and as a share of the longest vector: what is left of
 # a drift that was measured beside a cell.
 _DRIFTING, _DRIFT = 0.5, (0.05, 0.03)
+# Spread of the logarithm of the stated noise by field: real images are not those that the statement was checked on.
+_UNSURE = 0.3
 
 
 def make_files(cells: tuple[Tensor, Tensor], folder: Path, numbers: range, *, seed: int = 0) -> Iterator[Path]:
@@ -88,12 +91,12 @@ def _make(stream: FieldStream, rng: np.random.Generator) -> tuple[dict[str, Tens
     """Draw fields of one grid and one Poisson ratio, and measure them."""
     spacing = int(np.rint(_log_uniform(rng, *_SPACINGS)))
     shape = _grid(rng, spacing)
-    poisson = float(rng.choice([0.45, 0.49, 0.5, rng.uniform(0.3, 0.5), rng.uniform(0, 0.5)]))
+    gel = Gel(poisson=draw_poisson(rng))
     margin = int(0.25 * min(shape)) if rng.random() < 0.2 else 0
     draw = Draw(torch.Generator().manual_seed(int(rng.integers(2**62))))
     fine, family = stream.traction(draw, FIELDS_PER_FILE, (shape[0] + 2 * margin, shape[1] + 2 * margin), rng)
-    fine = _balanced(fine, torch.from_numpy(rng.random(len(fine)) < _BALANCED))
-    moved = push(fine, poisson, varies_inside(family))
+    fine = balanced(fine, torch.from_numpy(rng.random(len(fine)) < _BALANCED))
+    moved = push(fine, gel, varies_inside(family))
     rows, columns = (slice(ZOOM * margin, ZOOM * (margin + side)) for side in shape)
     truth = functional.avg_pool2d(fine[..., rows, columns], ZOOM).numpy()
     displacements, deviations, tractions, fields = [], [], [], []
@@ -107,14 +110,7 @@ def _make(stream: FieldStream, rng: np.random.Generator) -> tuple[dict[str, Tens
     if not fields:
         return _make(stream, rng)
     tensors = {"displacement": _half(displacements), "noise": _half(deviations), "traction": _half(tractions)}
-    return tensors, {"poisson": poisson, "spacing": spacing, "fields": fields}
-
-
-def _balanced(traction: Tensor, chosen: Tensor) -> Tensor:
-    """Take the net force out of chosen fields (n, 2, height, width), in proportion to the lengths of the vectors."""
-    length = traction.square().sum(1, keepdim=True).sqrt()
-    net = traction.sum((2, 3), keepdim=True) / (length.sum((2, 3), keepdim=True) + _TINY)
-    return torch.where(chosen[:, None, None, None], traction - net * length, traction)
+    return tensors, {"poisson": gel.poisson, "spacing": spacing, "fields": fields}
 
 
 def _grid(rng: np.random.Generator, spacing: int) -> tuple[int, int]:
@@ -215,8 +211,10 @@ class MeasuredFields:
         Number of files to use, the first by name: a folder that grows leaves a training as it is.
     seed : int
         Seed of the order.
-    parts : int, default=1
-        Parts of equal size that a chunk will be split into.
+    n_fields : int, default=32
+        Most fields of a chunk.
+    withheld : float, default=0.0
+        Part of the fields whose noise is not told.
     leave_out : sequence of str, default=()
         Families that are not used. A left-out disc or Hertz family takes the blobs with it, which have its profile.
     device : str or torch.device, default="cpu"
@@ -229,9 +227,17 @@ class MeasuredFields:
     """
 
     def __init__(
-        self, folder: Path, n_files: int, *, seed: int, parts: int = 1, leave_out: Any = (), device: Any = "cpu"
+        self,
+        folder: Path,
+        n_files: int,
+        *,
+        seed: int,
+        n_fields: int = FIELDS_PER_FILE,
+        withheld: float = 0.0,
+        leave_out: Any = (),
+        device: Any = "cpu",
     ) -> None:
-        self.seed, self.parts, self.device = seed, parts, torch.device(device)
+        self.seed, self.n_fields, self.withheld, self.device = seed, n_fields, withheld, torch.device(device)
         profiles = {"disc", "hertz"} & set(leave_out)
         self.left_out = {*leave_out, *(["blob"] if profiles else [])}
         self.paths = field_files(folder)[:n_files]
@@ -258,8 +264,7 @@ class MeasuredFields:
         kept = np.flatnonzero([field["family"] not in self.left_out for field in header["fields"]])
         if len(kept) == 0:
             return self.chunk(number + 1)
-        # Repeated until they are as many as the parts share evenly.
-        kept = np.resize(rng.permutation(kept), -(-len(kept) // self.parts) * self.parts)
+        kept = rng.permutation(kept)[: self.n_fields]
         quarters, mirror = int(rng.integers(4)), bool(rng.integers(2))
         coarse = rng.random() < _COARSE and min(fields["traction"].shape[2:]) >= 3 * _LEAST_SIDE
         found: dict[str, NDArray[Any]] = every_third(fields) if coarse else {**fields}
@@ -269,8 +274,10 @@ class MeasuredFields:
         }
         on_device = {name: part.to(self.device) for name, part in turned.items()}
         # Turns change signs, which standard deviations have none of.
-        noise = on_device["noise"].abs()
-        return scaled(Batch(on_device["displacement"], on_device["traction"], header["poisson"], noise))
+        unsure = torch.from_numpy(np.exp(_UNSURE * rng.normal(size=(len(kept), 1, 1, 1)))).to(on_device["noise"])
+        noise = on_device["noise"].abs() * unsure
+        told = scaled(Batch(on_device["displacement"], on_device["traction"], Gel(poisson=header["poisson"]), noise))
+        return withhold_noise(told, torch.from_numpy(rng.random(len(kept)) < self.withheld).to(self.device))
 
 
 def every_third(fields: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:

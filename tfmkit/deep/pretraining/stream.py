@@ -29,6 +29,9 @@ SHAPES = (
     *[(104, 104)] * 3,
     *[(64, 64), (80, 112), (128, 128), (131, 97), (160, 160), (256, 256), (48, 40), (24, 32)],
 )
+# Shares of the chunks with a thin gel and with beads below the surface; thicknesses in pixels.
+_THIN, _DEEP = 0.15, 0.1
+_THICKNESSES = (2.0, 60.0)
 FAMILIES = {"cell": 0.34, "adhesion": 0.15, "disc": 0.15, "hertz": 0.12, "blob": 0.19, "smooth": 0.05}
 
 
@@ -40,8 +43,8 @@ class Batch:
     ----------
     displacement, traction : Tensor of shape (n, 2, height, width)
         Noisy displacement and true traction (over Young's modulus), both divided by the displacement's RMS.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel, with lengths in pixels of the field.
     noise : Tensor of shape (n, 2, height, width) or None
         Standard deviation of the displacement, divided by its RMS too, NaN for replaced vectors; None if nothing is
         known of it.
@@ -49,7 +52,7 @@ class Batch:
 
     displacement: Tensor
     traction: Tensor
-    poisson: float
+    gel: Gel
     noise: Tensor | None = None
 
 
@@ -70,6 +73,10 @@ class FieldStream:
         Families that are not drawn; a left-out disc or Hertz family also loses its profile in the family of blobs.
     missing : float, default=0.0
         Part of the fields that lose 1-25 % of their vectors.
+    withheld : float, default=0.0
+        Part of the fields whose noise is not told to a network that is told it in the others.
+    depth : float, default=0.0
+        Largest depth of the beads below the surface, in pixels, of the tenth of the chunks whose beads are not at it.
     device : str or torch.device, default="cpu"
         Where fields are made.
     """
@@ -83,11 +90,13 @@ class FieldStream:
         parts: int = 1,
         leave_out: Any = (),
         missing: float = 0.0,
+        withheld: float = 0.0,
+        depth: float = 0.0,
         device: Any = "cpu",
     ) -> None:
         self.cells = tuple(part.to(device) for part in cells)
         self.seed, self.pixels, self.parts, self.device = seed, pixels, parts, torch.device(device)
-        self.missing = missing
+        self.missing, self.withheld, self.depth = missing, withheld, depth
         self.weights = {name: weight for name, weight in FAMILIES.items() if name not in leave_out}
         lost = {"disc": DISC, "hertz": HERTZ}
         self.profiles = tuple(
@@ -110,7 +119,7 @@ class FieldStream:
         clean, draw = self.clean(number)
         displacement = clean.displacement + noise(draw, clean.displacement)
         displacement = lose_vectors(draw, displacement, self.missing)
-        return scaled(Batch(displacement, clean.traction, clean.poisson))
+        return scaled(Batch(displacement, clean.traction, clean.gel))
 
     def clean(self, number: int) -> tuple[Batch, Draw]:
         """Make the fields of one chunk without noise.
@@ -133,11 +142,11 @@ class FieldStream:
         shape = SHAPES[choice.integers(len(SHAPES))]
         n = self.parts * max(1, self.pixels // (shape[0] * shape[1]))
         margin = int(0.25 * min(shape)) if choice.random() < 0.25 else 0
-        poisson = float(choice.choice([0.45, 0.49, 0.5, choice.uniform(0.3, 0.5), choice.uniform(0, 0.5)]))
+        gel = _draw_gel(choice, self.depth)
         fine, family = self.traction(draw, n, (shape[0] + 2 * margin, shape[1] + 2 * margin), choice)
-        displacement, traction = observe(fine, poisson, margin, varies_inside(family))
+        displacement, traction = observe(fine, gel, margin, varies_inside(family))
         keep = _worth_learning(displacement, traction, draw)
-        return Batch(displacement[keep], traction[keep], poisson), draw
+        return Batch(displacement[keep], traction[keep], gel), draw
 
     def traction(
         self, draw: Draw, n: int, shape: tuple[int, int], choice: np.random.Generator
@@ -197,7 +206,7 @@ def scaled(fields: Batch) -> Batch:
     """
     rms = fields.displacement.square().mean((1, 2, 3), keepdim=True).sqrt()
     known = None if fields.noise is None else fields.noise / rms
-    return Batch(fields.displacement / rms, fields.traction / rms, fields.poisson, known)
+    return Batch(fields.displacement / rms, fields.traction / rms, fields.gel, known)
 
 
 def varies_inside(family: NDArray[np.str_]) -> Tensor:
@@ -216,15 +225,15 @@ def varies_inside(family: NDArray[np.str_]) -> Tensor:
     return torch.as_tensor(family != "cell")
 
 
-def push(fine: Tensor, poisson: float, curved: Tensor) -> Tensor:
+def push(fine: Tensor, gel: Gel, curved: Tensor) -> Tensor:
     """Push fine traction through the open operator.
 
     Parameters
     ----------
     fine : Tensor of shape (n, 2, ZOOM * height, ZOOM * width)
         Traction over Young's modulus, as means over the fine pixels.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel, with lengths in pixels of the field.
     curved : Tensor of bool, shape (n,)
         True for a field whose traction varies inside the fine pixels, False where it is constant on each of them.
 
@@ -234,18 +243,18 @@ def push(fine: Tensor, poisson: float, curved: Tensor) -> Tensor:
         Displacement in the middles of the fine pixels, in pixels of the field.
     """
     sources = torch.where(curved.to(fine.device)[:, None, None, None], pixel_sources(fine), fine)
-    return convolve(sources, Gel(poisson=poisson)) / ZOOM
+    return convolve(sources, gel.on_grid(1 / ZOOM)) / ZOOM
 
 
-def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[Tensor, Tensor]:
+def observe(fine: Tensor, gel: Gel, margin: int, curved: Tensor) -> tuple[Tensor, Tensor]:
     """Push fine traction through the open operator, and take displacement and traction on the field's grid.
 
     Parameters
     ----------
     fine : Tensor of shape (n, 2, ZOOM * (height + 2 margin), ZOOM * (width + 2 margin))
         Traction over Young's modulus, as means over the fine pixels.
-    poisson : float
-        Poisson ratio.
+    gel : Gel
+        The gel, with lengths in pixels of the field.
     margin : int
         Pixels of the field's grid that are cut off on every side, with the tractions in them.
     curved : Tensor of bool, shape (n,)
@@ -258,7 +267,7 @@ def observe(fine: Tensor, poisson: float, margin: int, curved: Tensor) -> tuple[
     traction : Tensor of shape (n, 2, height, width)
         Mean traction over each pixel.
     """
-    displacement = push(fine, poisson, curved)[..., ZOOM // 2 :: ZOOM, ZOOM // 2 :: ZOOM]
+    displacement = push(fine, gel, curved)[..., ZOOM // 2 :: ZOOM, ZOOM // 2 :: ZOOM]
     traction = functional.avg_pool2d(fine, ZOOM)
     height, width = traction.shape[-2:]
     inner = (..., slice(margin, height - margin), slice(margin, width - margin))
@@ -315,6 +324,31 @@ def smoothed(white: Tensor, length: Tensor) -> Tensor:
     gain = torch.exp(-2 * (torch.pi * length) ** 2 * (fy**2 + fx**2))
     smooth = torch.fft.irfft2(torch.fft.rfft2(white) * gain, s=(height, width))
     return smooth / smooth.square().mean((1, 2, 3), keepdim=True).sqrt()
+
+
+def draw_poisson(choice: np.random.Generator) -> float:
+    """Draw a Poisson ratio, often one of those that are taken for gels.
+
+    Parameters
+    ----------
+    choice : numpy Generator
+        Randomness.
+
+    Returns
+    -------
+    float
+        Poisson ratio in [0, 0.5].
+    """
+    return float(choice.choice([0.45, 0.49, 0.5, choice.uniform(0.3, 0.5), choice.uniform(0, 0.5)]))
+
+
+def _draw_gel(choice: np.random.Generator, most_depth: float) -> Gel:
+    """Draw a gel: mostly the half-space with beads at its surface."""
+    poisson = draw_poisson(choice)
+    thin, deep = choice.random(2) < (_THIN, _DEEP)
+    thickness = float(np.exp(choice.uniform(*np.log(_THICKNESSES)))) if thin else np.inf
+    depth = float(choice.uniform(0, min(most_depth, thickness / 2))) if deep else 0.0
+    return Gel(poisson=poisson, thickness=thickness, depth=depth)
 
 
 def _worth_learning(displacement: Tensor, traction: Tensor, draw: Draw) -> Tensor:

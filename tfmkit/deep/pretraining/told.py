@@ -7,12 +7,15 @@ under it. Simulated images show less of that, so the stream draws it.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from tfmkit.deep.networks.fourier_unet import constant_noise
 from tfmkit.deep.pretraining.drawing import Draw
 from tfmkit.deep.pretraining.holes import fill_batch
 from tfmkit.deep.pretraining.stream import ZOOM, Batch, FieldStream, scaled, smoothed
@@ -27,6 +30,9 @@ _UNEVEN, _APART, _UNSURE = 0.4, 0.15, 0.25
 _CORRELATED = 0.6
 # Most vectors of a field that were replaced.
 _MOST_REPLACED = 0.08
+# Share of fields whose forces balance, as those of single cells do.
+_BALANCED = 0.6
+_TINY = 1e-12
 
 
 class ToldStream(FieldStream):
@@ -47,7 +53,8 @@ class ToldStream(FieldStream):
         """
         clean, draw = self.clean(number)
         displacement, std = measure(draw, clean.displacement, self.missing)
-        return scaled(Batch(displacement, clean.traction, clean.poisson, std))
+        told = scaled(Batch(displacement, clean.traction, clean.gel, std))
+        return withhold_noise(told, draw.uniform(0, 1, len(displacement)) < self.withheld)
 
     def traction(
         self, draw: Draw, n: int, shape: tuple[int, int], choice: np.random.Generator
@@ -66,11 +73,13 @@ class ToldStream(FieldStream):
         family : ndarray of str
             As of `FieldStream.traction`.
         """
-        if choice.random() >= _SMALL:
-            return super().traction(draw, n, shape, choice)
-        share = choice.uniform(*_SIDES)
-        inner = tuple(max(_LEAST_SIDE, int(share * side)) for side in shape)
+        small = choice.random() < _SMALL
+        share = choice.uniform(*_SIDES) if small else 1.0
+        inner = tuple(min(side, max(_LEAST_SIDE, int(share * side))) for side in shape)
         fine, family = super().traction(draw, n, (inner[0], inner[1]), choice)
+        fine = balanced(fine, draw.uniform(0, 1, n) < _BALANCED)
+        if not small:
+            return fine, family
         # In the middle half, so that a part is seen where the border of the field is cut off.
         before = [int((whole - part) * choice.uniform(0.25, 0.75)) for whole, part in zip(shape, inner, strict=True)]
         after = [whole - part - first for whole, part, first in zip(shape, inner, before, strict=True)]
@@ -109,6 +118,46 @@ def measure(draw: Draw, displacement: Tensor, holed: float) -> tuple[Tensor, Ten
     measured = measured.index_copy(0, rows, fill_batch(measured[rows], replaced[rows]))
     stated = std * (_UNSURE * draw.normal(n, 1, 1, 1)).exp()
     return measured, stated.masked_fill(replaced, torch.nan)
+
+
+def balanced(traction: Tensor, chosen: Tensor) -> Tensor:
+    """Take the net force out of chosen fields, in proportion to the lengths of the vectors.
+
+    Parameters
+    ----------
+    traction : Tensor of shape (n, 2, height, width)
+        Traction.
+    chosen : Tensor of bool, shape (n,)
+        Fields to balance.
+
+    Returns
+    -------
+    Tensor of shape (n, 2, height, width)
+        Traction with a net force of zero in the chosen fields.
+    """
+    length = traction.square().sum(1, keepdim=True).sqrt()
+    net = traction.sum((2, 3), keepdim=True) / (length.sum((2, 3), keepdim=True) + _TINY)
+    return torch.where(chosen[:, None, None, None], traction - net * length, traction)
+
+
+def withhold_noise(fields: Batch, chosen: Tensor) -> Batch:
+    """Replace the stated noise of chosen fields by the network's own estimate.
+
+    Parameters
+    ----------
+    fields : Batch
+        Fields of unit RMS with their noise.
+    chosen : Tensor of bool, shape (n,)
+        Fields whose noise is not told.
+
+    Returns
+    -------
+    Batch
+        The fields, with the noise that the network gets.
+    """
+    assumed = constant_noise(fields.displacement)
+    noise = assumed if fields.noise is None else torch.where(chosen[:, None, None, None], assumed, fields.noise)
+    return replace(fields, noise=noise)
 
 
 def _uneven_std(draw: Draw, displacement: Tensor) -> Tensor:
