@@ -60,7 +60,9 @@ def test_thin_gels_need_no_training_of_their_own(name, cells):
 
 def test_only_a_training_with_deep_beads_knows_them(cells, tmp_path):
     displacement = cells.displacement[:1]
-    with pytest.raises(ValueError, match="Expected beads at the surface for the weights small, .* `tfmkit train depth`"):
+    with pytest.raises(
+        ValueError, match="Expected beads at the surface for the weights small, .* `tfmkit train depth`"
+    ):
         DeepTFM(max_epochs=0, weights="small", depth=0.5).fit(displacement)
     weights = read_weights(packaged_weights()["small"])
     deep = weights._replace(settings=weights.settings | {"recipe": {"depth": 1.5}})

@@ -52,8 +52,8 @@ def explain(displacement: Array, traction: Array, std: Array, noise: Array, gel:
     With u = G t + e, errors e of variance N and a prior of mean p and variance S, both independent from pixel to pixel,
     the mean of the posterior is ``t = p + S G' (G S G' + N)^-1 (u - G p)`` [1]_. N is the square of twice the stated
     noise, since measured errors are correlated, and of 2 % of the RMS of the displacement, the error of the operator.
-    In simulated cells like those of the training the correction is next to nothing. In 12 measured cells it lowers the
-    median net force inside the outline from 21 to 6 % of the total force (`benchmarks.images`).
+    In simulated cells like those of the training the correction is next to nothing. In 11 measured cells it lowers the
+    median net force inside the outline from 22 to 6 % of the total force (`benchmarks.images`).
 
     References
     ----------

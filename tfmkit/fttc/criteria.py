@@ -46,8 +46,8 @@ _LEAST_GAIN = 1e-4
 # data's own misfit outweighs, and not noise told too high.
 _MOST_EXCESS = 1.5
 # Stated errors of displacement from images hold the blur of small structures and the few vectors that are far off.
-# White noise of 0.45 of their root mean square, and of a tenth of that of the displacement at most, gives the best lambda.
-# On families and seeds other than those of the benchmark `images` it costs 2.5 % of error, against the oracle's lambda.
+# White noise of 0.45 of their root mean square, and of a tenth of that of the displacement at most, gives lambdas close
+# to the oracle's on families and seeds other than those of the benchmark `images`.
 _SHARE_OF_STATED, _MOST_STATED = 0.45, 0.1
 
 
