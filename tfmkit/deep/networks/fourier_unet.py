@@ -38,7 +38,7 @@ class FourierUNet(nn.Module):
         Residual blocks per level on either side.
     steps : int, default=2
         Number of unrolled steps; each after the first looks at the residual of the one before.
-    noise : bool or "optional", default=False
+    noise : bool or str, default=False
         Whether the network is told the standard deviation of every vector. With True it needs it, always. With
         ``"optional"`` it takes the same for all vectors where it is not told, from the finest detail of the field.
 
