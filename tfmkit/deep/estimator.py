@@ -41,10 +41,9 @@ class DeepTFM(TractionEstimator, FieldNet):
         The network: a key of :data:`tfmkit.deep.networks.NETWORKS`, or a class that keeps to the same rules. By default
         the network of `weights`, or ``"fourier_unet"`` without weights.
     weights : str, path-like or None, default="auto"
-        The weights that `fit` starts from: ``"default"``, ``"small"``, ``"images"`` or
-        ``"tracnet"``, which come with tfmkit, a file that `save_weights` wrote, or None for random weights.
-        ``"images"`` is for displacement that was measured in bead images; `predict` then needs its standard deviation
-        as `noise`. ``"auto"`` is ``"small"`` and,
+        The weights that `fit` starts from: ``"default"``, ``"small"``, ``"images"`` or ``"tracnet"``, which come with
+        tfmkit, a file that `save_weights` wrote, or None for random weights. ``"images"`` is for displacement that was
+        measured in bead images; `predict` then needs its standard deviation as `noise`. ``"auto"`` is ``"small"`` and,
         where `module` or one of its parameters is given, None.
     young : float, default=10670.0
         Young's modulus; traction has its unit.

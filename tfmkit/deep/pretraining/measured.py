@@ -277,6 +277,8 @@ class MeasuredFields:
         unsure = torch.from_numpy(np.exp(_UNSURE * rng.normal(size=(len(kept), 1, 1, 1)))).to(on_device["noise"])
         noise = on_device["noise"].abs() * unsure
         told = scaled(Batch(on_device["displacement"], on_device["traction"], Gel(poisson=header["poisson"]), noise))
+        if not self.withheld:
+            return told
         return withhold_noise(told, torch.from_numpy(rng.random(len(kept)) < self.withheld).to(self.device))
 
 

@@ -54,6 +54,8 @@ class ToldStream(FieldStream):
         clean, draw = self.clean(number)
         displacement, std = measure(draw, clean.displacement, self.missing)
         told = scaled(Batch(displacement, clean.traction, clean.gel, std))
+        if not self.withheld:
+            return told
         return withhold_noise(told, draw.uniform(0, 1, len(displacement)) < self.withheld)
 
     def traction(
