@@ -1,20 +1,22 @@
 """The gel against solutions that share no formula with it: a boundary-value problem for each wave, integrals over rays.
 
 Sources: Navier's equations of a layer on a rigid base, solved by exponentials (Merkel et al., Biophys. J. 93, 3314,
-2007, for the problem); Boussinesq and Cerruti's tensor (Landau and Lifshitz, Theory of Elasticity, section 8); the
-energy of two charges on one disc, 16 pi a^3 / 3 (Johnson, Contact Mechanics, chapter 3).
+2007, for the problem); Mindlin's force in a half-space, in Fourier space (Physics 7, 195, 1936); Boussinesq and
+Cerruti's tensor (Landau and Lifshitz, Theory of Elasticity, section 8); the energy of two charges on one disc,
+16 pi a^3 / 3 (Johnson, Contact Mechanics, chapter 3).
 """
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
-from elastic_waves import solve_wave
+from elastic_waves import solve_wave, solve_waves
 from numpy.testing import assert_allclose
 from scipy.special import j1
 
 from tfmkit.gel import ForwardOperator, Gel
 from tfmkit.gel.layer import fourier_factors
+from tfmkit.gel.layer_pixel import layer_kernel
 from tfmkit.gel.operator import bandlimited_symbol, convolve, pixel_sources
 from tfmkit.gel.symbol import padded_grid
 from tfmkit.mechanics import strain_energy
@@ -25,7 +27,42 @@ from tfmkit.mechanics import strain_energy
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.8])
 def test_layer_solves_its_boundary_value_problem(k: float, h: float, share: float, nu: float) -> None:
     expected = solve_wave(k, nu, h, (1 - share) * h)
-    assert_allclose(fourier_factors(k, Gel(1.0, nu, 1.0, h, share * h)), expected, rtol=1e-6, atol=1e-9)
+    assert_allclose(fourier_factors(k, Gel(1.0, nu, 1.0, h, share * h)), expected, rtol=1e-9, atol=1e-12)
+
+
+def base_by_waves(y: float, x: float, nu: float, h: float, depth: float) -> np.ndarray:
+    """Effect of the base on Gxx, Gyy and Gxy of a pixel: a sum over waves of all lengths and directions."""
+    end, (points, weights) = 45 / (2 * h - depth), np.polynomial.legendre.leggauss(16)
+    reach = np.hypot(abs(y) + 0.5, abs(x) + 0.5)
+    edges = np.linspace(0, end, int(max(end * reach / 10, 40)) + 1)
+    half = np.diff(edges)[:, None] / 2
+    k, dk = (edges[:-1, None] + half * (points + 1)).ravel(), (half * weights).ravel()
+    free = np.exp(-k * depth) * 2 * (1 + nu) / k
+    along, across = solve_waves(k, nu, h, h - depth)
+    along, across = along - (1 - nu - k * depth / 2) * free, across - free
+    # All directions are four copies of a quarter: x and y even, but for their product.
+    angle = (np.arange(int(end * reach / 2) + 20) + 0.5) * np.pi / 2 / (int(end * reach / 2) + 20)
+    total, (cos, sin) = np.zeros(3), (np.cos(angle), np.sin(angle))
+    for some in np.array_split(np.arange(len(k)), len(k) // 64 + 1):
+        k_x, k_y = k[some, None] * cos, k[some, None] * sin
+        measure = (k * dk)[some, None] / (2 * np.pi * len(angle)) * np.sinc(k_x / 2 / np.pi) * np.sinc(k_y / 2 / np.pi)
+        even, a, b = measure * np.cos(k_x * x) * np.cos(k_y * y), along[some, None], across[some, None]
+        odd = -measure * np.sin(k_x * x) * np.sin(k_y * y)
+        parts = even * (a * cos**2 + b * sin**2), even * (a * sin**2 + b * cos**2), odd * (a - b) * cos * sin
+        total += [part.sum() for part in parts]
+    return total
+
+
+@pytest.mark.parametrize("nu", [0.0, 0.5])
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
+@pytest.mark.parametrize("h", [0.02, 0.3, 0.5, 1.0, 3.0, 20.0, 100.0])
+def test_pixel_kernel_of_a_layer_is_the_sum_over_its_waves(h: float, share: float, nu: float) -> None:
+    gel = Gel(1.0, nu, 1.0, h, share * h)
+    top = np.abs(layer_kernel(0, 0, gel)).max()
+    for y, x in ((0, 0), (1, 2)) if h > 0.02 else ((0, 0),):
+        # The half-space alone is a closed form of its own.
+        base = np.subtract(layer_kernel(y, x, gel), layer_kernel(y, x, Gel(1.0, nu, 1.0, None, share * h)))
+        assert_allclose(base, base_by_waves(y, x, nu, h, share * h), rtol=0, atol=1e-9 * top)
 
 
 def coverage(side: int, centre: tuple[float, float], radius: float) -> np.ndarray:

@@ -29,11 +29,13 @@ Tensor = tuple[Array, Array, Array]
 _REACH = 24.0
 # The base is felt up to exp(-45) only.
 _DECAY = 45.0
-_PANELS, _NODES, _RADII = 96, 16, 800
+_PANELS, _NODES, _RADII, _DEGREE = 96, 16, 500, 5
 # Most radians of a Bessel function's phase in a panel of so many nodes, and the most panels.
 _PHASE, _MOST_PANELS = 18.0, 1024
 # Thickness in pixels below which the pixel is divided around its middle.
 _THIN = 0.5
+# Gauss points on the pixel leave an error of exp(-36) of the effect of the base.
+_EXPONENT = 36.0
 
 
 def layer_kernel(y: ArrayLike, x: ArrayLike, gel: Gel) -> Tensor:
@@ -62,6 +64,8 @@ def layer_kernel(y: ArrayLike, x: ArrayLike, gel: Gel) -> Tensor:
     the sum and half the difference of the factors ``g_l`` and ``g_t`` of `fourier_factors` less those of a half-space::
 
         int a J0(k r) k dk / (2 pi) I  -  int b J2(k r) k dk / (2 pi) [[cos 2 phi, sin 2 phi], [sin 2 phi, -cos 2 phi]]
+
+    On layers of 0.02 to 100 pixels the error is below 1e-8 of the largest value of the kernel, at all depths.
 
     Examples
     --------
@@ -112,12 +116,12 @@ def _base(y: Array, x: Array, gel: Gel) -> Tensor:
     """Effect of the base, by Gauss points on the pixel."""
     reach = min(_REACH * gel.thickness_in_pixels, float(np.hypot(x, y).max())) + 2
     radial = _radial(reach, gel)
-    points, weights = _gauss_rule(gel.thickness_in_pixels)
+    points, weights = _gauss_rule(gel.thickness_in_pixels, gel.depth_in_pixels)
     xx, yy, xy = np.zeros((3, *y.shape))
     for shift, weight in zip(points, weights, strict=True):
         at_y, at_x = (y + shift)[:, None], x[:, None] + points
         r = np.hypot(at_x, at_y)
-        mean, skew = np.moveaxis(radial(np.sqrt(np.minimum(r, reach))), -1, 0)
+        mean, skew = np.moveaxis(radial(np.arcsinh(np.minimum(r, reach) / gel.thickness_in_pixels)), -1, 0)
         squared = np.where(r > 0, r * r, 1.0)
         cos, sin = skew * (at_x**2 - at_y**2) / squared, skew * 2 * at_x * at_y / squared
         xx, yy, xy = (
@@ -128,10 +132,13 @@ def _base(y: Array, x: Array, gel: Gel) -> Tensor:
     return xx, yy, xy
 
 
-def _gauss_rule(thickness: float) -> tuple[Array, Array]:
+def _gauss_rule(thickness: float, depth: float) -> tuple[Array, Array]:
     """Points and weights on [-1/2, 1/2], denser around the middle where the layer is thinner than the pixel."""
     if thickness >= _THIN:
-        points, weights = np.polynomial.legendre.leggauss(int(np.clip(np.ceil(2 + 4 / thickness), 3, 16)))
+        # The effect of the base is that of sources at the height 2 h - d. So near is its singularity to the pixel, in
+        # the complex plane: n Gauss points leave an error of the power -2 n of the Bernstein ellipse through it.
+        ellipse = np.arcsinh(2 * (2 * thickness - depth))
+        points, weights = np.polynomial.legendre.leggauss(int(np.ceil(_EXPONENT / (2 * ellipse))))
         return points / 2, weights / 2
     # The effect of the base varies over one thickness, and beyond that over the distance from the middle.
     n_doublings = int(np.ceil(np.log2(0.5 / thickness)))
@@ -143,8 +150,8 @@ def _gauss_rule(thickness: float) -> tuple[Array, Array]:
 
 
 def _radial(reach: float, gel: Gel) -> BSpline:
-    """Spline of the two radial functions over the square root of the radius."""
-    root = np.linspace(0, np.sqrt(reach), _RADII)
+    """Spline of the two radial functions over the area hyperbolic sine of the radius per thickness."""
+    place = np.linspace(0, np.arcsinh(reach / gel.thickness_in_pixels), _RADII)
     points, weights = np.polynomial.legendre.leggauss(_NODES)
     end = _DECAY / (2 * gel.thickness_in_pixels - gel.depth_in_pixels)
     edges = np.linspace(0, end, int(np.clip(end * reach / _PHASE, _PANELS, _MOST_PANELS)) + 1)
@@ -155,8 +162,8 @@ def _radial(reach: float, gel: Gel) -> BSpline:
         for layer, free in zip(fourier_factors(k, gel), fourier_factors(k, replace(gel, thickness=None)), strict=True)
     )
     measure = (half * weights).ravel() * k / (4 * np.pi)
-    phase = root[:, None] ** 2 * k
+    phase = gel.thickness_in_pixels * np.sinh(place)[:, None] * k
     zeroth = j0(phase)
     second = 2 * np.divide(j1(phase), phase, out=np.full_like(phase, 0.5), where=phase > 0) - zeroth
     values = np.stack([zeroth @ (measure * (along + across)), second @ (measure * (across - along))], axis=-1)
-    return make_interp_spline(root, values)
+    return make_interp_spline(place, values, _DEGREE)
