@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 
+from tfmkit._validation import root_stream
 from tfmkit.gel import ForwardOperator
 from tfmkit.simulate import CELL_FAMILIES, PATCH_FAMILIES, CellSimulator, PatchSimulator
+from tfmkit.simulate.circuit import CIRCUITS
+from tfmkit.simulate.families import Frame, circuit_cells
+from tfmkit.simulate.placement import PROTOCOLS
 
 SIMULATORS = [*(CellSimulator(f, shape=64) for f in CELL_FAMILIES), *(PatchSimulator(f) for f in PATCH_FAMILIES)]
 
@@ -106,13 +110,24 @@ def _meeting_point(border):
     return start + np.linalg.solve(matrix, other - start)[0] * across
 
 
-@pytest.mark.parametrize("family", ["generic", "neuron"])
-def test_cells_of_the_paper_are_balanced_along_each_axis(family):
-    cells = CellSimulator(family, protocol="wang2021", shape=64, random_state=0).sample(12)
+@pytest.mark.parametrize("protocol", ["tfmkit", "wang2021"])
+@pytest.mark.parametrize("family", CIRCUITS)
+def test_cells_of_the_circuit_are_balanced_along_each_axis(family, protocol):
+    cells = CellSimulator(family, protocol=protocol, shape=64, random_state=0).sample(12)
     net = np.abs(cells.traction.sum(axis=(2, 3))) / np.abs(cells.traction).sum(axis=(2, 3))
     assert net.max() < 0.1
-    own = CellSimulator(family, shape=64, random_state=0).sample(12).traction
-    assert (np.abs(own.sum(axis=(2, 3))) / np.abs(own).sum(axis=(2, 3))).max() > 0.1
+
+
+def test_cells_are_the_first_candidates_in_balance():
+    # One candidate at a time, as the companion code draws them.
+    streams, found = root_stream(5).spawn(60), []
+    frame = Frame((32, 32), 1, 0.4, PROTOCOLS["tfmkit"])
+    for stream in streams:
+        cell = circuit_cells(CIRCUITS["neuron"], [stream], 1, frame)
+        found += [*cell.traction]
+    drawn = CellSimulator("neuron", shape=32, max_traction=1.0, random_state=5).sample(4)
+    expected = np.stack(found[:4]) / np.array([np.hypot(*each).max() for each in found[:4]])[:, None, None, None]
+    np.testing.assert_allclose(drawn.traction, expected, rtol=1e-5, atol=1e-6)
 
 
 def test_vectors_of_the_paper_lie_further_inside():

@@ -59,15 +59,19 @@ class FieldSimulator(BaseEstimator):
         ValueError
             If `n_samples` or a parameter of the simulator is invalid.
         """
-        missing = check_count(n_samples, "n_samples")
+        n_fields = check_count(n_samples, "n_samples")
         self._check()
         root = root_stream(self.random_state)
         blocks: list[dict[str, Any]] = []
-        while missing:
+        tried, kept = 0, 0
+        while kept < n_fields:
             # Some candidates are rejected, so this makes more streams than fields; spare streams are never used.
-            block = self._make_block(root.spawn(min(2 * missing + 2, _MAX_BLOCK)), missing)
+            per_field = max(2, -(-tried // max(kept, 1)))
+            n_streams = min(per_field * (n_fields - kept) + 2, _MAX_BLOCK)
+            block = self._make_block(root.spawn(n_streams), n_fields - kept)
+            tried += n_streams
             if block is not None:
-                missing -= len(block["traction"])
+                kept += len(block["traction"])
                 blocks.append(block)
         fields = SimulatedFields(**{name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]})
         return (fields.displacement, fields.traction) if return_X_y else fields

@@ -78,14 +78,15 @@ class CellSimulator(FieldSimulator):
       (the pixels with at least a tenth of its strength), or a connected region of pixels with traction.
 
     The displacement is that of an open gel, by the pixel-integrated Green's tensor. The construction of the traction
-    follows [1]_. Signals under a threshold are dropped, and a cell is drawn anew if its net force is not in balance:
+    follows [1]_. A cell is drawn anew unless its net force is under a tenth of the summed components along each axis,
+    ``|sum t_x| < 0.1 sum |t_x|`` and the same in y. Weak signals are dropped:
 
-    ==========  =====================================================  =====================================
-    protocol    dropped signals                                        balance, in x and in y
-    ==========  =====================================================  =====================================
-    tfmkit      under 5 % of the strongest signal of the cell          ``|sum t_x| < 0.1 sum |t|``
-    wang2021    under 1, in the unit of the circuit (at most 100)      ``|sum t_x| < 0.1 sum |t_x|``
-    ==========  =====================================================  =====================================
+    ==========  =====================================================
+    protocol    dropped signals
+    ==========  =====================================================
+    tfmkit      under 5 % of the strongest signal of the cell
+    wang2021    under 1, in the unit of the circuit (at most 100)
+    ==========  =====================================================
 
     With ``"wang2021"``, every vector is also moved inwards by 3 px on the grid of 160 px of [1]_, which is the share
     3/160 of the shorter side of the field.

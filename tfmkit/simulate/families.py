@@ -157,7 +157,7 @@ OwnFamily = Callable[[np.random.Generator, tuple[int, int], float], Any]
 
 
 def circuit_cells(circuit: Circuit, streams: Streams, wanted: int, frame: Frame) -> Cells:
-    """Draw cells of the circuit model, and keep those in balance.
+    """Draw cells of the circuit model, and keep those whose net force is under a tenth of the force along each axis.
 
     Parameters
     ----------
@@ -179,14 +179,14 @@ def circuit_cells(circuit: Circuit, streams: Streams, wanted: int, frame: Frame)
     rules = frame.protocol
     magnitudes = rules.magnitudes(signals)
     # Most rejections happen here: the net force does not depend on the positions of the vectors.
-    likely = _balanced(net_force_share(magnitudes, per_axis=rules.balance_per_axis))
+    likely = _balanced(net_force_share(magnitudes, per_axis=True))
     streams = [stream for stream, keep in zip(streams, likely, strict=True) if keep]
     radii, centres = fit_border(radii[likely], frame.shape, frame.longest_sides(streams))
     inset = rules.inset * min(frame.shape)
     fine = place_traction(streams, radii, centres, magnitudes[likely], frame.shape, frame.oversample, inset=inset)
     traction = frame.pixel_means(fine)
-    # Vectors in one pixel cancel in part, so the summed magnitude needs the drawn field.
-    kept = np.flatnonzero(_balanced(_net_force_share_of_field(traction, rules.balance_per_axis)))[:wanted]
+    # Vectors in one pixel cancel in part, so the summed components need the drawn field.
+    kept = np.flatnonzero(_balanced(_net_force_share_of_field(traction)))[:wanted]
     radii, centres = radii[kept], centres[kept]
     return Cells(
         [streams[i] for i in kept],
@@ -336,9 +336,8 @@ def _balanced(shares: Array) -> NDArray[np.bool_]:
     return np.asarray((shares < MAX_NET_FORCE).all(axis=1))
 
 
-def _net_force_share_of_field(traction: Array, per_axis: bool) -> Array:
-    lengths = np.abs(traction) if per_axis else np.sqrt((traction**2).sum(axis=1))[:, None]
-    total = lengths.sum(axis=(2, 3))
+def _net_force_share_of_field(traction: Array) -> Array:
+    total = np.abs(traction).sum(axis=(2, 3))
     # A field without traction counts as unbalanced.
     return np.abs(traction.sum(axis=(2, 3))) / np.where(total > 0, total, 1) + (total == 0)
 

@@ -15,7 +15,7 @@ Array = NDArray[np.floating[Any]]
 
 # Signals below this share of the strongest signal of a cell are dropped.
 THRESHOLD = 0.05
-# Largest net force over the summed magnitude, in x and in y.
+# Largest net force over the force to compare it with, in x and in y (`net_force_share`).
 MAX_NET_FORCE = 0.1
 
 _POINT = np.ones((1, 1))
@@ -36,15 +36,11 @@ class Protocol:
         Strength below which signals are dropped, in the unit of the circuit.
     inset : float
         Distance that every vector moves inwards besides its random distance, over the shorter side of the field.
-    balance_per_axis : bool
-        Whether the net force along an axis is compared with the summed components along that axis; otherwise it is
-        compared with the summed lengths of the vectors.
     """
 
     relative_threshold: float = THRESHOLD
     threshold: float = 0.0
     inset: float = 0.0
-    balance_per_axis: bool = False
 
     def magnitudes(self, signals: Array) -> Array:
         """Turn net signals into the magnitudes of the traction vectors along the border.
@@ -67,7 +63,7 @@ class Protocol:
 # The rules of the companion code of Wang and Lin (2021) are for its grid of 160 pixels.
 PROTOCOLS = {
     "tfmkit": Protocol(),
-    "wang2021": Protocol(relative_threshold=0.0, threshold=1.0, inset=3 / 160, balance_per_axis=True),
+    "wang2021": Protocol(relative_threshold=0.0, threshold=1.0, inset=3 / 160),
 }
 
 
