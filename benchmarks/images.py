@@ -53,11 +53,9 @@ from tfmkit.sparse import ElasticNetTFM
 SIDE, SPACING = 512, 8
 NODES = SIDE // SPACING
 FAMILIES = ("adhesion", "disc", "hertz", "arc")
-# Beads per node, largest displacement in pixels, and photons: one of them changes at a time.
-CONDITIONS = (
-    (2.0, 0.5, 200.0), (2.0, 2.0, 200.0), (2.0, 5.0, 200.0), (2.0, 20.0, 200.0), (2.0, 50.0, 200.0),
-    (0.5, 5.0, 200.0), (4.0, 5.0, 200.0), (2.0, 5.0, 50.0),
-)  # fmt: skip
+# Beads per node, largest displacement in pixels, and photons.
+PEAKS = (0.5, 2.0, 5.0, 20.0, 50.0)
+CONDITIONS = (*product((0.5, 2.0, 4.0), PEAKS, (200.0,)), *product((2.0,), PEAKS, (50.0,)))
 # Gel and image of the real pairs; their nodes are 8 px apart.
 YOUNG, POISSON, WIDENED = 8_000.0, 0.48, 2
 # Half of a 90 % interval in standard deviations, and the shortest traction, over the longest, at which it has to hold.
@@ -225,7 +223,7 @@ def main() -> None:
     """Write one of the tables."""
     parser = study_parser("images", __doc__, fields=2, seed=4242)
     parser.add_argument("part", choices=("simulated", "real", "figure"), help="which table, or the figure")
-    parser.add_argument("--weights", nargs="+", default=["default", "images"], help="weights by name, or files")
+    parser.add_argument("--weights", nargs="+", default=["default"], help="weights by name, or files")
     options = parser.parse_args()
     if options.part == "figure":
         save_figure(draw(pd.read_csv(options.output / "images.csv")), FIGURE, options.output, {"table": "images.csv"})

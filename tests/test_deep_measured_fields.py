@@ -11,7 +11,7 @@ from tfmkit.deep.networks.fourier_unet import FourierUNet, constant_noise, noise
 from tfmkit.deep.pretraining import fourier_unet, measured, stream
 from tfmkit.deep.pretraining.cells import training_cells
 from tfmkit.deep.pretraining.fourier_unet import Recipe
-from tfmkit.deep.pretraining.measured import MeasuredFields, every_third, make_files, read_fields
+from tfmkit.deep.pretraining.measured import MeasuredFields, every_third, field_files, make_files, read_fields
 from tfmkit.deep.pretraining.stream import Batch
 from tfmkit.deep.pretraining.told import ToldStream, withhold_noise
 from tfmkit.gel import ForwardOperator, Gel
@@ -213,3 +213,9 @@ def test_the_told_stream_states_the_noise_it_draws(cells, monkeypatch):
     scale = (one.traction / clean.traction).flatten(1).nanmedian(1).values[:, None, None, None]
     error = (one.displacement - scale * clean.displacement)[~lost]
     assert 0.5 < error.abs().median() / (0.67 * stated.median()) < 2
+
+
+def test_file_that_is_being_written_is_not_a_training_file(tmp_path):
+    for name in ("3-00001.safetensors", "3-00000.safetensors", ".1f-3-00002.safetensors", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [path.name for path in field_files(tmp_path)] == ["3-00000.safetensors", "3-00001.safetensors"]

@@ -62,7 +62,7 @@ def test_averaged_predictions_turn_with_the_field(traction):
 def test_balanced_traction_has_no_net_force_and_changes_where_it_is_uncertain():
     cells = CellSimulator("adhesion", shape=32, oversample=3, random_state=0).sample(2)
     plain, balanced = (DeepTFM.from_pretrained("small", balanced=each) for each in (False, True))
-    traction, half_width = plain.evaluate(cells.displacement)
+    traction, half_width = plain.calibration_.correct(*plain.evaluate(cells.displacement))
     found = balanced.predict(cells.displacement)
     size = np.hypot(traction[:, 0], traction[:, 1]).sum(axis=(1, 2))
     assert (np.hypot(*found.sum(axis=(2, 3)).T) < 1e-6 * size).all()

@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 Rows = tuple[tuple[float, ...], ...]
 
 COVERAGE = 0.9
+# Half of the central 90 % interval of a normal distribution, in standard deviations.
+HALF_WIDTH = 1.6448536269514722
 # Part of the calibration fields whose misfit counts as familiar.
 FAMILIAR = 0.98
 # A half-width is multiplied or divided by at most this factor.
@@ -80,6 +82,25 @@ class Calibration:
         units = np.tanh(scaled @ hidden[:, :-1].T + hidden[:, -1])
         limit = np.log(_LARGEST_FACTOR)
         return np.exp(limit * np.tanh((units @ output[0, :-1] + output[0, -1]) / limit))
+
+    def correct(self, traction: NDArray[Any], half_width: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Return traction with the corrected half-widths of its intervals.
+
+        Parameters
+        ----------
+        traction : ndarray of shape (n_fields, 2, height, width)
+            Predicted traction.
+        half_width : ndarray of shape (n_fields, 2, height, width)
+            Half-width of its interval as the network gives it.
+
+        Returns
+        -------
+        traction : ndarray of shape (n_fields, 2, height, width)
+            The traction as it was.
+        half_width : ndarray of shape (n_fields, 2, height, width)
+            Half-width times `factor`, in its precision.
+        """
+        return traction, (half_width * self.factor(traction, half_width)).astype(half_width.dtype)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the calibration as values that JSON can hold.

@@ -17,19 +17,16 @@ from tfmkit.base import TractionEstimator, cut
 from tfmkit.deep._field_net import FieldNet, draw_seed, seeded
 from tfmkit.deep._training import EarlyStopping, RelativeError, resume
 from tfmkit.deep.balance import balance
-from tfmkit.deep.calibration import fit_calibration
+from tfmkit.deep.calibration import HALF_WIDTH, fit_calibration
 from tfmkit.deep.draws import draw_traction
-from tfmkit.deep.explain import explain
 from tfmkit.deep.files import Weights, write_weights
 from tfmkit.deep.foreign import find_signs
 from tfmkit.deep.misfit import smooth_misfit
 from tfmkit.deep.networks import NETWORKS
+from tfmkit.deep.stated_noise import network_of_images, predict_with_noise
 from tfmkit.deep.training_state import describe_params, digest
 from tfmkit.deep.turns import average_over_turns
 from tfmkit.gel import Gel
-
-# Half of the central 90 % interval of a normal distribution, in standard deviations.
-HALF_WIDTH = 1.6448536269514722
 
 
 class DeepTFM(TractionEstimator, FieldNet):
@@ -43,7 +40,8 @@ class DeepTFM(TractionEstimator, FieldNet):
     weights : str, path-like or None, default="auto"
         The weights that `fit` starts from: ``"default"``, ``"small"``, ``"images"`` or ``"tracnet"``, which come with
         tfmkit, a file that `save_weights` wrote, or None for random weights. ``"images"`` is for displacement that was
-        measured in bead images; `predict` then needs its standard deviation as `noise`. ``"auto"`` is ``"small"`` and,
+        measured in bead images alone; `predict` then needs its standard deviation as `noise`. ``"default"`` and
+        ``"small"`` take them to help where `predict` is given this standard deviation. ``"auto"`` is ``"small"`` and,
         where `module` or one of its parameters is given, None.
     young : float, default=10670.0
         Young's modulus; traction has its unit.
@@ -365,9 +363,10 @@ class DeepTFM(TractionEstimator, FieldNet):
         noise : array-like of shape (n_fields, 2, height, width), optional
             Standard deviation of each component of the displacement, in its unit, as the transformers of
             `tfmkit.displacement` state it; NaN for vectors that were replaced. A network that is told the noise uses it
-            itself. The traction of others is corrected until it explains the displacement up to this noise
-            (`tfmkit.deep.explain`), which changes next to nothing in cells like those of the training, and much in
-            others. Only for networks with `takes_noise`.
+            itself. Beside the weights ``"default"`` and ``"small"`` it lets those for images, ``"images"``, predict the
+            fields whose stated noise is that of a measurement in images. Traction that leaves most of a displacement
+            unexplained is corrected until it explains it up to this noise, whatever the weights
+            (`tfmkit.deep.stated_noise`). Only for networks with `takes_noise`.
         return_std : bool, default=False
             Whether to return the standard deviation of the traction, too. Only some networks know it.
 
@@ -385,14 +384,13 @@ class DeepTFM(TractionEstimator, FieldNet):
             given to a network that does not know it.
         """
         weight = None if mask is None else check_mask(mask, check_field(X).shape, soft=True)
+        # The calibration takes time, and traction alone has no use for it.
+        parts = self._outputs(X, noise, raw=noise is None and not return_std and not self.balanced)
+        traction = check_result(parts[0], "traction")
+        traction = traction if weight is None else cut(traction, weight)
         if not return_std:
-            traction = check_result(self._outputs(X, noise)[0], "traction")
-            return traction if weight is None else cut(traction, weight)
-        traction, half_width = self._with_interval(X, noise)
-        if self.calibration_ is not None:
-            half_width = (half_width * self.calibration_.factor(traction, half_width)).astype(half_width.dtype)
-        traction, half_width = check_result(traction, "traction"), check_result(half_width, "interval of the traction")
-        return traction if weight is None else cut(traction, weight), half_width / HALF_WIDTH
+            return traction
+        return traction, check_result(self._half_width(parts), "interval of the traction") / HALF_WIDTH
 
     @property
     def gives_std(self) -> bool:  # type: ignore[override]
@@ -442,7 +440,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         told, gel = self._check_told(noise, displacement), self.gel_
 
         def _predict(pixels: NDArray[Any], errors: NDArray[Any] | None, other: Gel) -> NDArray[Any]:
-            return self._outputs(gel.spacing * pixels, errors, other, corrected=False)[0] / gel.young
+            return self._outputs(gel.spacing * pixels, errors, other, raw=True)[0] / gel.young
 
         pixels, tau = gel.in_pixels(displacement), predicted / gel.young
         signs = find_signs(pixels, tau, gel, _predict, told, knows_gel=self.knows_gel())
@@ -542,28 +540,35 @@ class DeepTFM(TractionEstimator, FieldNet):
         """
         displacement, truth = check_pair(X, y)
         inside = check_mask(np.ones(truth.shape[2:], dtype=bool) if mask is None else mask, displacement.shape)
-        parts = self._with_interval(displacement, noise)
+        parts = self._outputs(displacement, noise, raw=True)
         misfit = smooth_misfit(self.gel_.in_pixels(displacement), parts[0] / self.gel_.young, self.gel_)
-        self.calibration_ = fit_calibration(*parts, truth, inside, misfit)
+        self.calibration_ = fit_calibration(parts[0], self._half_width(parts), truth, inside, misfit)
         return self
 
-    def _with_interval(self, X: ArrayLike, noise: ArrayLike | None) -> tuple[NDArray[Any], NDArray[Any]]:
-        traction, *half_width = self._outputs(X, noise)
-        if not half_width:
+    def _half_width(self, parts: tuple[NDArray[Any], ...]) -> NDArray[Any]:
+        if len(parts) < 2:
             raise ValueError(
                 f"Expected a network that returns a standard deviation, got {type(self.module_).__name__}."
             )
-        return traction, half_width[0]
+        return parts[1]
 
-    def _outputs(self, X: ArrayLike, noise: Any = None, gel: Any = None, corrected: bool = True) -> tuple[Any, ...]:
-        """Traction and, where the network knows it, the half-width of its interval as the network gives it."""
+    def _outputs(self, X: ArrayLike, noise: Any = None, gel: Any = None, raw: bool = False) -> tuple[Any, ...]:
+        """Traction and, where the network knows it, the half-width of its interval; raw, as the network gives them."""
         self.check_is_fitted()
         displacement = check_field(X)
         told = self._check_told(noise, displacement)
-        evaluate = average_over_turns if self.average_turns else lambda function, *fields: function(*fields)
-        parts = evaluate(partial(self.evaluate, gel=gel), displacement, told if self.knows_noise() else None)
-        if corrected and told is not None and not self.knows_noise():
-            parts = explain(displacement, parts[0], parts[1] / HALF_WIDTH, told, gel or self.gel_), parts[1]
+
+        def _run(fields: NDArray[Any], errors: Any) -> tuple[Any, ...]:
+            errors = errors if self.knows_noise() else None
+            evaluate = average_over_turns if self.average_turns else lambda function, *parts: function(*parts)
+            parts = evaluate(partial(self.evaluate, gel=gel), fields, errors)
+            return parts if raw or self.calibration_ is None or len(parts) < 2 else self.calibration_.correct(*parts)
+
+        if raw or told is None or self.knows_noise():
+            parts = _run(displacement, told)
+        else:
+            of_images = network_of_images(self)
+            parts = predict_with_noise(displacement, told, self.gel_, _run, of_images and of_images._outputs)
         return balance(*parts) if self.balanced else parts
 
     def _check_parameters(self) -> None:

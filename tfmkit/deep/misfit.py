@@ -148,6 +148,28 @@ def smooth_misfit(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) 
     return ratio(_rms(_smooth_residual(displacement, traction, gel)), allowed, 0.0)
 
 
+def unexplained(displacement: NDArray[Any], traction: NDArray[Any], gel: Gel) -> Array:
+    """Compare the smooth part of the residual with that of the displacement.
+
+    Parameters
+    ----------
+    displacement : ndarray of shape (n_fields, 2, height, width)
+        Measured displacement in pixels.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Recovered traction over Young's modulus.
+    gel : Gel
+        The gel.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        ``|S r| / |S u|``, with the residual r, the Gaussian filter S and the RMS ``|.|`` of `smooth_misfit`; 0 for a
+        field of zeros.
+    """
+    smooth = _rms(_smooth(np.asarray(displacement, dtype=float)))
+    return ratio(_rms(_smooth_residual(displacement, traction, gel)), smooth, 0.0)
+
+
 def ratio(part: Array, whole: Array, otherwise: float) -> Array:
     """Divide numbers of fields.
 

@@ -313,9 +313,9 @@ def field_files(folder: Path) -> list[Path]:
     Returns
     -------
     list of Path
-        Its files by name.
+        Its files by name, without those that are being written.
     """
-    return sorted(folder.glob(f"*{SUFFIX}"))
+    return sorted(path for path in folder.glob(f"*{SUFFIX}") if not path.name.startswith("."))
 
 
 def read_fields(path: Path) -> tuple[dict[str, NDArray[np.float16]], dict[str, Any]]:
