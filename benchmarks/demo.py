@@ -1,7 +1,7 @@
 """The story that `make demo` tells: from simulated cells, by way of bead images, to traction, on one figure.
 
 1. Cells with known traction are simulated, and their gel is photographed: two images of beads for every cell.
-2. The displacement is measured in the images, as in an experiment.
+2. The displacement and its standard deviation are measured in the images, as in an experiment.
 3. Four methods recover the traction: FTTC with a cross-validated lambda, FTTCCV, the trained network of the package,
    and the same network after a few epochs on cells of this kind.
 4. A measured colony follows, if its data are at hand or can be fetched.
@@ -26,6 +26,7 @@ from tqdm import tqdm
 from benchmarks.command import study_parser
 from benchmarks.paper.measured import SOURCES, find_file
 from tfmkit import FTTC, FTTCCV, PIV, CellSimulator, DeepTFM
+from tfmkit.base import noise_for
 from tfmkit.cli import main as command_line
 from tfmkit.datasets import DATASETS
 from tfmkit.io import read_displacement, write_csv, writing
@@ -49,11 +50,12 @@ def simulate(n_cells: int, seed: int) -> Bunch:
     return simulator.sample(n_cells)
 
 
-def measure_images(displacement: NDArray[Any], seed: int, label: str) -> NDArray[Any]:
-    """Draw bead images of every field, and measure the displacement in them; in grid points."""
+def measure_images(displacement: NDArray[Any], seed: int, label: str) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Draw bead images of every field, and measure the displacement and its standard deviation; in grid points."""
     tasks = (delayed(_measure)(field, seed + number) for number, field in enumerate(displacement))
     results = Parallel(n_jobs=2, return_as="generator")(tasks)
-    return np.stack(list(tqdm(results, total=len(displacement), desc=label, unit="cell")))
+    measured, std = zip(*tqdm(results, total=len(displacement), desc=label, unit="cell"), strict=True)
+    return np.stack(measured), np.stack(std)
 
 
 def take_images(field: NDArray[Any], seed: int) -> NDArray[Any]:
@@ -62,9 +64,9 @@ def take_images(field: NDArray[Any], seed: int) -> NDArray[Any]:
     return np.asarray(beads.sample(displacement=SPACING * field[None]).pairs)
 
 
-def _measure(field: NDArray[Any], seed: int) -> NDArray[Any]:
-    measured = PIV(spacing=SPACING).fit_transform(take_images(field, seed))[0]
-    return np.asarray(measured / SPACING, dtype=np.float32)
+def _measure(field: NDArray[Any], seed: int) -> tuple[NDArray[Any], NDArray[Any]]:
+    found = PIV(spacing=SPACING).measure(take_images(field, seed))
+    return tuple(np.asarray(part[0] / SPACING, dtype=np.float32) for part in (found.displacement, found.std))
 
 
 def make_methods(measured: NDArray[Any], traction: NDArray[Any], seed: int) -> dict[str, Any]:
@@ -175,12 +177,13 @@ def main() -> None:
     print(f"Simulating {options.cells} cells to learn from and {options.fields} to be tested on.")
     learning, testing = simulate(options.cells, options.seed), simulate(options.fields, options.seed + 1)
     print("Taking images of their beads, and measuring the displacement in the images.")
-    measured = measure_images(learning.displacement, 1_000 * options.seed, "learning cells")
+    measured, _ = measure_images(learning.displacement, 1_000 * options.seed, "learning cells")
     first_test = 1_000 * options.seed + 500
-    seen = measure_images(testing.displacement, first_test, "test cells")
+    seen, std = measure_images(testing.displacement, first_test, "test cells")
     print("Choosing lambda by cross-validation, and training the packaged network further.")
     methods = make_methods(measured, learning.traction, options.seed)
-    recovered = {name: method.predict(seen) for name, method in tqdm(methods.items(), desc="methods", unit="method")}
+    progress = tqdm(methods.items(), desc="methods", unit="method")
+    recovered = {name: method.predict(seen, **noise_for(method, std)) for name, method in progress}
 
     table = tabulate(recovered, testing)
     over = f"mean ± standard deviation, {options.fields} test cells"
