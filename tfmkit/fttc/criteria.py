@@ -17,6 +17,7 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from tfmkit.fttc.aliases import Aliases, measure_aliases
 from tfmkit.fttc.blocked_cv import gap_error, half_width
 from tfmkit.fttc.penalty import penalty_at
 from tfmkit.gel.gel import Gel
@@ -68,6 +69,8 @@ class Statistics(NamedTuple):
         Power of its noise per wave vector and component.
     correlation : ndarray of shape (n_fields,)
         Correlation length of its noise in pixels, from `tfmkit.noise.measure.correlation_length`.
+    aliases : Aliases, optional
+        Waves that are too short for the grid; for beads below the surface only.
     """
 
     shape: Shape
@@ -76,6 +79,7 @@ class Statistics(NamedTuple):
     power: Array
     noise: Array
     correlation: Array
+    aliases: Aliases | None = None
 
     def of(self, fields: NDArray[np.intp]) -> Statistics:
         """Return the spectra of some of the fields.
@@ -90,7 +94,10 @@ class Statistics(NamedTuple):
         Statistics
             Their spectra.
         """
-        return self._replace(power=self.power[fields], noise=self.noise[fields], correlation=self.correlation[fields])
+        aliases = None if self.aliases is None else self.aliases.of(fields)
+        return self._replace(
+            power=self.power[fields], noise=self.noise[fields], correlation=self.correlation[fields], aliases=aliases
+        )
 
 
 class Path(NamedTuple):
@@ -146,9 +153,9 @@ def statistics(
         measured = np.maximum(measured, np.square(least_level(displacement, noise))[:, None])
     if not tapered:
         spectrum = scipy.fft.rfft2(displacement, norm="ortho")
-    return Statistics(
-        shape, gel.dimensionless, rings, rings.power(spectrum), measured, correlation_length(measured, rings)
-    )
+    power, gel = rings.power(spectrum), gel.dimensionless
+    aliases = measure_aliases(power, measured, gel, shape) if gel.depth else None
+    return Statistics(shape, gel, rings, power, measured, correlation_length(measured, rings), aliases)
 
 
 def least_level(displacement: NDArray[Any], noise: NDArray[Any]) -> Array:
@@ -243,8 +250,10 @@ def risk(data: Statistics, path: Path) -> Array:
     -------
     ndarray of shape (n_fields, n_lams)
         Sums of ``[(f - s)^2 (P - N) + f^2 N] / g^2``, where ``s`` is the transfer function of an average over the
-        pixel: the traction of a pixel is its mean, the displacement that of its centre. For beads below the surface
-        ``P - N`` is that of `tfmkit.noise.measure.signal_power`.
+        pixel: the traction of a pixel is its mean, the displacement that of its centre. For beads below the surface,
+        waves that are too short for the grid add ``f^2 A / g^2 - 2 f B / g``, with the power ``A`` and the overlap
+        ``B`` of `tfmkit.fttc.aliases.measure_aliases`, and `tfmkit.noise.measure.signal_power` of ``P - A`` takes the
+        place of ``P - N``.
 
     References
     ----------
@@ -255,10 +264,12 @@ def risk(data: Statistics, path: Path) -> Array:
     gain = gains(rings.wavenumber, data.gel)
     per_traction = 1 / gain**2
     misfit = (path.shares**2 - 2 * path.shares * rings.pixel + rings.pixel_square) * per_traction
-    if data.gel.depth:
+    if data.aliases is not None:
         # Short waves hardly reach deep beads: per traction, their noise would drown all else, were it not left out.
-        signal = signal_power(data.power, data.noise, rings, gain, data.gel.depth)
-        return _sum(signal, misfit) + data.noise @ ((path.shares**2 * per_traction).sum(axis=1) * rings.n_vectors).T
+        short, overlap = data.aliases.power * rings.n_vectors, data.aliases.overlap * rings.n_vectors
+        signal = signal_power(data.power - short, data.noise, rings, gain, data.gel.depth)
+        noise = data.noise[:, None] * rings.n_vectors + short
+        return _sum(signal, misfit) + _sum(noise, path.shares**2 * per_traction) - 2 * _sum(overlap, path.shares / gain)
     optimism = ((2 * path.shares * rings.pixel - rings.pixel_square) * per_traction).sum(axis=1) * rings.n_vectors
     return _sum(data.power, misfit) + data.noise @ optimism.T
 

