@@ -3,7 +3,7 @@
     python -m benchmarks.deep_calibration --keep --measured FOLDER
 
 FOLDER holds fields of `tfmkit train fields` with a seed of their own, which join the calibration; those of FOLDER/test
-are tested as the family "measured".
+are tested, as "... in images". The weights "images" serve such fields alone, and no others calibrate them.
 Calibration cells have a seed of their own; intervals are then tested on the cells of `deep.py`: as the network gives
 them, under one common factor, and under the correction of `tfmkit.deep.calibration`, each once with all families in the
 calibration and once without the family that is tested. The table goes to `deep_calibration.csv`.
@@ -36,7 +36,7 @@ SEEDS = {"calibration": 77, "test": 2021}
 CALIBRATION_LEVELS = (0.0, 0.02, 0.04, 0.1, 0.2, 0.3)
 CALIBRATION_WIDTHS = (0.0, 0.75, 1.5)
 ALL_FAMILIES = (*FAMILIES, "cell on pixels")
-MEASURED = "measured"
+IN_IMAGES = "in images"
 # A pixel of a measured field is near traction if one of so many pixels around it holds this part of the largest length.
 NEAR, NEAR_LENGTH = 5, 0.02
 
@@ -50,9 +50,7 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
             displacement = add_noise(
                 fields.noise_free_displacement, level, unit="rms", correlation=width, random_state=SEEDS[part]
             )
-            traction, half_width = model.evaluate(
-                displacement, told(model, displacement - fields.noise_free_displacement)
-            )
+            traction, half_width = model.evaluate(displacement)
             misfit = smooth_misfit(displacement, traction / model.young, model.gel_)
             groups.append(
                 Bunch(
@@ -63,15 +61,8 @@ def predictions(model: DeepTFM, part: str, n_fields: int, levels: Any, widths: A
     return groups
 
 
-def told(model: DeepTFM, error: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the standard deviation of errors, field by field, for a network that is told it."""
-    if not model.knows_noise():
-        return None
-    return np.broadcast_to(np.sqrt(np.square(error).mean(axis=(1, 2, 3), keepdims=True)), error.shape)
-
-
 def measured_predictions(name: str, folder: Path) -> list[Bunch]:
-    """Return what the network gives on measured fields, one Bunch a file; intervals are to hold near traction."""
+    """Return what the network gives on measured fields, one Bunch for each; intervals are to hold near traction."""
     groups = []
     for path in field_files(folder):
         fields, header = read_fields(path)
@@ -79,15 +70,17 @@ def measured_predictions(name: str, folder: Path) -> list[Bunch]:
         displacement, truth = fields["displacement"].astype(np.float32), model.young * fields["traction"].astype(float)
         noise = fields["noise"].astype(np.float32) if model.knows_noise() else None
         traction, half_width = model.evaluate(displacement, noise)
+        misfit = smooth_misfit(displacement, traction / model.young, model.gel_)
         length = np.hypot(truth[:, 0], truth[:, 1])
-        least = NEAR_LENGTH * length.max(axis=(1, 2), keepdims=True)
-        groups.append(
-            Bunch(
-                family=MEASURED, noise=np.nan, correlation=np.nan, traction=traction, half_width=half_width,
-                truth=truth, inside=maximum_filter(length, (0, NEAR, NEAR)) > least,
-                misfit=smooth_misfit(displacement, traction / model.young, model.gel_),
-            )
-        )  # fmt: skip
+        inside = maximum_filter(length, (0, NEAR, NEAR)) > NEAR_LENGTH * length.max(axis=(1, 2), keepdims=True)
+        for number, kind in enumerate(header["fields"]):
+            one = slice(number, number + 1)
+            groups.append(
+                Bunch(
+                    family=f"{kind['family']} {IN_IMAGES}", noise=np.nan, correlation=np.nan, traction=traction[one],
+                    half_width=half_width[one], truth=truth[one], inside=inside[one], misfit=misfit[one],
+                )
+            )  # fmt: skip
     return groups
 
 
@@ -112,8 +105,10 @@ def study(name: str, n_fields: int, *, keep: bool, measured: Path | None) -> pd.
     """Calibrate one network, test the calibration and its rivals, and keep it with the weights if asked to."""
     path = packaged_weights()[name]
     model = DeepTFM.from_pretrained(name)
-    seen = predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
-    tested = predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
+    seen, tested = [], []
+    if not model.knows_noise():
+        seen += predictions(model, "calibration", n_fields, CALIBRATION_LEVELS, CALIBRATION_WIDTHS)
+        tested += predictions(model, "test", n_fields, LEVELS, tuple(KINDS.values()))
     if measured is not None:
         seen += measured_predictions(name, measured)
         tested += measured_predictions(name, measured / "test")
@@ -126,7 +121,7 @@ def study(name: str, n_fields: int, *, keep: bool, measured: Path | None) -> pd.
 def compare_designs(name: str, seen: list[Bunch], tested: list[Bunch], everything: Calibration) -> pd.DataFrame:
     """Return how often intervals hold under each design, and how many fields count as foreign."""
     rows, factor = [], common_factor(seen)
-    for family in (*FAMILIES, MEASURED):
+    for family in sorted({str(group.family).split()[0] for group in seen}):
         others = [group for group in seen if not _is(group, family)]
         left_out, other_factor = calibrated_on(others), common_factor(others)
         for group in (group for group in tested if _is(group, family)):
@@ -141,7 +136,8 @@ def compare_designs(name: str, seen: list[Bunch], tested: list[Bunch], everythin
             where = {"weights": name, "family": group.family, "noise": group.noise, "correlation": group.correlation}
             flagged = float((group.misfit > left_out.misfit_limit).mean())
             rows += [where | {"design": key, "coverage": held, "foreign": flagged} for key, held in designs.items()]
-    return pd.DataFrame(rows)
+    kinds = ["weights", "family", "noise", "correlation", "design"]
+    return pd.DataFrame(rows).groupby(kinds, sort=False, dropna=False).mean().reset_index()
 
 
 def _ratio(group: Bunch) -> NDArray[Any]:
@@ -164,6 +160,8 @@ def main() -> None:
     parser.add_argument("--measured", type=Path, metavar="FOLDER", help="measured fields that join the calibration")
     parser.add_argument("--keep", action="store_true", help="write the calibration beside the packaged weights")
     options = parser.parse_args()
+    if "images" in options.weights and options.measured is None:
+        parser.error("the weights images need --measured FOLDER")
     table = pd.concat(
         [study(name, options.fields, keep=options.keep, measured=options.measured) for name in options.weights]
     )

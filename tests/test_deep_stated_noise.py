@@ -43,6 +43,10 @@ def fakes():
     return truth, displacement, uneven_noise(displacement.shape, 0.1 * displacement.std())
 
 
+def same(*parts):
+    return parts
+
+
 def never(*_):
     raise AssertionError("ran without need")
 
@@ -100,7 +104,7 @@ def test_network_for_images_belongs_to_untrained_packaged_weights(cells, tmp_pat
 def test_field_that_the_network_for_images_explains_needs_no_other():
     truth, displacement, noise = fakes()
     found, half_width = predict_with_noise(
-        displacement, noise, GEL, never, lambda u, _: (truth[: len(u)], np.full_like(u, 0.3))
+        displacement, noise, GEL, never, lambda u, _: (truth[: len(u)], np.full_like(u, 0.3)), same
     )
     np.testing.assert_array_equal(found, truth)
     np.testing.assert_allclose(half_width, 0.3)
@@ -109,13 +113,17 @@ def test_field_that_the_network_for_images_explains_needs_no_other():
 def test_unexplained_field_gets_the_corrected_traction_of_the_own_network():
     truth, displacement, noise = fakes()
     prior, half_width = 0.1 * truth, np.full_like(truth, 0.2 * np.abs(truth).max())
+
+    def wider(traction, half_width):
+        return traction, 3 * half_width
+
     found = predict_with_noise(
-        displacement, noise, GEL, lambda *_: (prior, half_width), lambda u, _: (np.zeros_like(u), np.ones_like(u))
+        displacement, noise, GEL, lambda _: (prior, half_width), lambda u, _: (np.zeros_like(u), np.ones_like(u)), wider
     )
     wanted = explain(displacement, prior, half_width / HALF_WIDTH, noise, GEL)
     np.testing.assert_allclose(found[0], wanted, rtol=1e-6)
-    np.testing.assert_allclose(found[1], half_width)
-    alone = predict_with_noise(displacement, noise, GEL, lambda *_: (prior, half_width), None)
+    np.testing.assert_allclose(found[1], 3 * half_width)
+    alone = predict_with_noise(displacement, noise, GEL, lambda _: (prior, half_width), None, wider)
     np.testing.assert_allclose(alone[0], wanted, rtol=1e-6)
 
 
@@ -124,8 +132,8 @@ def test_predictions_pass_into_each_other_without_a_jump():
     prior = np.zeros_like(truth)
 
     def _found(share):
-        networks = ((lambda u, _: (prior[: len(u)], np.ones_like(u))), (lambda u, _: (share * truth, np.ones_like(u))))
-        return predict_with_noise(displacement, noise, GEL, *networks)[0]
+        networks = ((lambda u: (prior[: len(u)], np.ones_like(u))), (lambda u, _: (share * truth, np.ones_like(u))))
+        return predict_with_noise(displacement, noise, GEL, *networks, same)[0]
 
     corrected = explain(displacement, prior, np.ones_like(prior) / HALF_WIDTH, noise, GEL)
     # A traction of half the size leaves half of the displacement unexplained, in the middle between 0.4 and 0.6.
@@ -146,7 +154,7 @@ def test_interval_of_a_mixture_holds_both_predictions():
     assert ((share > 0.2) & (share < 0.8)).all()
     weight = share[:, None, None, None]
     found = predict_with_noise(
-        displacement, shrink * noise, GEL, lambda *_: (own, 0 * own), lambda *_: (of_images, 0 * own)
+        displacement, shrink * noise, GEL, lambda _: (own, 0 * own), lambda *_: (of_images, 0 * own), same
     )
     mixed = weight * of_images + (1 - weight) * own
     np.testing.assert_allclose(found[0], mixed)

@@ -558,18 +558,21 @@ class DeepTFM(TractionEstimator, FieldNet):
         displacement = check_field(X)
         told = self._check_told(noise, displacement)
 
-        def _run(fields: NDArray[Any], errors: Any) -> tuple[Any, ...]:
-            errors = errors if self.knows_noise() else None
+        def _run(fields: NDArray[Any], errors: Any = None) -> tuple[Any, ...]:
             evaluate = average_over_turns if self.average_turns else lambda function, *parts: function(*parts)
-            parts = evaluate(partial(self.evaluate, gel=gel), fields, errors)
-            return parts if raw or self.calibration_ is None or len(parts) < 2 else self.calibration_.correct(*parts)
+            return evaluate(partial(self.evaluate, gel=gel), fields, errors)
 
         if raw or told is None or self.knows_noise():
-            parts = _run(displacement, told)
+            parts = _run(displacement, told if self.knows_noise() else None)
+            parts = parts if raw else self._calibrated(*parts)
         else:
             of_images = network_of_images(self)
-            parts = predict_with_noise(displacement, told, self.gel_, _run, of_images and of_images._outputs)
+            others = None if of_images is None else of_images._outputs
+            parts = predict_with_noise(displacement, told, self.gel_, _run, others, self._calibrated)
         return balance(*parts) if self.balanced else parts
+
+    def _calibrated(self, *parts: Any) -> tuple[Any, ...]:
+        return parts if self.calibration_ is None or len(parts) < 2 else self.calibration_.correct(*parts)
 
     def _check_parameters(self) -> None:
         Gel.of(self)

@@ -22,7 +22,6 @@ from tfmkit.gel import Gel
 
 Array = NDArray[Any]
 Parts = tuple[Array, Array]
-Network = Callable[[Array, Array], Parts]
 
 # Packaged weights that have learnt with white noise, and those that know the errors of images.
 _WITH_WHITE_NOISE, _OF_IMAGES = ("default", "small"), "images"
@@ -63,7 +62,14 @@ def _pretrained(load: Any, gel: Gel, average_turns: bool, batch_size: int, devic
     return load(_OF_IMAGES, **settings, average_turns=average_turns, batch_size=batch_size, device=device)
 
 
-def predict_with_noise(displacement: Array, noise: Array, gel: Gel, own: Network, of_images: Network | None) -> Parts:
+def predict_with_noise(
+    displacement: Array,
+    noise: Array,
+    gel: Gel,
+    own: Callable[[Array], Any],
+    of_images: Callable[[Array, Array], Any] | None,
+    calibrate: Callable[[Array, Array], Any],
+) -> Parts:
     """Predict the traction of displacement whose standard deviation is stated.
 
     Parameters
@@ -75,9 +81,11 @@ def predict_with_noise(displacement: Array, noise: Array, gel: Gel, own: Network
     gel : Gel
         The gel.
     own : callable
-        The network: (displacement, noise) to traction and the half-width of its 90 % interval.
+        The network: displacement to traction and the half-width of its 90 % interval.
     of_images : callable or None
-        The network for images, alike.
+        The network for images: displacement and noise to the same, calibrated.
+    calibrate : callable
+        Calibration of the network: traction and half-width to the same.
 
     Returns
     -------
@@ -95,17 +103,18 @@ def predict_with_noise(displacement: Array, noise: Array, gel: Gel, own: Network
     fields that the network for images explains.
     """
     share = np.zeros(len(displacement)) if of_images is None else smooth_noise(displacement, noise)
-    first = _run(of_images, displacement, noise, share > 0)
+    first = _run(of_images, share > 0, displacement, noise)
     settled = (share == 1) & (_trust(displacement, first[0], gel) == 1)
-    second = _run(own, displacement, noise, ~settled)
-    mixed = _mix(share, first, second)
+    second = _run(own, ~settled, displacement)
+    calibrated = calibrate(*second)
+    mixed = _mix(share, first, calibrated)
     trust = np.where(settled, 1.0, _trust(displacement, mixed[0], gel))
     some = trust < 1
     if not some.any():
         return mixed
     corrected = second[0].copy()
     corrected[some] = explain(displacement[some], second[0][some], second[1][some] / HALF_WIDTH, noise[some], gel)
-    return _mix(trust, mixed, (corrected, second[1]))
+    return _mix(trust, mixed, (corrected, calibrated[1]))
 
 
 def smooth_noise(displacement: Array, noise: Array) -> NDArray[np.float64]:
@@ -153,11 +162,11 @@ def _ramp(number: Any, full: float, none: float) -> Any:
     return np.clip((none - number) / (none - full), 0.0, 1.0)
 
 
-def _run(network: Network | None, displacement: Array, noise: Array, some: NDArray[np.bool_]) -> Parts:
+def _run(network: Callable[..., Any] | None, some: NDArray[np.bool_], *fields: Array) -> Parts:
     """Predict some fields, and zeros for the others."""
-    traction, half_width = np.zeros_like(displacement), np.zeros_like(displacement)
+    traction, half_width = np.zeros_like(fields[0]), np.zeros_like(fields[0])
     if network is not None and some.any():
-        traction[some], half_width[some] = network(displacement[some], noise[some])
+        traction[some], half_width[some] = network(*(part[some] for part in fields))
     return traction, half_width
 
 
