@@ -566,9 +566,7 @@ class DeepTFM(TractionEstimator, FieldNet):
             parts = _run(displacement, told if self.knows_noise() else None)
             parts = parts if raw else self._calibrated(*parts)
         else:
-            of_images = network_of_images(self)
-            others = None if of_images is None else of_images._outputs
-            parts = predict_with_noise(displacement, told, self.gel_, _run, others, self._calibrated)
+            parts = predict_with_noise(displacement, told, self.gel_, _run, network_of_images(self), self._calibrated)
         return balance(*parts) if self.balanced else parts
 
     def _calibrated(self, *parts: Any) -> tuple[Any, ...]:

@@ -36,8 +36,8 @@ _SECOND_DIFFERENCE = (1.0, -2.0, 1.0)
 _MEDIAN_OF_NORMAL = 0.6745
 
 
-def network_of_images(model: Any) -> Any:
-    """Return the packaged network for images beside a network.
+def network_of_images(model: Any) -> Callable[[Array, Array], Parts] | None:
+    """Return the prediction of the packaged network for images beside a network.
 
     Parameters
     ----------
@@ -46,13 +46,20 @@ def network_of_images(model: Any) -> Any:
 
     Returns
     -------
-    DeepTFM or None
-        An estimator with the weights ``"images"`` and the gel of the other; None if the other has other weights than
-        ``"default"`` or ``"small"``, or was trained further.
+    callable or None
+        From displacement and noise to traction and the half-width of its 90 % interval, with the weights ``"images"``
+        and the gel of the other; None if the other has other weights than ``"default"`` or ``"small"``, or was trained
+        further.
     """
     if len(model.history) or model.start_name() not in _WITH_WHITE_NOISE:
         return None
-    return _pretrained(model.from_pretrained, model.gel_, model.average_turns, model.batch_size, model.device)
+    other = _pretrained(model.from_pretrained, model.gel_, model.average_turns, model.batch_size, model.device)
+
+    def _predict(displacement: Array, noise: Array) -> Parts:
+        traction, std = other.predict(displacement, noise=noise, return_std=True)
+        return traction, HALF_WIDTH * std
+
+    return _predict
 
 
 @lru_cache(maxsize=8)
@@ -67,7 +74,7 @@ def predict_with_noise(
     noise: Array,
     gel: Gel,
     own: Callable[[Array], Any],
-    of_images: Callable[[Array, Array], Any] | None,
+    of_images: Callable[[Array, Array], Parts] | None,
     calibrate: Callable[[Array, Array], Any],
 ) -> Parts:
     """Predict the traction of displacement whose standard deviation is stated.
