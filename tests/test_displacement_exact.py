@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import erf
 
 from tfmkit.displacement import Flag, OpticalFlow, estimate_drift
 from tfmkit.displacement import measure as measuring
@@ -111,6 +112,19 @@ def test_standard_errors_are_large_along_the_stripes_of_an_image() -> None:
     for window in WINDOWS:
         along_x, along_y = match.compare(np.zeros((2, 8, 8), dtype=np.float32)).errors[window]
         assert np.median(along_y / along_x) > 3
+
+
+def test_half_of_the_window_is_seen_at_a_border_and_none_in_a_hole() -> None:
+    image = np.random.default_rng(0).random((128, 96), dtype=np.float32)
+    valid = np.ones((128, 96), dtype=bool)
+    valid[:, 88:] = False
+    match = Match(image, image, valid, Lattice((128, 96), 4))
+    seen = match.compare(np.zeros((2, 32, 24), dtype=np.float32)).seen
+    assert_allclose(seen[14:18, 10:12], 1, atol=0.01)
+    # The outermost nodes lie 2 px from the border, and the window reaches a quarter of its width beyond it.
+    assert_allclose(seen[16, 0], 0.5 + 0.5 * erf(2 / 8 / np.sqrt(2)), atol=0.02)
+    assert_allclose(seen[0, 0], seen[16, 0] ** 2, atol=0.02)
+    assert seen[16, 23] == pytest.approx(0.5 - 0.5 * erf(6 / 8 / np.sqrt(2)), abs=0.02)
 
 
 # ---------------------------------------------------------------- bending

@@ -115,8 +115,10 @@ def test_replace_fills_from_around_and_keeps_the_rest():
 def test_vectors_are_described_by_their_errors_and_differences():
     y, x = np.mgrid[:6, :8]
     field = np.stack([0.02 * x + 0.03 * y, -0.05 * y])
-    agreement = SimpleNamespace(errors={window: np.full((2, 6, 8), 0.1 * window) for window in WINDOWS})
-    *errors, curved, slope = np.exp(describe(field, agreement))
+    errors = {window: np.full((2, 6, 8), 0.1 * window) for window in WINDOWS}
+    agreement = SimpleNamespace(errors=errors, seen=np.linspace(0.2, 1, 8) + np.zeros((6, 8)))
+    *errors, curved, slope, seen = np.exp(describe(field, agreement))
+    np.testing.assert_allclose(seen[1], agreement.seen, atol=0.011)
     np.testing.assert_allclose(
         errors, np.broadcast_to(np.reshape(WINDOWS, (3, 1, 1, 1)) * 0.1, (3, 2, 6, 8)), rtol=0.01
     )

@@ -27,6 +27,8 @@ _SIGMA = 6.0
 # Windows of the standard errors, in pixels, and the weight under which a window counts as empty.
 WINDOWS = (4.0, 8.0, 16.0)
 _LEAST_WEIGHT = 1e-3
+# Window of which the share that is seen is told, in pixels.
+_SEEN = 8.0
 # Variance of an empty window, as a share of the typical one.
 _FAINT = 0.05
 
@@ -43,10 +45,13 @@ class Agreement:
         Standard error in pixels of a displacement (x, y) that least squares find in a Gaussian window around the node
         (Lucas & Kanade 1981), by the standard deviation of the window in pixels. The difference between the images
         that is left in the window counts as noise.
+    seen : ndarray of shape (n_y, n_x)
+        Share of the window of 8 px around each node that both images show. It is about a half at a border.
     """
 
     correlation: FloatArray
     errors: dict[float, FloatArray]
+    seen: FloatArray
 
 
 class Match:
@@ -92,14 +97,15 @@ class Match:
         Returns
         -------
         Agreement
-            Correlation and standard errors.
+            Correlation, standard errors and the share of the windows that is seen.
         """
         relaxed, moved, weight = self._undo(field)
         along_x, along_y = (slope * weight for slope in gradients(self._relaxed))
         planes = ((relaxed - moved) ** 2, weight, along_x * along_x, along_x * along_y, along_y * along_y)
         blocks = [block_sum(plane, BLOCK) for plane in planes]
         errors = {sigma: _standard_error(*(self._lattice.gather(part, sigma) for part in blocks)) for sigma in WINDOWS}
-        return Agreement(self._correlate(relaxed, moved, weight), errors)
+        full = self._lattice.gather(np.full_like(blocks[1], BLOCK**2), _SEEN).max()
+        return Agreement(self._correlate(relaxed, moved, weight), errors, self._lattice.gather(blocks[1], _SEEN) / full)
 
     def _undo(self, field: FloatArray) -> tuple[Image, Image, Image]:
         """Return both images and a weight: the second image is deformed back; the weight is 1 where both are seen."""

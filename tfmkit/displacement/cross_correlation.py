@@ -52,7 +52,7 @@ class CrossCorrelation(DisplacementTransformer):
     .. [1] Scarano, "Iterative image deformation methods in PIV", Meas. Sci. Technol. 13:R1 (2002).
     """
 
-    _exponents = (0.151, 0.136, 0.712, -0.533, 0.863, -0.003)
+    _exponents = (0.151, 0.136, 0.712, -0.533, 0.863, -0.003, -0.55)
 
     def __init__(self, window: int = 32, *, spacing: int = 4) -> None:
         self.window = window

@@ -45,7 +45,7 @@ class OpticalFlow(DisplacementTransformer):
     PIV : More exact on beads, and quicker.
     """
 
-    _exponents = (-0.204, -0.069, 0.826, -0.46, 0.53, 0.237)
+    _exponents = (-0.204, -0.069, 0.826, -0.46, 0.53, 0.237, -0.3)
 
     def __init__(self, method: str = "ilk", *, radius: int = 12, spacing: int = 4) -> None:
         self.method = method
