@@ -73,7 +73,7 @@ class FTTCCV(TractionEstimator):
         As for `FTTC`; lambda is chosen on the layer too. In the median over cells the choice costs at most 7 % of error
         on adhesion cells and 14 % on circuit-model cells, on layers of 1 grid point as of 20 (benchmark `gel`).
     depth : float, default=0.0
-        As for `FTTC`. With beads 0.5 to 4 grid points deep the choice costs 11 % of error at most, in the median over
+        As for `FTTC`. With beads 0.5 to 4 grid points deep the choice costs 10 % of error at most, in the median over
         cells (same table).
 
     Attributes
