@@ -71,7 +71,7 @@ class DeepTFM(TractionEstimator, FieldNet):
         Whether the net force of every field is taken out (`tfmkit.deep.balance`). It suits single cells that touch
         only the gel and lie in the field as a whole. In 11 published pairs of bead images it lowers the median net
         force inside the outline of the cell from 22 to 3 % of the total force where the noise is not told, and from
-        6 to 3 % where it is.
+        6 to 4 % where it is.
     thickness : float, optional
         Thickness of a gel that is bonded to a rigid base, in the unit of `spacing`; by default, and where infinite,
         the half-space. Only for networks that are given the gel, such as ``"fourier_unet"``.
