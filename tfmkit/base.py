@@ -26,7 +26,9 @@ from tfmkit._validation import (
     unmasked,
 )
 from tfmkit.error_bars import INTERVAL, Recovery, Samples, standard_deviations
-from tfmkit.gel import ForwardOperator, Gel
+from tfmkit.gel import Gel
+from tfmkit.gel.operator import bandlimited_symbol
+from tfmkit.gel.symbol import padded_grid
 from tfmkit.metrics import relative_rmse
 from tfmkit.noise.draw import draw_noise_of
 from tfmkit.scoring import refuse_table_scoring
@@ -337,7 +339,9 @@ class TractionEstimator(FieldRegressor):
         -----
         The predicted traction is the truth of the recovered fields: its displacement on the open gel, under noise of
         the spectrum that is measured on the field. A sum over the second traction less that over the first is about
-        the bias of the first one (parametric bootstrap).
+        the bias of the first one (parametric bootstrap). The traction is taken as band-limited, as Fourier inversion
+        takes it: traction that is constant on each pixel would add a smoothing over the pixel, which the first
+        recovery does not have.
         """
         check_is_fitted(self)
         check_count(n, "n")
@@ -346,7 +350,7 @@ class TractionEstimator(FieldRegressor):
         stated = self._check_told(noise, displacement)
         told = {} if stated is None else {"noise": stated}
         known = check_field(self.predict(displacement, **told) if predicted is None else predicted, name="traction")
-        clean = ForwardOperator.of_gel(displacement.shape[2:], self.gel_).apply(known)
+        clean = self._displace(known)
         sizes = [None] * len(displacement) if stated is None else list(stated)
         pairs = zip(displacement, sizes, strict=True)
         errors = [draw_noise_of(field, self.gel_, n, rng, size) for field, size in pairs]
@@ -498,6 +502,13 @@ class TractionEstimator(FieldRegressor):
         """Return tractions of shape (n, 2, height, width) for one field, its draws of errors and its stated noise."""
         told = {} if noise is None else {"noise": np.broadcast_to(noise, errors.shape)}
         return np.asarray(self.predict(displacement + errors, **told))
+
+    def _displace(self, traction: FloatArray) -> FloatArray:
+        """Return the displacement of the open gel under band-limited traction, in the precision of the traction."""
+        shape = traction.shape[-2], traction.shape[-1]
+        symbol = bandlimited_symbol(shape, self.gel_.dimensionless)
+        moved = symbol.convolve(traction / self.gel_.young, padded_grid(shape)) * self.gel_.spacing
+        return np.asarray(moved, dtype=traction.dtype)
 
 
 def noise_for(estimator: Any, std: FloatArray | None) -> dict[str, FloatArray]:
