@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils import Bunch
 
 from tfmkit.simulate import CellSimulator, Discs, PatchSimulator
 
-CALIBRATION_FAMILIES = ("keratocyte", "neuron", "ring", "few discs", "narrow hertz", "wide hertz")
+CALIBRATION_FAMILIES = (
+    "keratocyte", "neuron", "fibroblast", "ring", "few discs", "crowded", "narrow hertz", "wide hertz",
+)  # fmt: skip
+_CELLS = ("keratocyte", "neuron", "fibroblast")
 # The fields have this many grid points along a side; on a finer grid they are the same, and sampled more finely.
 _SIDE = 64
 # Micrometres per grid point: patches of 0.8 and 1.7 grid points in radius; those of the test family have 1.0.
@@ -38,11 +42,11 @@ def calibration_fields(family: str, n_fields: int, *, seed: int, shape: int, poi
         Result of the simulator's `sample`.
     """
     settings: dict[str, Any] = {"poisson": poisson, "shape": shape, "random_state": seed}
-    if family in ("keratocyte", "neuron"):
+    if family in _CELLS:
         return CellSimulator(family, oversample=3, **settings).sample(n_fields)
     if family in _PIXEL_UM:
         return PatchSimulator("hertz", pixel_size=_PIXEL_UM[family] * _SIDE / shape, **settings).sample(n_fields)
-    return PatchSimulator({"ring": _ring, "few discs": _few_discs}[family], **settings).sample(n_fields)
+    return PatchSimulator(_OWN[family], **settings).sample(n_fields)
 
 
 def _ring(rng: np.random.Generator, shape: tuple[int, int], _range: Any, _pixel_size: float) -> Discs:
@@ -59,14 +63,37 @@ def _ring(rng: np.random.Generator, shape: tuple[int, int], _range: Any, _pixel_
 
 
 def _few_discs(rng: np.random.Generator, shape: tuple[int, int], _range: Any, _pixel_size: float) -> Discs:
-    """Return discs of 1 to 4 grid points in radius, out of balance and without overlap."""
-    wanted, places = rng.integers(5, 20), np.empty((0, 3))
+    """Return 5 to 19 discs of 1 to 4 grid points in radius, out of balance."""
+    wanted = rng.integers(5, 20)
+    places = _scatter(rng, wanted, (1.0, 4.0))
+    return _pulling(rng, shape, places, rng.uniform(0.05, 0.5, wanted), "uniform")
+
+
+def _crowded(rng: np.random.Generator, shape: tuple[int, int], _range: Any, _pixel_size: float) -> Discs:
+    """Return 20 to 59 Hertz patches of 0.8 to 3 grid points in radius, out of balance, most of them weak."""
+    wanted = rng.integers(20, 60)
+    places = _scatter(rng, wanted, (0.8, 3.0))
+    return _pulling(rng, shape, places, np.minimum(0.15 * rng.exponential(size=wanted), 0.6), "hertz")
+
+
+def _scatter(rng: np.random.Generator, wanted: int, radii: tuple[float, float]) -> NDArray[np.float64]:
+    """Return x, y and radius of discs without overlap, in grid points; the border of the field cuts some of them."""
+    places = np.empty((0, 3))
     while len(places) < wanted:
-        radius = rng.uniform(1, 4)
-        x, y = rng.uniform(radius - 0.5, _SIDE - 0.5 - radius, 2)
+        radius = rng.uniform(*radii)
+        x, y = rng.uniform(-0.5, _SIDE - 0.5, 2)
         if (np.hypot(places[:, 0] - x, places[:, 1] - y) > places[:, 2] + radius).all():
             places = np.vstack([places, (x, y, radius)])
-    angle, size = rng.uniform(0, 2 * np.pi, wanted), rng.uniform(0.05, 0.5, wanted)
+    return places
+
+
+def _pulling(
+    rng: np.random.Generator, shape: tuple[int, int], places: NDArray[Any], size: NDArray[Any], profile: str
+) -> Discs:
+    """Return discs that pull in random directions, on a grid of a shape."""
+    angle, finer = rng.uniform(0, 2 * np.pi, len(places)), min(shape) / _SIDE
     pull = size[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    finer = min(shape) / _SIDE
-    return Discs((places[:, :2] + 0.5) * finer - 0.5, places[:, 2] * finer, pull)
+    return Discs((places[:, :2] + 0.5) * finer - 0.5, places[:, 2] * finer, pull, profile)
+
+
+_OWN = {"ring": _ring, "few discs": _few_discs, "crowded": _crowded}

@@ -13,14 +13,23 @@ noises. The energy of discs and Hertz patches is that of the same fields on a gr
 
 from __future__ import annotations
 
+from argparse import Namespace
+
 import pandas as pd
 
 from benchmarks.command import study_parser
 from benchmarks.families import CORRELATION, FAMILIES, family_fields
-from benchmarks.recoveries import FINER, MARGIN, SLOW_FIELDS, exact_energy, rows_of_methods, with_other_methods
+from benchmarks.recoveries import (
+    FINER,
+    MARGIN,
+    add_choices,
+    exact_energy,
+    parts_in,
+    rows_of_methods,
+    with_other_methods,
+)
 from benchmarks.saving import write_table
 from tfmkit.error_bars import CALIBRATIONS, INTERVAL
-from tfmkit.methods import TRACTION
 
 # Noise of each component over the RMS of the displacement, and its correlation in px.
 NOISES = (
@@ -31,12 +40,14 @@ RATIOS = ("total_force", "strain_energy", "contractile_moment")
 PLACE = ["method", "family", "noise", "correlation_px"]
 
 
-def rows_of(family: str, methods: list[str], n_fields: int, seed: int) -> pd.DataFrame:
+def rows_of(family: str, options: Namespace) -> pd.DataFrame:
     """Return the quantities of one family by all methods under all noises."""
+    n_fields, seed = options.fields, options.seed
     fields, finer = family_fields(family, n_fields, seed=seed, shape=SIDE), None
     if family in ("disc", "hertz"):
         finer = family_fields(family, n_fields, seed=seed, shape=FINER * SIDE, pixel_size=PIXEL_UM / FINER)
-    return rows_of_methods(family, fields, exact_energy(fields, finer), methods, NOISES, seed)
+    energy = exact_energy(fields, finer)
+    return rows_of_methods(family, fields, energy, NOISES, options)
 
 
 def ratios(rows: pd.DataFrame) -> pd.DataFrame:
@@ -48,11 +59,12 @@ def ratios(rows: pd.DataFrame) -> pd.DataFrame:
 
 def coverage(rows: pd.DataFrame) -> pd.DataFrame:
     """Return how often the intervals hold, by family and noise and over all."""
-    stds = [
-        CALIBRATIONS[row.method][row.quantity].std(row.spread, row.again, row.noise_share, row.border_share, row.scale)
-        for row in rows.itertuples()
-    ]
-    held = rows.assign(held=(rows["estimate"] - rows["truth"]).abs() < INTERVAL * pd.Series(stds, rows.index))
+    held = pd.concat(
+        each.assign(
+            held=(each["estimate"] - each["truth"]).abs() < INTERVAL * CALIBRATIONS[name][quantity].std(parts_in(each))
+        )
+        for (name, quantity), each in rows.groupby(["method", "quantity"], sort=False)
+    )
     held[PLACE[2:]] = held[PLACE[2:]].map("{:g}".format)
     pooled = held.assign(family="all", noise="all", correlation_px="all")
     groups = pd.concat([pooled, held]).groupby([*PLACE, "quantity"], sort=False)["held"]
@@ -63,15 +75,12 @@ def coverage(rows: pd.DataFrame) -> pd.DataFrame:
 def main() -> None:
     """Run all methods, families and noises and write the tables."""
     parser = study_parser("numbers", __doc__, fields=20, seed=314)
-    parser.add_argument("--methods", nargs="+", choices=tuple(TRACTION), default=list(TRACTION), help="methods to run")
+    add_choices(parser, slow_fields=2)
     options = parser.parse_args()
-    parts = [rows_of(family, options.methods, options.fields, options.seed) for family in FAMILIES]
-    rows = pd.concat(parts, ignore_index=True)
+    rows = pd.concat([rows_of(family, options) for family in FAMILIES], ignore_index=True)
     tables = {"numbers": ratios(rows), "numbers_coverage": coverage(rows)}
     for name, table in tables.items():
-        write_table(
-            with_other_methods(table, name, options), name, options, side=SIDE, margin=MARGIN, slow_fields=SLOW_FIELDS
-        )
+        write_table(with_other_methods(table, name, options), name, options, side=SIDE, margin=MARGIN)
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from argparse import Namespace
-from itertools import product
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,9 @@ from scipy.ndimage import binary_dilation
 from sklearn.utils import Bunch, get_tags
 
 from tfmkit._validation import FloatArray
-from tfmkit.error_bars import Recovery, Samples, Variations, border_shares, noise_shares, quantity_scales
-from tfmkit.force_region import find_forces
+from tfmkit.error_bars import Parts, Recovery, Samples, parts_of
 from tfmkit.gel import Gel
-from tfmkit.mechanics import contractile_moment, largest_moment, strain_energy, torque, total_force
+from tfmkit.mechanics import contractile_moment, strain_energy, torque, total_force
 from tfmkit.methods import TRACTION
 from tfmkit.simulate import add_noise
 
@@ -29,9 +28,8 @@ MARGIN = 3
 FINER = 2
 # Draws and second recoveries of a field.
 _DRAWS, _AGAIN = 12, 2
-# The elastic net takes 20 times as long as the closed forms, and gets this many fields at most.
+# The elastic net takes 40 times as long as the closed forms, and gets fewer fields.
 _SLOW = "ElasticNetTFM"
-SLOW_FIELDS = 8
 
 
 def exact_energy(fields: Bunch, finer: Bunch | None) -> NDArray[np.float64]:
@@ -41,17 +39,58 @@ def exact_energy(fields: Bunch, finer: Bunch | None) -> NDArray[np.float64]:
     return strain_energy(finer.displacement, finer.traction) / FINER**3
 
 
+def add_choices(parser: ArgumentParser, *, slow_fields: int) -> None:
+    """Add the options that both studies share."""
+    parser.add_argument("--methods", nargs="+", choices=tuple(TRACTION), default=list(TRACTION), help="methods to run")
+    parser.add_argument(
+        "--slow-fields",
+        type=int,
+        default=slow_fields,
+        help=f"fields of each family for {_SLOW}, at most (default: {slow_fields})",
+    )
+    parser.add_argument("--rows", type=Path, help="folder that keeps the recovered quantities for the next run")
+
+
 def rows_of_methods(
-    family: str, fields: Bunch, energy: NDArray[np.float64], methods: list[str], noises: Noises, seed: int
+    family: str, fields: Bunch, energy: NDArray[np.float64], noises: Noises, options: Namespace
 ) -> pd.DataFrame:
-    """Return `quantity_rows` of one family by all methods under all noises."""
-    parts = []
-    for method, noise in product(methods, noises):
-        some = slice(SLOW_FIELDS if method == _SLOW else None)
-        fewer = Bunch(displacement=fields.displacement[some], traction=fields.traction[some])
-        parts.append(quantity_rows(method, family, fewer, energy[some], noise, seed))
-        print(family, method, *noise, flush=True)
-    return pd.concat(parts)
+    """Return `quantity_rows` of one family by all methods under all noises.
+
+    Parameters
+    ----------
+    family : str
+        Name for the rows.
+    fields : Bunch
+        Fields without noise.
+    energy : ndarray of shape (n_fields,)
+        Their strain energy, from `exact_energy`.
+    noises : tuple of (float, float)
+        Noises, see `quantity_rows`.
+    options : Namespace
+        Options of the study. If its ``rows`` are a folder, rows that lie there are read, and others are kept there.
+
+    Returns
+    -------
+    DataFrame
+        The rows.
+    """
+    return pd.concat([_rows_of(method, family, fields, energy, noises, options) for method in options.methods])
+
+
+def _rows_of(
+    method: str, family: str, fields: Bunch, energy: NDArray[np.float64], noises: Noises, options: Namespace
+) -> pd.DataFrame:
+    path = None if options.rows is None else options.rows / f"{method} {family}.csv"
+    if path is not None and path.is_file():
+        return pd.read_csv(path)
+    some = slice(options.slow_fields if method == _SLOW else None)
+    fewer = Bunch(displacement=fields.displacement[some], traction=fields.traction[some])
+    rows = pd.concat([quantity_rows(method, family, fewer, energy[some], noise, options.seed) for noise in noises])
+    print(family, method, flush=True)
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows.to_csv(path, index=False)
+    return rows
 
 
 def quantity_rows(
@@ -77,45 +116,37 @@ def quantity_rows(
     Returns
     -------
     DataFrame
-        A row per mask, field and quantity: ``estimate`` and ``truth``, ``spread`` of the draws, change ``again`` by a
-        second recovery, ``noise_share``, ``border_share`` and ``scale``.
+        A row per mask, field and quantity: its ``truth`` and the `tfmkit.error_bars.Parts`.
     """
     level, correlation = noise
     displacement = add_noise(fields.displacement, level, unit="rms", correlation=correlation, random_state=seed)
-    estimator = TRACTION[method].on_gel(GEL)
-    if not get_tags(estimator).target_tags.required:
-        estimator.fit(displacement)
-    predicted = estimator.predict(displacement, return_std=True) if estimator.gives_std else None
-    traction = estimator.predict(displacement) if predicted is None else predicted[0]
-    draws = estimator.draw(displacement, _DRAWS, seed, predicted=traction if predicted is None else predicted)
-    again = estimator.recover_again(displacement, _AGAIN, seed, predicted=traction)
-    repeated = [
-        Samples.of(Recovery.of(displacement[[field]], traction[[field]]), draws, again, field)
-        for field in range(len(displacement))
-    ]
     pulled = np.hypot(fields.traction[:, 0], fields.traction[:, 1]) > 0
     masks = {"none": np.ones_like(pulled), "patches": np.stack([_widen(each) for each in pulled])}
-    shares, tables = noise_shares(displacement, GEL), []
-    for name, mask in masks.items():
-        parts = _parts(traction, repeated, mask)
-        parts["truth"] = _truth(fields, energy, mask)
-        border = border_shares(find_forces(traction.astype(np.float64)), mask)
-        long = pd.concat({key: pd.DataFrame(values) for key, values in parts.items()}, axis=1)
-        long = long.stack(level=1, future_stack=True).rename_axis(["field", "quantity"]).reset_index()
-        places = {"method": method, "family": family, "noise": level, "correlation_px": correlation, "mask": name}
-        signs = {"noise_share": shares[long["field"]], "border_share": border[long["field"]]}
-        tables.append(long.assign(**places, **signs).dropna())
-    return pd.concat(tables)
+    places = {"method": method, "family": family, "noise": level, "correlation_px": correlation}
+    truths = {name: _truth(fields, energy, mask) for name, mask in masks.items()}
+    return pd.DataFrame(
+        {**places, "mask": name, "field": field, "quantity": quantity, "truth": values[field], **parts._asdict()}
+        for field, samples in enumerate(_repeated(method, displacement, seed))
+        for name, mask in masks.items()
+        for quantity, parts in parts_of(samples, GEL, mask=mask[field]).items()
+        if (values := truths[name].get(quantity)) is not None
+    )
+
+
+def parts_in(rows: pd.DataFrame) -> Parts:
+    """Return the columns of `quantity_rows` that error bars are made of."""
+    return Parts(*(rows[name] for name in Parts._fields))
 
 
 def with_other_methods(table: pd.DataFrame, name: str, options: Namespace) -> pd.DataFrame:
-    """Return a table with the rows of an earlier one for the methods that were not run, and forget which were run."""
+    """Return a table with the rows of an earlier one for the methods that were not run, and forget how it was run."""
     earlier = options.output / f"{name}.csv"
-    vars(options).pop("methods", None)
+    for choice in ("methods", "rows"):
+        vars(options).pop(choice, None)
     if not earlier.is_file():
         return table
     others = pd.read_csv(earlier)
-    both = pd.concat([others[~others["method"].isin(table["method"])], table])
+    both = pd.concat([others[~others["method"].isin(table["method"])], table])[table.columns]
     return both.sort_values("method", key=lambda names: names.map(list(TRACTION).index), kind="stable")
 
 
@@ -123,13 +154,19 @@ def _widen(pulled: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.asarray(binary_dilation(pulled, iterations=MARGIN))
 
 
-def _parts(traction: FloatArray, repeated: list[Samples], mask: NDArray[np.bool_]) -> dict[str, dict[str, Any]]:
-    found = [Variations.of(samples, mask=inside) for samples, inside in zip(repeated, mask, strict=True)]
-    estimate, spread, change = (
-        {name: np.array([each[name] for each in parts]) for name in parts[0]} for parts in zip(*found, strict=True)
-    )
-    scales = quantity_scales(estimate, largest_moment(traction, mask=mask))
-    return {"estimate": estimate, "spread": spread, "again": change, "scale": scales}
+def _repeated(method: str, displacement: FloatArray, seed: int) -> list[Samples]:
+    """Return the recoveries of all fields with their repetitions."""
+    estimator = TRACTION[method].on_gel(GEL)
+    if not get_tags(estimator).target_tags.required:
+        estimator.fit(displacement)
+    predicted = estimator.predict(displacement, return_std=True) if estimator.gives_std else None
+    traction = estimator.predict(displacement) if predicted is None else predicted[0]
+    draws = estimator.draw(displacement, _DRAWS, seed, predicted=traction if predicted is None else predicted)
+    again = estimator.recover_again(displacement, _AGAIN, seed, predicted=traction)
+    return [
+        Samples.of(Recovery.of(displacement[[field]], traction[[field]]), draws, again, field)
+        for field in range(len(displacement))
+    ]
 
 
 def _truth(fields: Bunch, energy: NDArray[np.float64], mask: NDArray[np.bool_]) -> dict[str, Any]:

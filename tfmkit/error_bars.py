@@ -1,15 +1,17 @@
 """Standard deviations of the quantities of a cell: noise, and the bias of the inversion.
 
 A regularised inversion errs in two ways. Noise scatters its sums. Regularisation, the choice of lambda and the grid
-shift them, and this shift does not show in any repetition of the measurement. Four numbers of a field tell of both:
+shift them, and this shift does not show in any repetition of the measurement. Six numbers of a field tell of both:
 
 - the spread of the quantity under noise like that of the field, from `TractionEstimator.draw`;
+- its mean change by this noise: a quantity that further noise makes larger was made larger by the first noise, too;
 - its change when the traction itself is displaced, made noisy and recovered again (`TractionEstimator.recover_again`),
   which is the parametric bootstrap of the bias [1]_;
 - the noise of the field over its largest displacement;
-- the share of the force at the border of the field, where the displacement does not tell it from forces outside.
+- the share of the force at the border of the field, where the displacement does not tell it from forces outside;
+- the share of the force that cancels between neighbours: ringing, noise, and forces that pull in different directions.
 
-The weights of the four were fitted for every method and quantity, so that the interval of 1.645 standard deviations
+The weights of the six were fitted for every method and quantity, so that the interval of 1.645 standard deviations
 holds the truth of 90 % of simulated fields (benchmark `error_bars`). They are those of the methods with their default
 parameters.
 
@@ -38,105 +40,139 @@ INTERVAL = 1.645
 _BORDER = 2
 
 
+class Parts(NamedTuple):
+    """The numbers that the error bar of one quantity is made of.
+
+    Attributes
+    ----------
+    estimate : float or array
+        The quantity.
+    spread : float or array
+        Standard deviation of the draws.
+    again : float or array
+        Change by a second recovery.
+    shift : float or array
+        Change by the noise of the draws: how far further noise moves the quantity to one side.
+    noise_share : float or array
+        Noise level over the largest displacement, see `noise_shares`.
+    border_share : float or array
+        Share of the force at the border of the field, see `border_shares`.
+    lost_share : float or array
+        Share of the force that cancels between neighbours, see `lost_shares`.
+    scale : float or array
+        Scale of the error, see `quantity_scales`.
+    """
+
+    estimate: Any
+    spread: Any
+    again: Any
+    shift: Any
+    noise_share: Any
+    border_share: Any
+    lost_share: Any
+    scale: Any
+
+
 class Calibration(NamedTuple):
     """The weights of one method and quantity.
 
     Attributes
     ----------
     spread : float
-        Weight of the spread of the draws, beside its weight of 1.
+        Weight of the spread of the draws. Below 1 where draws spread more than estimates do from field to field.
     again : float
         Weight of the change by a second recovery.
+    shift : float
+        Weight of the change by the noise of the draws.
     floor : float
         Error without noise, over the scale of the quantity.
     noise : float
         Growth of this error with the noise over the largest displacement.
     border : float
         Growth of this error with the share of the force at the border of the field.
+    lost : float
+        Growth of this error with the share of the force that cancels between neighbours.
     """
 
     spread: float
     again: float
+    shift: float
     floor: float
     noise: float
     border: float
+    lost: float
 
-    def std(self, spread: Any, again: Any, noise_share: Any, border_share: Any, scale: Any = 1.0) -> Any:
+    def std(self, parts: Parts) -> Any:
         r"""Return the standard deviation.
 
         Parameters
         ----------
-        spread : float or array
-            Standard deviation of the draws.
-        again : float or array
-            Change of the quantity by a second recovery.
-        noise_share : float or array
-            Noise level over the largest displacement.
-        border_share : float or array
-            From `border_shares`.
-        scale : float or array, default=1.0
-            Scale of the quantity.
+        parts : Parts
+            The numbers of the cell.
 
         Returns
         -------
         float or array
-            :math:`\sqrt{(1 + a^2) s^2 + b^2 c^2 + (f + g n + h e)^2 q^2}` with the spread s, the change c, the noise n,
-            the share e at the border and the scale q.
+            :math:`\sqrt{a^2 s^2 + b^2 c^2 + d^2 m^2 + (f + g n + h e + k l)^2 q^2}` with the spread s, the change
+            c by a second recovery, the shift m by noise, the noise n, the share e at the border, the share l that
+            cancels, and the scale q.
         """
-        unseen = (self.floor + self.noise * noise_share + self.border * border_share) * scale
-        return np.sqrt((1 + self.spread**2) * spread**2 + (self.again * again) ** 2 + unseen**2)
+        signs = self.noise * parts.noise_share + self.border * parts.border_share + self.lost * parts.lost_share
+        changes = (self.again * parts.again) ** 2 + (self.shift * parts.shift) ** 2
+        unseen = (self.floor + signs) * parts.scale
+        return np.sqrt((self.spread * parts.spread) ** 2 + changes + unseen**2)
 
 
 CALIBRATIONS: dict[str, dict[str, Calibration]] = {
     "FTTC": {
-        "strain_energy": Calibration(0.017, 0.24, 0.00045, 1.5, 0.0091),
-        "total_force": Calibration(0.016, 0.015, 0.0061, 0.0091, 0.031),
-        "net_force": Calibration(0.015, 0.21, 0.00069, 0.0073, 0.068),
-        "contractile_moment": Calibration(0.0095, 0.3, 0.0012, 0.058, 0.018),
-        "torque": Calibration(0.015, 0.19, 0.00043, 0.22, 0.051),
-        "mean_traction": Calibration(0.016, 0.015, 0.0061, 0.0091, 0.031),
-        "max_traction": Calibration(1.6, 0.81, 0.015, 0.34, 0.004),
-        "net_force_length": Calibration(0.015, 0.015, 0.00075, 0.007, 0.069),
+        "strain_energy": Calibration(0.75, 0.3, 0.74, 0.0046, 0.021, 0.011, 0.049),
+        "total_force": Calibration(0.79, 0.019, 0.36, 0.0033, 0.016, 0.0084, 0.14),
+        "net_force": Calibration(1.1, 0.019, 0.018, 0.00091, 0.013, 0.054, 0.0044),
+        "contractile_moment": Calibration(0.75, 0.018, 0.018, 0.001, 0.019, 0.2, 0.0066),
+        "torque": Calibration(0.76, 0.76, 0.018, 0.00091, 0.022, 0.085, 0.0058),
+        "mean_traction": Calibration(0.79, 0.019, 0.36, 0.0033, 0.016, 0.0084, 0.14),
+        "max_traction": Calibration(0.75, 1.3, 1.6, 0.016, 0.017, 0.022, 0.018),
+        "net_force_length": Calibration(1, 0.35, 0.018, 0.00091, 0.013, 0.037, 0.0046),
     },
     "FTTCCV": {
-        "strain_energy": Calibration(1.2, 0.24, 5.2e-05, 0.59, 0.68),
-        "total_force": Calibration(0.017, 0.016, 0.0052, 0.83, 0.023),
-        "net_force": Calibration(0.015, 0.016, 0.00063, 0.024, 0.075),
-        "contractile_moment": Calibration(0.017, 0.34, 0.00062, 0.26, 0.0082),
-        "torque": Calibration(0.014, 0.018, 0.00052, 0.11, 0.055),
-        "mean_traction": Calibration(0.017, 0.016, 0.0052, 0.83, 0.023),
-        "max_traction": Calibration(0.21, 0.51, 0.0023, 7.9, 0.0097),
-        "net_force_length": Calibration(0.015, 0.016, 0.00066, 0.011, 0.075),
+        "strain_energy": Calibration(0.75, 0.58, 0.018, 0.0025, 0.017, 0.015, 0.012),
+        "total_force": Calibration(0.75, 0.63, 0.018, 0.0033, 0.85, 0.0099, 0.16),
+        "net_force": Calibration(0.82, 0.46, 0.018, 0.00091, 0.015, 0.028, 0.0056),
+        "contractile_moment": Calibration(0.75, 0.35, 0.019, 0.0011, 0.039, 0.072, 0.0052),
+        "torque": Calibration(0.88, 0.71, 0.018, 0.00091, 0.018, 0.04, 0.004),
+        "mean_traction": Calibration(0.75, 0.63, 0.018, 0.0033, 0.85, 0.0099, 0.16),
+        "max_traction": Calibration(0.75, 1.3, 0.018, 0.083, 0.02, 0.017, 0.017),
+        "net_force_length": Calibration(0.81, 0.55, 0.018, 0.00091, 0.013, 0.025, 0.0044),
     },
     "BayesianFTTC": {
-        "strain_energy": Calibration(0.019, 0.34, 0.016, 0.006, 0.58),
-        "total_force": Calibration(0.017, 0.018, 0.0054, 0.49, 0.02),
-        "net_force": Calibration(0.014, 0.015, 0.0008, 0.0065, 0.074),
-        "contractile_moment": Calibration(0.013, 0.31, 0.0011, 0.068, 0.019),
-        "torque": Calibration(0.014, 0.23, 0.00083, 0.019, 0.048),
-        "mean_traction": Calibration(0.017, 0.018, 0.0054, 0.49, 0.02),
-        "max_traction": Calibration(3.6, 0.75, 0.11, 1.5, 0.0034),
-        "net_force_length": Calibration(0.014, 0.013, 0.00076, 0.0051, 0.078),
+        "strain_energy": Calibration(1.1, 0.56, 0.018, 0.0043, 0.016, 0.012, 0.2),
+        "total_force": Calibration(1.5, 0.018, 0.018, 0.002, 0.016, 0.009, 0.1),
+        "net_force": Calibration(0.75, 0.72, 0.018, 0.00091, 0.012, 0.017, 0.0036),
+        "contractile_moment": Calibration(0.75, 0.018, 0.018, 0.0019, 0.046, 0.073, 0.004),
+        "torque": Calibration(1.1, 0.45, 0.019, 0.0014, 0.018, 0.038, 0.0031),
+        "mean_traction": Calibration(1.5, 0.018, 0.018, 0.002, 0.016, 0.009, 0.1),
+        "max_traction": Calibration(3.1, 1.9, 0.018, 0.011, 0.018, 0.017, 0.42),
+        "net_force_length": Calibration(0.75, 0.77, 0.018, 0.00091, 0.012, 0.016, 0.0036),
     },
     "ElasticNetTFM": {
-        "strain_energy": Calibration(0.24, 0.24, 0.034, 0.038, 0),
-        "total_force": Calibration(0.14, 0.78, 0.0086, 1.2, 0),
-        "net_force": Calibration(0.82, 0.51, 0.00045, 0.017, 0),
-        "contractile_moment": Calibration(0.068, 0.038, 0.001, 1.4, 0),
-        "torque": Calibration(0.038, 0.068, 0.001, 0.097, 0),
-        "mean_traction": Calibration(0.14, 0.78, 0.0086, 1.2, 0),
-        "max_traction": Calibration(1.1, 1.4, 0.1, 0.54, 0),
-        "net_force_length": Calibration(0.23, 0.037, 0.00011, 0.056, 0),
+        "strain_energy": Calibration(1.5, 0.28, 0.018, 0.016, 0.016, 0.014, 0.53),
+        "total_force": Calibration(1.4, 0.75, 0.018, 0.0028, 0.018, 0.057, 0.012),
+        "net_force": Calibration(0.75, 0.018, 0.018, 0.00091, 0.24, 0.052, 0.0039),
+        "contractile_moment": Calibration(0.75, 0.67, 0.018, 0.00091, 0.013, 0.045, 0.0038),
+        "torque": Calibration(0.75, 0.45, 0.018, 0.00091, 0.034, 0.041, 0.0029),
+        "mean_traction": Calibration(1.4, 0.75, 0.018, 0.0028, 0.018, 0.057, 0.012),
+        "max_traction": Calibration(0.75, 1.5, 0.018, 0.12, 0.018, 0.03, 0.024),
+        "net_force_length": Calibration(0.75, 0.018, 0.018, 0.00091, 0.0038, 0.074, 0.0022),
     },
     "DeepTFM": {
-        "strain_energy": Calibration(0.016, 0.28, 0.0032, 0.0095, 0.035),
-        "total_force": Calibration(0.016, 0.049, 0.0069, 0.0072, 0.033),
-        "net_force": Calibration(0.013, 0.014, 0.00032, 0.0079, 0.0035),
-        "contractile_moment": Calibration(0.013, 0.015, 0.0033, 0.0055, 0.0028),
-        "torque": Calibration(0.013, 0.016, 0.00038, 0.0083, 0.0072),
-        "mean_traction": Calibration(0.016, 0.049, 0.0069, 0.0072, 0.033),
-        "max_traction": Calibration(1.5, 0.011, 0.0056, 0.016, 0.0089),
-        "net_force_length": Calibration(0.013, 0.014, 0.00037, 0.0078, 0.0037),
+        "strain_energy": Calibration(0.75, 0.31, 0.018, 0.0017, 0.015, 0.013, 0.38),
+        "total_force": Calibration(0.75, 0.62, 0.018, 0.002, 0.014, 0.091, 0.25),
+        "net_force": Calibration(0.75, 0.018, 0.018, 0.0016, 0.017, 0.045, 0.0095),
+        "contractile_moment": Calibration(0.75, 0.43, 0.018, 0.0042, 0.02, 0.018, 0.01),
+        "torque": Calibration(0.75, 0.019, 0.018, 0.00091, 0.013, 0.073, 0.0077),
+        "mean_traction": Calibration(0.75, 0.62, 0.018, 0.002, 0.014, 0.091, 0.25),
+        "max_traction": Calibration(2.3, 0.38, 0.018, 0.0095, 0.018, 0.025, 0.019),
+        "net_force_length": Calibration(0.75, 0.31, 0.018, 0.0014, 0.017, 0.098, 0.0088),
     },
 }
 
@@ -181,6 +217,31 @@ def border_shares(forces: Forces, mask: ArrayLike | None = None) -> NDArray[np.f
         sizes = sizes * check_mask(mask, (len(sizes), 2, *sizes.shape[1:]))
     whole, inner = (each.sum(axis=(1, 2)) for each in (sizes, sizes[:, _BORDER:-_BORDER, _BORDER:-_BORDER]))
     return np.divide(whole - inner, whole, out=np.zeros_like(whole), where=whole > 0)
+
+
+def lost_shares(traction: FloatArray, forces: Forces, mask: ArrayLike | None = None) -> NDArray[np.float64]:
+    """Return the share of the force of cells that cancels between neighbours.
+
+    Parameters
+    ----------
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Traction of the fields.
+    forces : Forces
+        Its forces.
+    mask : array-like of shape (n_fields, height, width) or (height, width), optional
+        True inside the cell. By default the whole field.
+
+    Returns
+    -------
+    ndarray of shape (n_fields,)
+        1 less the total force over the sum of the lengths of the vectors, both over the core of the forces; 0 without
+        forces. It grows with the ringing and the noise of the vectors, which cancel on purpose, and where forces pull
+        in different directions within about a grid point.
+    """
+    inside = forces.core if mask is None else forces.core & check_mask(mask, traction.shape)
+    lengths = np.hypot(traction[:, 0], traction[:, 1])
+    whole, kept = ((each * inside).sum(axis=(1, 2)) for each in (lengths, forces.along))
+    return np.divide(whole - kept, whole, out=np.zeros_like(whole), where=whole > 0)
 
 
 def quantity_scales(quantities: Mapping[str, Any], largest: Any) -> dict[str, Any]:
@@ -329,13 +390,16 @@ class Variations(NamedTuple):
         The quantities of the estimate.
     spread : dict of str to float
         Their standard deviations over the draws.
-    change : dict of str to float
+    again : dict of str to float
         Their mean changes by a second recovery.
+    shift : dict of str to float
+        Their mean changes by the noise of the draws.
     """
 
     estimate: dict[str, float]
     spread: dict[str, float]
-    change: dict[str, float]
+    again: dict[str, float]
+    shift: dict[str, float]
 
     @classmethod
     def of(cls, samples: Samples, **settings: Any) -> Variations:
@@ -356,21 +420,58 @@ class Variations(NamedTuple):
         Notes
         -----
         Noise makes a net force of 0 longer, by about its own spread, and the lengths then vary less than the vectors
-        do. The spread of the net force is therefore that of one component of the vector, and its change is the length
-        of the change of the vector.
+        do. The spread of the net force is therefore that of one component of the vector, and its changes are the
+        lengths of the changes of the vector.
         """
         found, drawn, second = (each.summary(**settings) for each in samples)
         estimate = {name: float(values[0]) for name, values in found.items()}
         spread = {name: float(values.std(ddof=1)) for name, values in drawn.items()}
-        change = {name: float(values.mean()) - estimate[name] for name, values in second.items()}
+        again, shift = (
+            {name: float(values.mean()) - estimate[name] for name, values in each.items()} for each in (second, drawn)
+        )
         spread["polarity_angle"] = spread_of_axes(drawn["polarity_angle"])
-        own, vectors, again = (each.net_vectors(**settings) for each in samples)
+        own, vectors, repeated = (each.net_vectors(**settings) for each in samples)
         spread["net_force_length"] = float(np.sqrt(vectors.var(axis=0, ddof=1).mean()))
-        change["net_force_length"] = float(np.hypot(*(again.mean(axis=0) - own[0])))
+        for change, others in ((again, repeated), (shift, vectors)):
+            change["net_force_length"] = float(np.hypot(*(others.mean(axis=0) - own[0])))
         total = estimate["total_force"]
-        for parts in (spread, change):
-            parts["net_force"] = parts["net_force_length"] / total if total > 0 else 0.0
-        return cls(estimate, spread, change)
+        for each in (spread, again, shift):
+            each["net_force"] = each["net_force_length"] / total if total > 0 else 0.0
+        return cls(estimate, spread, again, shift)
+
+
+def parts_of(
+    samples: Samples, gel: Gel, *, mask: ArrayLike | None = None, measured: ArrayLike | None = None
+) -> dict[str, Parts]:
+    """Return the numbers that the error bars of one cell are made of.
+
+    Parameters
+    ----------
+    samples : Samples
+        The recovery of one field, its draws and its second recoveries.
+    gel : Gel
+        The gel.
+    mask : array-like of shape (height, width), optional
+        True inside the cell. By default the whole field.
+    measured : array-like of shape (height, width), optional
+        True where the displacement was measured, see `tfmkit.mechanics.largest_traction`.
+
+    Returns
+    -------
+    dict of str to Parts
+        The numbers by the names of `tfmkit.mechanics.force_summary`.
+    """
+    variations = Variations.of(samples, spacing=gel.spacing, mask=mask, measured=measured)
+    displacement, traction, forces = samples.estimate
+    largest = largest_moment(traction, spacing=gel.spacing, mask=mask, forces=forces)
+    scales = quantity_scales(variations.estimate, largest[0])
+    shares = noise_shares(displacement, gel), border_shares(forces, mask), lost_shares(traction, forces, mask)
+    noise, border, lost = (float(share[0]) for share in shares)
+    estimate, spread, again, shift = variations
+    return {
+        name: Parts(estimate[name], spread[name], again[name], shift[name], noise, border, lost, float(scale))
+        for name, scale in scales.items()
+    }
 
 
 def standard_deviations(
@@ -401,12 +502,9 @@ def standard_deviations(
     dict of str to float
         Standard deviations by the names of `tfmkit.mechanics.force_summary`. Those of the polarity hold noise only.
     """
-    settings: dict[str, Any] = {"spacing": gel.spacing, "mask": mask, "measured": measured}
-    quantities, stds, change = Variations.of(samples, **settings)
-    estimate = samples.estimate
-    largest = largest_moment(estimate.traction, spacing=gel.spacing, mask=mask, forces=estimate.forces)
-    scales, noise = quantity_scales(quantities, largest[0]), float(noise_shares(estimate.displacement, gel)[0])
-    border = float(border_shares(estimate.forces, mask)[0])
-    for name, calibration in CALIBRATIONS.get(method, {}).items():
-        stds[name] = float(calibration.std(stds[name], change[name], noise, border, scales[name]))
-    return stds
+    parts = parts_of(samples, gel, mask=mask, measured=measured)
+    calibrations = CALIBRATIONS.get(method, {})
+    return {
+        name: float(calibrations[name].std(each) if name in calibrations else each.spread)
+        for name, each in parts.items()
+    }
