@@ -214,7 +214,7 @@ def green_symbol(shape: Shape, gel: Gel, *, boundary: str, like: Any) -> Symbol:
     return _symbol_like(tuple(shape), gel.dimensionless, boundary, *_kind_of(like))
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=4)
 def bandlimited_symbol(shape: Shape, gel: Gel) -> Symbol:
     """Return the symbol of the open operator for band-limited traction.
 
