@@ -96,8 +96,10 @@ def predict_with_noise(
 
     Returns
     -------
-    traction, half_width : ndarray of shape (n_fields, 2, height, width)
-        Traction and the half-width of its 90 % interval, in the unit of Young's modulus.
+    traction : ndarray of shape (n_fields, 2, height, width)
+        Traction, in the unit of Young's modulus.
+    half_width : ndarray of shape (n_fields, 2, height, width)
+        Half-width of its 90 % interval, in the same unit.
 
     Notes
     -----
