@@ -117,7 +117,7 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 def main() -> None:
     """Run all methods, families and noises and write the table."""
-    parser = study_parser("error_bars", __doc__, fields=8, seed=77)
+    parser = study_parser("error_bars", __doc__, fields=20, seed=77)
     add_choices(parser, slow_fields=2)
     options = parser.parse_args()
     parts = []
