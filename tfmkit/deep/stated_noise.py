@@ -8,6 +8,7 @@ training, and then they leave most of the displacement unexplained. So the predi
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from functools import lru_cache
 from typing import Any
 
@@ -64,9 +65,7 @@ def network_of_images(model: Any) -> Callable[[Array, Array], Parts] | None:
 
 @lru_cache(maxsize=8)
 def _pretrained(load: Any, gel: Gel, average_turns: bool, batch_size: int, device: Any) -> Any:
-    thickness = None if gel.is_half_space else gel.thickness
-    settings = {"young": gel.young, "poisson": gel.poisson, "spacing": gel.spacing, "thickness": thickness}
-    return load(_OF_IMAGES, **settings, average_turns=average_turns, batch_size=batch_size, device=device)
+    return load(_OF_IMAGES, **asdict(gel), average_turns=average_turns, batch_size=batch_size, device=device)
 
 
 def predict_with_noise(
@@ -112,18 +111,27 @@ def predict_with_noise(
     fields that the network for images explains.
     """
     share = np.zeros(len(displacement)) if of_images is None else smooth_noise(displacement, noise)
-    first = _run(of_images, share > 0, displacement, noise)
-    settled = (share == 1) & (_trust(displacement, first[0], gel) == 1)
-    second = _run(own, ~settled, displacement)
-    calibrated = calibrate(*second)
-    mixed = _mix(share, first, calibrated)
-    trust = np.where(settled, 1.0, _trust(displacement, mixed[0], gel))
+    traction, half_width = _run(of_images, share > 0, displacement, noise)
+    left = share < 1
+    left[~left] = _trust(displacement[~left], traction[~left], gel) < 1
+    if left.any():
+        second = own(displacement[left])
+        calibrated = calibrate(*second)
+        mixed = _mix(share[left], (traction[left], half_width[left]), calibrated)
+        parts = _explained(displacement[left], noise[left], gel, mixed, second, calibrated[1])
+        traction[left], half_width[left] = parts
+    return traction, half_width
+
+
+def _explained(displacement: Array, noise: Array, gel: Gel, mixed: Parts, own: Parts, half_width: Array) -> Parts:
+    """Put the corrected traction of the own network where a prediction leaves the displacement unexplained."""
+    trust = _trust(displacement, mixed[0], gel)
     some = trust < 1
     if not some.any():
         return mixed
-    corrected = second[0].copy()
-    corrected[some] = explain(displacement[some], second[0][some], second[1][some] / HALF_WIDTH, noise[some], gel)
-    return _mix(trust, mixed, (corrected, calibrated[1]))
+    corrected = own[0].copy()
+    corrected[some] = explain(displacement[some], own[0][some], own[1][some] / HALF_WIDTH, noise[some], gel)
+    return _mix(trust, mixed, (corrected, half_width))
 
 
 def smooth_noise(displacement: Array, noise: Array) -> NDArray[np.float64]:
