@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.command import study_parser
+from benchmarks.images import recover
 from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
-from tfmkit.base import noise_for
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM
 from tfmkit.displacement import PIV, Flag
@@ -74,11 +74,13 @@ def rows(name: str, seed: int, gel: dict[str, float]) -> list[dict[str, Any]]:
     simulator = BeadSimulator(SIDE, spacing=SPACING, density=BEADS_PER_PX, photons=PHOTONS, random_state=seed)
     found = PIV(spacing=SPACING).measure(simulator.sample(displacement=true[None]).pairs)
     measured = found.displacement
-    oracle = OracleLambda(FTTC(**gel)).fit(measured, traction[None])
-    models = {"FTTCCV": FTTCCV(**gel).fit(measured), "ElasticNetTFM": ElasticNetTFM(**gel).fit(measured)}
-    models |= {f"DeepTFM {weights}": DeepTFM.from_pretrained(weights, **gel) for weights in ("default", "images")}
-    tractions = {"FTTC, oracle lambda": oracle.predict(measured)}
-    tractions |= {label: model.predict(measured, **noise_for(model, found.std)) for label, model in models.items()}
+    models = {
+        "FTTC, oracle lambda": OracleLambda(FTTC(**gel)),
+        "FTTCCV": FTTCCV(**gel),
+        "ElasticNetTFM": ElasticNetTFM(**gel),
+        "DeepTFM default": DeepTFM.from_pretrained("default", **gel),
+    }
+    tractions = {label: recover(model, measured, found.std, traction[None]) for label, model in models.items()}
     good, error = found.flags[0] == Flag.GOOD, np.hypot(*(measured[0] - true))
     where = {
         "dipole": name,

@@ -136,12 +136,9 @@ def simulated_rows(family: str, condition: tuple[float, float, float], options: 
         if transformer not in measured:
             measured[transformer] = transformer.measure(pairs), time.process_time() - start
         (found, spent), start = measured[transformer], time.process_time()
-        told = isinstance(estimator, OracleLambda)
-        estimate = estimator.fit(found.displacement, traction * scale) if told else estimator
-        noise = {} if told else noise_for(estimator, found.std)
-        recovered = (estimate if told else estimate.fit(found.displacement)).predict(found.displacement, **noise)
+        recovered = recover(estimator, found.displacement, found.std, traction * scale)
         error = np.asarray(relative_rmse(traction * scale, recovered, multioutput="raw_values"))
-        held = np.nan if told else intervals_held(estimate, found.displacement, traction * scale, noise)
+        held = intervals_held(estimator, found.displacement, traction * scale, found.std)
         seconds = (spent + time.process_time() - start) / options.fields
         rows.append(
             {"family": family, "beads_per_node": beads, "peak_px": peak, "photons": photons, "pipeline": name}
@@ -151,11 +148,19 @@ def simulated_rows(family: str, condition: tuple[float, float, float], options: 
     return rows
 
 
-def intervals_held(model: Any, displacement: FloatArray, truth: FloatArray, noise: dict[str, FloatArray]) -> float:
+def recover(model: Any, displacement: FloatArray, std: FloatArray, truth: FloatArray) -> FloatArray:
+    """Return the traction that an estimator recovers, told the noise; an oracle is told the truth instead."""
+    if isinstance(model, OracleLambda):
+        return model.fit(displacement, truth).predict(displacement)
+    fitted = model if isinstance(model, DeepTFM) else model.fit(displacement)
+    return fitted.predict(displacement, **noise_for(fitted, std))
+
+
+def intervals_held(model: Any, displacement: FloatArray, truth: FloatArray, std: FloatArray) -> float:
     """Return the share of 90 % intervals of a network that hold where there is traction; NaN for other methods."""
     if not (isinstance(model, DeepTFM) and model.gives_std):
         return np.nan
-    recovered, std = model.predict(displacement, return_std=True, **noise)
+    recovered, std = model.predict(displacement, return_std=True, **noise_for(model, std))
     length = np.hypot(truth[:, 0], truth[:, 1])
     pulls = length > LEAST_PULL * length.max(axis=(1, 2), keepdims=True)
     return float((np.abs(recovered - truth) <= HALF_WIDTH * std).swapaxes(0, 1)[:, pulls].mean())

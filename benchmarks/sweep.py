@@ -38,9 +38,9 @@ from tqdm.auto import tqdm
 
 from benchmarks.command import DATA, study_parser
 from benchmarks.fibres import POISSON, SIDE, YOUNG, cell_outline, dipole, fibre_cell, with_peak
+from benchmarks.images import recover
 from benchmarks.saving import write_table
 from tfmkit._validation import FloatArray
-from tfmkit.base import noise_for
 from tfmkit.benchmark import OracleLambda
 from tfmkit.deep import DeepTFM
 from tfmkit.displacement import PIV, Flag
@@ -145,14 +145,6 @@ def rows(
         errors |= {"error_nodes": relative_rmse(at_nodes[None], found[None])}
         errors |= {score: function(traction, pixels) for score, function in scores.items()}
         yield {"method": name} | errors | quality | {"seconds": seconds}
-
-
-def recover(model: Any, displacement: FloatArray, std: FloatArray, truth: FloatArray) -> FloatArray:
-    """Return the traction that an estimator recovers, told the noise; an oracle is told the truth instead."""
-    if isinstance(model, OracleLambda):
-        return model.fit(displacement, truth).predict(displacement)
-    fitted = model if isinstance(model, DeepTFM) else model.fit(displacement)
-    return fitted.predict(displacement, **noise_for(fitted, std))
 
 
 def dipole_table(models: dict[str, Any], seed: int) -> pd.DataFrame:
